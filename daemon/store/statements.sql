@@ -1,0 +1,2 @@
+-- Every statement of the store, named, in the dialect that SQLite and
+-- PostgreSQL share.  "-- name: X" starts one; sql2c.awk makes S_X of it.

@@ -1,0 +1,100 @@
+#include "clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+mono
+clock_mono(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (mono){ (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 };
+}
+
+wall
+clock_wall(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (wall){ (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 };
+}
+
+struct now
+clock_now(void)
+{
+	return (struct now){ clock_mono(), clock_wall() };
+}
+
+char *
+clock_rfc3339(wall w, char out[CLOCK_RFC3339])
+{
+	int64_t ms = w.ms % 1000, sec = w.ms / 1000;
+	struct tm tm;
+	time_t t;
+
+	if (ms < 0) {
+		ms += 1000;
+		sec--;
+	}
+	t = (time_t)sec;
+	if (gmtime_r(&t, &tm) == NULL || tm.tm_year > 8099 ||
+	    tm.tm_year < -1900) {
+		(void)snprintf(out, CLOCK_RFC3339, "%s",
+		    "9999-12-31T23:59:59.999Z");
+		return out;
+	}
+	(void)snprintf(out, CLOCK_RFC3339, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+	    (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+	    (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+	    (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
+	    (unsigned)ms % 1000);
+	return out;
+}
+
+static int
+bad(const char *s, struct err *e)
+{
+	return err_set(e, ERR_USAGE,
+	    "time \"%.40s\": expected RFC 3339, as 2026-11-21T23:22:58Z", s);
+}
+
+int
+clock_parse(const char *s, wall *out, struct err *e)
+{
+	struct tm tm = { 0 };
+	int n = 0, ms = 0, off = 0, oh, om;
+	const char *p;
+
+	if (sscanf(s, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
+	        &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+	        &n) != 6 || n < 19)
+		return bad(s, e);
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
+	    tm.tm_sec > 60 || tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0)
+		return bad(s, e);
+	p = s + n;
+	if (*p == '.') {
+		int scale = 100;
+
+		for (p++; *p >= '0' && *p <= '9'; p++, scale /= 10)
+			ms += (*p - '0') * scale;
+	}
+	if (*p == 'Z' || *p == 'z')
+		p++;
+	else if ((*p == '+' || *p == '-') &&
+	    sscanf(p + 1, "%2d:%2d%n", &oh, &om, &n) == 2 && n == 5) {
+		off = (oh * 60 + om) * (*p == '-' ? -60 : 60);
+		p += 6;
+	} else
+		return bad(s, e);
+	if (*p != '\0')
+		return bad(s, e);
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	out->ms = ((int64_t)timegm(&tm) - off) * 1000 + ms;
+	return 0;
+}
