@@ -164,7 +164,7 @@ bool	job_equal(const struct job *, const struct job *);
 bool	job_success(const struct job *, int exit_code);
 bool	calendar_has(const struct calendar_def *, int year, int month, int day);
 /* The text of a trigger as people read it: "every 2s", "cron 15 2 * * *",
- * "file /srv/*.ready stable 5s", "after nightly"; the caller frees. */
+ * "file /srv/in.csv stable 5s", "after nightly"; the caller frees. */
 char   *job_trigger_text(const struct job_trigger *);
 
 const char *job_overlap_word(enum job_overlap);
