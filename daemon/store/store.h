@@ -23,7 +23,8 @@ enum store_rc {
 	STORE_CONFLICT,	 /* a uniqueness rule said no */
 	STORE_FENCED,	 /* another broker holds the term: write nothing more */
 	STORE_BUSY,	 /* full disk, locked: nothing was stored, try later */
-	STORE_DOWN,	 /* closed or broken */
+	STORE_DOWN,	 /* closed or broken for good: restart.  Of what was
+			  * under way when it broke, read back what is there */
 	STORE_AMBIGUOUS, /* may or may not be stored (never from SQLite) */
 	STORE_NRCS
 };
@@ -41,6 +42,8 @@ typedef void store_done(enum store_rc, void *arg);
 struct row;
 int64_t	    row_int(const struct row *, int col);
 const char *row_text(const struct row *, int col);
+/* Bytes and their number; NULL and 0 for SQL NULL. */
+const void *row_blob(const struct row *, int col, size_t *len);
 bool	    row_null(const struct row *, int col);
 /* Return non-zero to stop. */
 typedef int store_row(const struct row *, void *arg);
