@@ -164,6 +164,39 @@ text_name(const char *s, const char *what, struct err *e)
 }
 
 int
+text_host(const char *s, char host[TEXT_HOST], int *port, struct err *e)
+{
+	const char *end = NULL, *colon = strchr(s, ':'), *p = s;
+	int64_t v;
+
+	if (*s == '[') {
+		p = s + 1;
+		end = strchr(p, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			goto bad;
+		colon = end[1] == ':' ? end + 1 : NULL;
+	} else if (colon != NULL && strchr(colon + 1, ':') != NULL)
+		colon = NULL;		/* a bare IPv6 address */
+	if (end == NULL)
+		end = colon != NULL ? colon : s + strlen(s);
+	if (end == p || end - p >= TEXT_HOST || *p == '-')
+		goto bad;
+	for (const char *q = p; q < end; q++)
+		if (!isalnum((unsigned char)*q) && strchr("._:%-", *q) == NULL)
+			goto bad;
+	if (colon != NULL) {
+		if (text_int(colon + 1, 1, 65535, "port", &v, e) == -1)
+			return -1;
+		*port = (int)v;
+	}
+	memcpy(host, p, (size_t)(end - p));
+	host[end - p] = '\0';
+	return 0;
+bad:
+	return err_set(e, ERR_USAGE, "\"%.24s\" is not HOST[:PORT]", s);
+}
+
+int
 text_words(const char *line, char ***words, struct err *e)
 {
 	struct buf b = BUF_INIT(1 << 20);

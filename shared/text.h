@@ -27,6 +27,11 @@ const char *text_nearest(const char *s, const char *const *names, size_t n);
 /* A node, job, queue … name: 1..63 of [A-Za-z0-9._-], first not . or -. */
 int	text_name(const char *s, const char *what, struct err *);
 
+/* HOST, HOST:PORT, [V6]:PORT or a bare V6 address.  *port is left alone when
+ * there is none.  host is cut from s without brackets, never empty. */
+enum { TEXT_HOST = 256 };
+int	text_host(const char *s, char host[TEXT_HOST], int *port, struct err *);
+
 /* Splits a command line into words as a POSIX shell quotes them: '…', "…" with
  * \" and \\, and \x; nothing is expanded.  Returns the number of words, or -1.
  * The caller frees with text_words_free. */

@@ -14,5 +14,9 @@ bool	utf8_valid(const char *, size_t n);
 bool	utf8_unsafe(uint32_t cp);
 /* Code points in a valid string. */
 size_t	utf8_count(const char *, size_t n);
+/* Terminal cells: 0 for combining marks, 2 for East Asian wide and emoji, else
+ * 1.  utf8_cells counts a byte that is not UTF-8 as one. */
+int	utf8_width(uint32_t cp);
+size_t	utf8_cells(const char *, size_t n);
 
 #endif
