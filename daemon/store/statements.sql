@@ -452,6 +452,10 @@ DELETE FROM flow WHERE name = ?1;
 INSERT INTO cursor (job, due_ms) VALUES (?1, ?2)
 ON CONFLICT (job) DO UPDATE SET due_ms = excluded.due_ms;
 
+-- name: CURSOR_MOVE
+-- ?1 job, ?2 from, ?3 to; changes nothing when it is not at ?2
+UPDATE cursor SET due_ms = ?3 WHERE job = ?1 AND due_ms = ?2;
+
 -- name: CURSOR_ALL
 -- job, due_ms
 SELECT job, due_ms FROM cursor ORDER BY job;

@@ -7,7 +7,8 @@
  * submission, from store_poll on the caller's thread.  Reads use their own
  * connection and see what is committed.
  *
- * One writer thread inside; every function here is for the loop thread. */
+ * One writer thread inside; the functions here are for the loop thread, but
+ * for store_backup. */
 #ifndef STORE_H
 #define STORE_H
 
@@ -54,7 +55,7 @@ typedef int store_row(const struct row *, void *arg);
 int	store_open(struct store **, const char *url, const char *holder,
 	    struct err *);
 /* Waits for what was submitted, then ends the thread.  Callbacks still due run
- * inside. */
+ * inside; what they submit is answered STORE_DOWN.  NULL is allowed. */
 void	store_close(struct store *);
 
 /* Readable when store_poll has something to do. */
@@ -72,7 +73,8 @@ void	batch_must(struct batch *);
 void	batch_free(struct batch *);		/* one that is not submitted */
 /* Takes the batch.  done may be NULL. */
 void	store_submit(struct store *, struct batch *, store_done *, void *arg);
-/* store_submit and wait: start-up and shutdown only. */
+/* store_submit and wait for this one alone: start-up and shutdown only.
+ * Callbacks of earlier ones still run in store_poll. */
 enum store_rc store_write(struct store *, struct batch *);
 
 /* Returns the number of rows given to cb, or -1. */
@@ -82,7 +84,9 @@ int	store_query(struct store *, enum stmt, store_row *cb, void *arg,
 /* Commands not yet answered: the back-pressure signal. */
 size_t	store_pending(const struct store *);
 const char *store_rc_word(enum store_rc);
-/* A consistent copy, while running (SQLite's online backup). */
+/* A consistent copy, while running (SQLite's online backup).  Complete or not
+ * there; replaces a file at path.  Reads the whole store: any thread may call
+ * it, so that the loop need not wait. */
 int	store_backup(struct store *, const char *path, struct err *);
 
 #endif
