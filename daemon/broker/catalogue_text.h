@@ -12,10 +12,7 @@
 #include "core/job.h"
 #include "err.h"
 
-enum {
-	CATALOGUE_TEXT_MAX = 1 << 20,	/* bytes of text */
-	CATALOGUE_JOBS_MAX = 10000,
-};
+enum { CATALOGUE_TEXT_MAX = 1 << 20 };	/* bytes of text */
 
 /* What this version keeps but does not act on yet. */
 struct catalogue_warning {

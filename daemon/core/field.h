@@ -20,7 +20,7 @@ enum field_kind {
 	FIELD_DUR,	/* int64_t ms; text "1h30m", in JSON seconds too */
 	FIELD_INT,	/* int64_t */
 	FIELD_REAL,	/* double; min, max and def in thousandths */
-	FIELD_BOOL,	/* bool */
+	FIELD_BOOL,	/* bool; with words, written as the one or the other */
 	FIELD_WORD,	/* an enum: index into words; "" is no word */
 	FIELD_BITS,	/* unsigned: a set of words, bit = index */
 	FIELD_CODES,	/* unsigned char[32]: a set of 0..255; def: the only
@@ -33,9 +33,10 @@ enum field_kind {
 /* A further test of one string; what names it in the message. */
 typedef int field_rule(const char *text, const struct checks *,
     const char *what, struct err *);
-/* A further test of a whole element of a list.  On -1, *name is the field to
- * blame (one of the element's names, or left alone). */
-typedef int field_check(const void *element, const struct checks *,
+/* A further test of a whole element of a list, which may also fill in what
+ * follows from the rest.  On -1, *name is the field to blame (one of the
+ * element's names, or left alone). */
+typedef int field_check(void *element, const struct checks *,
     const char **name, struct err *);
 
 struct field {
@@ -56,9 +57,16 @@ struct field {
 };
 
 /* Where an error is: the path of the field as libconfig's lookup takes it,
- * "jobs.[3].retries.delay". */
+ * "jobs.[3].retries.delay".  in_file is set by the caller: what is read was a
+ * file, where a duration has a unit (a bare number in JSON is seconds). */
 struct field_where {
+	bool in_file;
 	char path[256];
+};
+
+enum {
+	FIELD_ALL = 1,		/* whatever has a value, also the defaults */
+	FIELD_UNITS = 2,	/* durations as text, not as seconds */
 };
 
 void	field_defaults(const struct field *, size_t n, void *obj);
@@ -67,16 +75,18 @@ void	field_clear(const struct field *, size_t n, void *obj);
  * what is given.  On -1 obj is cleared; where may be NULL. */
 int	field_of_json(const struct field *, size_t n, const json_t *, void *obj,
 	    const struct checks *, struct field_where *, struct err *);
-/* As field_of_json, for one element outside its list. */
+/* As field_of_json, for one element outside its list (obj: list->size). */
 int	field_element(const struct field *list, const json_t *, void *obj,
-	    const struct checks *, struct err *);
-/* New reference.  all: every field that has a value; else only what differs
- * from its default. */
-json_t *field_json(const struct field *, size_t n, const void *obj, bool all);
+	    const struct checks *, struct field_where *, struct err *);
+/* New reference; flags as above.  Without FIELD_ALL only what differs from its
+ * default. */
+json_t *field_json(const struct field *, size_t n, const void *obj,
+	    unsigned flags);
 /* One scalar from text; what names it in messages.  On -1 obj is as it was. */
 int	field_set(const struct field *, void *obj, const char *text,
 	    const char *what, const struct checks *, struct err *);
-json_t *field_value(const struct field *, const void *obj);
+json_t *field_value(const struct field *, const void *obj, unsigned flags);
+bool	field_is_default(const struct field *, const void *obj);
 /* Words for people: "duration", "1s..7d", "true or false". */
 const char *field_type(const struct field *);
 char   *field_range(const struct field *, char *out, size_t size);

@@ -125,6 +125,8 @@ struct flow_def {
 enum catalogue_kind { CATALOGUE_JOB, CATALOGUE_QUEUE, CATALOGUE_CALENDAR,
 	CATALOGUE_FLOW, CATALOGUE_NKINDS };
 
+enum { CATALOGUE_JOBS_MAX = 10000 };
+
 struct catalogue {
 	struct job	    *jobs;
 	size_t		     njobs;

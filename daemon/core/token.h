@@ -37,7 +37,7 @@ char   *token_text(const struct token *, char out[TOKEN_TEXT]);
 /* Takes small letters, blanks and lost hyphens.  ERR_USAGE when it is mistyped
  * (and in which group) or no token at all. */
 int	token_parse(const char *text, struct token *, struct err *);
-/* What may be logged and shown: "jt-7KD2QX…"; of the text, not the secret. */
+/* What may be logged: "jt_7KD2", of the checksum, not of the secret. */
 char   *token_short(const struct token *, char out[TOKEN_SHORT]);
 
 /* What is stored.  The secret is 128 random bits, so one salted SHA-256 is as

@@ -53,10 +53,6 @@ struct config {
 	struct config_operator *operators;
 	size_t			noperators;
 	enum log_level		log_level;
-	/* As written; config_finish makes the fields above of them. */
-	int64_t			max_runs_given;	/* -1: not given */
-	int			initial_word;
-	int			log_word;
 };
 
 /* What holds without a file. */
