@@ -49,7 +49,8 @@ struct misfire {
 /* schedule is borrowed until the last step. */
 void	misfire_init(struct misfire *, const struct misfire_policy *,
 	    const struct schedule *, wall cursor, wall now);
-/* Fills *act; MISFIRE_DONE when nothing more is due at `now`. */
+/* Fills *act.  MISFIRE_DONE: nothing more is due at `now`; act.first is then
+ * when the next one is (WALL_NEVER: none). */
 enum misfire_what misfire_step(struct misfire *, struct misfire_act *);
 
 const char *misfire_name(enum misfire_kind);	/* "skip", "once", "all" */

@@ -17,7 +17,6 @@ struct sampler {
 	uint64_t    total, idle;	/* ticks of all CPUs */
 	uint64_t    self;		/* ticks of musterd and its runs */
 	uint64_t    rx, tx;		/* bytes */
-	int64_t	    mem_total_kb;
 	const pid_t *pids;
 	size_t	    npids;
 };
