@@ -130,7 +130,8 @@ struct role {
 	mono pin_end;
 	mono switch_after;	/* case 2 not before */
 	int64_t asked;		/* a fresh heartbeat was asked of it … */
-	mono asked_at;		/* … then */
+	mono asked_at;		/* … then, and given up at … */
+	mono ask_until;
 	struct role_op	     op;
 	struct role_proposal proposal;
 	struct role_sync     sync;
@@ -274,8 +275,8 @@ const char *role_reason_text(enum role_reason);
 int	role_compare(const struct role_agent *a, const struct role_agent *b,
 	    enum role_purpose, const char **by);
 /* The best that fits, or NULL. */
-struct role_agent *role_best(const struct role *, struct role_agent *,
-	    size_t n, enum role_purpose);
+const struct role_agent *role_best(const struct role *,
+	    const struct role_agent *, size_t n, enum role_purpose);
 
 void	role_policy_default(struct role_policy *);
 /* SPEC section 4: 2 x heartbeat <= lease, lease x 1.1 <= 0.9 x the timeouts. */

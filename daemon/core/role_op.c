@@ -1,0 +1,385 @@
+/* What operators ask for (cases 4 and 5), and agents that go. */
+#include "core/role_step.h"
+
+static void
+supersede(struct step *s, int64_t id, const char *verb)
+{
+	step_answer(s, ROLE_TOLD_SUPERSEDED,
+	    "superseded: %s was turned %s by a newer command",
+	    step_name(s, id), verb);
+}
+
+static void
+drop_sync(struct step *s, int64_t id, const char *verb)
+{
+	struct role *r = s->r;
+
+	if (r->sync.agent == 0)
+		return;
+	step_tell(s, r->sync.op, ROLE_TOLD_SUPERSEDED,
+	    "superseded: %s was turned %s by a newer command",
+	    step_name(s, id), verb);
+	r->sync.agent = 0;
+}
+
+static void
+pin(struct step *s, int64_t for_ms)
+{
+	struct role *r = s->r;
+	int64_t	     ms = for_ms > 0 ? for_ms : s->p->manual_hold;
+
+	r->d.pinned = s->who->id;
+	r->d.pin_until = (wall){ s->ev->now.wall.ms + ms };
+	r->pin_end = step_later(s, ms);
+	step_persist(s);
+}
+
+static void
+mark_held(struct step *s, bool held)
+{
+	if (s->who->marks.held_off != held) {
+		step_mark(s, s->who)->held_off = held;
+		step_persist(s);
+	}
+}
+
+static void
+aim_at(struct step *s, enum role_aim aim, int64_t target)
+{
+	struct role_durable *d = &s->r->d;
+
+	d->intent = true;
+	d->aim = aim;
+	d->target = target;
+	d->avoid = aim == ROLE_AIM_OTHER ? s->who->id : 0;
+	d->by_operator = aim == ROLE_AIM_AGENT && d->move == 4;
+	step_persist(s);
+}
+
+/* WAIT: every lease is over, or nobody had one; G6 before anything else. */
+static void
+wait_aim(struct step *s, enum role_aim aim, int64_t target)
+{
+	struct role *r = s->r;
+
+	if (r->d.holder != target && step_fence_passed(s))
+		r->d.holder = 0;
+	aim_at(s, aim, target);
+	r->asked = 0;
+	r->timer = step_later(s, s->p->connection_timeout);
+	r->ready = aim != ROLE_AIM_AGENT;
+	move_try(s);
+}
+
+static void
+on_other(struct step *s)
+{
+	struct role *r = s->r;
+	int64_t	     id = s->who->id;
+
+	/* Whoever was granted anything so far is superseded (a6). */
+	r->d.off_below = r->d.epoch;
+	switch (r->state) {
+	case ROLE_HELD:
+	case ROLE_GRANTING:
+		move_revoke(s, 4, ROLE_AIM_AGENT, id, "operator on");
+		break;
+	case ROLE_REVOKING:
+		step_decide(s, 4, r->d.holder, id, "operator on");
+		aim_at(s, ROLE_AIM_AGENT, id);
+		step_ask(s, s->who);
+		break;
+	case ROLE_WAIT:
+		if (r->d.holder != 0 && !step_fence_passed(s)) {
+			move_revoke(s, 4, ROLE_AIM_AGENT, id, "operator on");
+			break;
+		}
+		step_decide(s, 4, r->d.holder, id, "operator on");
+		wait_aim(s, ROLE_AIM_AGENT, id);
+		break;
+	case ROLE_NSTATES:
+		break;
+	}
+}
+
+/* Case 4 for the agent of this event, which is fit. */
+void
+op_on(struct step *s, int64_t op, int64_t for_ms)
+{
+	struct role *r = s->r;
+	int64_t	     id = s->who->id;
+
+	supersede(s, id, "on");
+	drop_sync(s, id, "on");
+	step_lapse(s, "an operator chose");
+	mark_held(s, false);
+	if (s->who->marks.failed)
+		step_mark(s, s->who)->failed = false;
+	r->d.vacant = r->d.restored = false;
+	step_calm(s, ROLE_ALERT_VACANT);
+	pin(s, for_ms);
+	if (id != r->d.holder) {
+		r->op = (struct role_op){ op, false };
+		on_other(s);
+		return;
+	}
+	r->d.off_below = r->d.epoch - 1;
+	switch (r->state) {
+	case ROLE_HELD:		/* "X already holds it: done, pin renewed" */
+		step_tell(s, op, ROLE_TOLD_DONE,
+		    "%s is the Scheduler already, pin renewed", s->who->name);
+		break;
+	case ROLE_GRANTING:
+		r->op = (struct role_op){ op, false };
+		break;
+	case ROLE_REVOKING:
+		r->op = (struct role_op){ op, false };
+		step_decide(s, 4, id, id, "operator on");
+		aim_at(s, ROLE_AIM_AGENT, id);
+		break;
+	case ROLE_WAIT:
+		r->op = (struct role_op){ op, false };
+		step_decide(s, 4, id, id, "operator on");
+		wait_aim(s, ROLE_AIM_AGENT, id);
+		break;
+	case ROLE_NSTATES:
+		break;
+	}
+}
+
+static void
+on(struct step *s)
+{
+	const struct role_event *ev = s->ev;
+	enum role_reason	 why;
+
+	why = role_why_not(s->r, s->who, ROLE_FOR_TARGET);
+	if (why == ROLE_NOT_IN_SYNC) {		/* "synced first" */
+		drop_sync(s, ev->agent, "on");
+		s->r->sync = (struct role_sync){ ev->op, ev->agent, ev->for_ms,
+		    step_later(s, s->p->connection_timeout) };
+		return;
+	}
+	if (why != ROLE_FIT) {
+		step_tell(s, ev->op, ROLE_TOLD_REFUSED, "%s can't be the "
+		    "Scheduler: %s", s->who->name, role_reason_text(why));
+		return;
+	}
+	op_on(s, ev->op, ev->for_ms);
+}
+
+/* Case 5 of the holder. */
+static void
+off_holder(struct step *s)
+{
+	struct role  *r = s->r;
+	bool	      vacant = s->ev->vacant;
+	enum role_aim aim = vacant ? ROLE_AIM_NOBODY : ROLE_AIM_OTHER;
+	const char   *why = vacant ? "operator off --vacant" : "operator off";
+
+	r->d.vacant = r->d.vacant || vacant;
+	if (r->state == ROLE_REVOKING) {
+		/* It is on its way out: only who comes next may change. */
+		if (vacant || r->d.aim == ROLE_AIM_ANY ||
+		    (r->d.aim == ROLE_AIM_AGENT &&
+		    r->d.target == s->who->id)) {
+			supersede(s, s->who->id, "off");
+			step_decide(s, 5, r->d.holder, 0, why);
+			aim_at(s, aim, 0);
+			r->op = (struct role_op){ s->ev->op, true };
+		} else
+			step_tell(s, s->ev->op, ROLE_TOLD_DONE,
+			    "%s is being turned off already", s->who->name);
+		return;
+	}
+	supersede(s, s->who->id, "off");
+	if (r->state != ROLE_WAIT || !step_fence_passed(s)) {
+		r->op = (struct role_op){ s->ev->op, true };
+		move_revoke(s, 5, aim, 0, why);
+		return;
+	}
+	step_off(s, s->who);
+	step_mark(s, s->who)->want_off = true;
+	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is held off",
+	    s->who->name);
+	step_decide(s, 5, r->d.holder, 0, why);
+	r->d.holder = 0;
+	step_persist(s);
+	if (vacant) {
+		step_decided(s, ROLE_DONE, "vacant");
+		move_vacant(s);
+	} else
+		wait_aim(s, aim, 0);
+}
+
+/* OFF of one that does not hold the role, but may be about to. */
+static void
+off_other(struct step *s)
+{
+	struct role *r = s->r;
+	bool	     target = r->d.intent && r->d.aim == ROLE_AIM_AGENT &&
+	    r->d.target == s->who->id;
+	bool	     vacant = s->ev->vacant && (r->d.holder == 0 ||
+	    r->state == ROLE_REVOKING);
+
+	step_off(s, s->who);
+	if (s->who->beat.on && !s->who->marks.want_off)
+		step_mark(s, s->who)->want_off = true;
+	if (r->asked == s->who->id)
+		r->asked = 0;
+	step_tell(s, s->ev->op, ROLE_TOLD_DONE, s->ev->vacant && !vacant ?
+	    "%s is held off; it was not the Scheduler" : "%s is held off",
+	    s->who->name);
+	if (!target && !vacant) {
+		move_try(s);
+		return;
+	}
+	r->d.vacant = r->d.vacant || vacant;
+	step_persist(s);
+	supersede(s, s->who->id, "off");
+	step_decide(s, 5, r->d.holder, 0, "operator off");
+	if (vacant && r->state == ROLE_WAIT) {
+		step_decided(s, ROLE_DONE, "vacant");
+		move_vacant(s);
+	} else if (r->state == ROLE_WAIT)
+		wait_aim(s, ROLE_AIM_OTHER, 0);
+	else
+		aim_at(s, vacant ? ROLE_AIM_NOBODY : ROLE_AIM_OTHER, 0);
+}
+
+static void
+off(struct step *s)
+{
+	struct role *r = s->r;
+
+	if (r->sync.agent == s->who->id)
+		drop_sync(s, s->who->id, "off");
+	mark_held(s, true);
+	if (r->d.pinned == s->who->id) {
+		r->d.pinned = 0;
+		r->d.pin_until = (wall){ 0 };
+		r->pin_end = (mono){ 0 };
+		step_persist(s);
+	}
+	if (s->who->id == r->d.holder)
+		off_holder(s);
+	else
+		off_other(s);
+}
+
+static void
+release(struct step *s)
+{
+	mark_held(s, false);
+	step_release(s, s->who);
+	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is released",
+	    s->who->name);
+	move_try(s);
+}
+
+static void
+confirm(struct step *s)
+{
+	struct role	    *r = s->r;
+	struct role_proposal q = r->proposal;
+	size_t		     hint = 0;
+
+	if (q.move == 0) {
+		step_tell(s, s->ev->op, ROLE_TOLD_REFUSED,
+		    "nothing is proposed");
+		return;
+	}
+	r->proposal = (struct role_proposal){ 0 };
+	step_calm(s, ROLE_ALERT_PROPOSAL);
+	s->who = step_find(s, q.to, &hint);
+	if (s->who == NULL ||
+	    role_why_not(r, s->who, ROLE_FOR_CASE1) != ROLE_FIT) {
+		step_tell(s, s->ev->op, ROLE_TOLD_REFUSED,
+		    "%s is not eligible any more", step_name(s, q.to));
+		return;
+	}
+	step_answer(s, ROLE_TOLD_SUPERSEDED, "superseded: %s was confirmed",
+	    s->who->name);
+	r->op = (struct role_op){ s->ev->op, false };
+	if (r->state == ROLE_HELD) {
+		move_revoke(s, q.move, ROLE_AIM_AGENT, q.to,
+		    "confirmed by an operator");
+		return;
+	}
+	step_decide(s, q.move, r->d.holder, q.to, "confirmed by an operator");
+	wait_aim(s, ROLE_AIM_AGENT, q.to);
+}
+
+void
+op_event(struct step *s)
+{
+	const struct role_event *ev = s->ev;
+	struct role		*r = s->r;
+
+	if (ev->epoch != 0 && ev->epoch != r->d.epoch) {
+		step_tell(s, ev->op, ROLE_TOLD_STALE,
+		    "the role moved to %s (epoch %lld) since you looked",
+		    step_name(s, r->d.holder), (long long)r->d.epoch);
+		return;
+	}
+	if (r->observing && ev->kind != ROLE_EV_OP_RELEASE) {
+		step_tell(s, ev->op, ROLE_TOLD_REFUSED, "control_status is "
+		    "off: muster setting set control_status=true");
+		return;
+	}
+	if (ev->kind == ROLE_EV_OP_CONFIRM) {
+		confirm(s);
+		return;
+	}
+	if (s->who == NULL) {
+		step_tell(s, ev->op, ROLE_TOLD_UNKNOWN, "no such agent");
+		return;
+	}
+	if (ev->kind == ROLE_EV_OP_ON)
+		on(s);
+	else if (ev->kind == ROLE_EV_OP_OFF)
+		off(s);
+	else
+		release(s);
+}
+
+/* "A Scheduler that leaves, is removed, drained or shut down cleanly hands
+ * over first, as in case 5 without the hold." */
+void
+op_leaving(struct step *s)
+{
+	struct role *r = s->r;
+	bool	     target = s->who == step_target(s);
+
+	if (r->asked == s->who->id)
+		r->asked = 0;
+	if (r->observing)
+		return;
+	if (s->who->id != r->d.holder && !target)
+		return;
+	if (target) {
+		step_answer(s, ROLE_TOLD_REFUSED, "%s is leaving",
+		    s->who->name);
+		step_decide(s, 5, r->d.holder, 0, "the target is leaving");
+		if (r->state == ROLE_WAIT)
+			wait_aim(s, ROLE_AIM_OTHER, 0);
+		else
+			aim_at(s, ROLE_AIM_OTHER, 0);
+		return;
+	}
+	if (r->state == ROLE_REVOKING)
+		return;
+	if (!s->ev->must && (r->state != ROLE_HELD ||
+	    role_best_but(r, s->a, s->n, ROLE_FOR_CASE2, s->who->id, false) ==
+	    NULL))
+		return;
+	step_answer(s, ROLE_TOLD_REFUSED, "%s is leaving", s->who->name);
+	if (r->state == ROLE_WAIT && step_fence_passed(s)) {
+		step_off(s, s->who);
+		step_decide(s, 5, r->d.holder, 0, "the Scheduler is leaving");
+		r->d.holder = 0;
+		wait_aim(s, ROLE_AIM_OTHER, 0);
+		return;
+	}
+	move_revoke(s, 5, ROLE_AIM_OTHER, 0, "the Scheduler is leaving");
+}
