@@ -108,8 +108,8 @@ static double
 raw_loop(sqlite3 *db, int64_t *seq)
 {
 	static const char *const sql[3] = { "BEGIN IMMEDIATE",
-		"INSERT INTO event VALUES (?1, 1, 'info', 'bench', 'node', "
-		"NULL, 'forty bytes of text, as an event has them', NULL)",
+		("INSERT INTO event VALUES (?1, 1, 'info', 'bench', 'node', "
+		"NULL, 'forty bytes of text, as an event has them', NULL)"),
 		"COMMIT" };
 	sqlite3_stmt *st[3] = { NULL };
 	mono from = clock_mono();

@@ -1,23 +1,11 @@
 /* A disk that fails at the worst moments: the sync of a COMMIT, the shared
  * memory after it.  A layer between SQLite and the files says no on demand;
  * "a crash now" is a copy of the files as they are. */
-#include <fcntl.h>
-#include <ftw.h>
-#include <setjmp.h>
-#include <sqlite3.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "store_fixture.h"
 
-#include <cmocka.h>
+#include <stdatomic.h>
 
 #include "log.h"
-#include "store/store.h"
 
 /* --- the layer --------------------------------------------------------- */
 
@@ -195,6 +183,14 @@ l_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)
 }
 
 static int
+calm(void **state)
+{
+	atomic_store(&fault, NONE);
+	atomic_store(&faults, 0);
+	return setup(state);
+}
+
+static int
 layer_in(void **state)
 {
 	static sqlite3_vfs v;
@@ -211,48 +207,6 @@ layer_in(void **state)
 
 /* --- the tests --------------------------------------------------------- */
 
-static char dir[64], path[96], url[112];
-
-static int
-rm_one(const char *p, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(p);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)snprintf(dir, sizeof(dir), "/tmp/muster-store.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
-	(void)snprintf(url, sizeof(url), "sqlite:%s", path);
-	atomic_store(&fault, NONE);
-	atomic_store(&faults, 0);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return nftw(dir, rm_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static struct store *
-opened(const char *where)
-{
-	struct store *s = NULL;
-	struct err e = { 0 };
-
-	if (store_open(&s, where, "test", &e) == -1)
-		fail_msg("%s", e.msg);
-	return s;
-}
-
 static enum store_rc
 put(struct store *s, const char *key, const char *value)
 {
@@ -268,22 +222,6 @@ has(struct store *s, const char *key)
 	return store_query(s, S_META_GET, NULL, NULL, "t", key) == 1;
 }
 
-static void
-copy_file(const char *from, const char *to)
-{
-	char buf[65536];
-	ssize_t n;
-	int in = open(from, O_RDONLY), out;
-
-	assert_true(in != -1);
-	out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(out != -1);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		assert_int_equal(write(out, buf, (size_t)n), n);
-	(void)close(in);
-	(void)close(out);
-}
-
 /* What a crash now would leave; the caller closes it. */
 static struct store *
 crashed(void)
@@ -296,7 +234,7 @@ crashed(void)
 	(void)snprintf(to, sizeof(to), "%s/copy.db-wal", dir);
 	copy_file(from, to);
 	(void)snprintf(where, sizeof(where), "sqlite:%s/copy.db", dir);
-	return opened(where);
+	return opened_at(where);
 }
 
 /* Whole, then refused: what was told "not stored" must not come back as stored
@@ -304,7 +242,7 @@ crashed(void)
 static void
 test_sync_fails_once(void **state)
 {
-	struct store *s = opened(url), *c;
+	struct store *s = opened(), *c;
 
 	(void)state;
 	assert_int_equal(put(s, "before", "x"), STORE_OK);
@@ -318,7 +256,7 @@ test_sync_fails_once(void **state)
 	store_close(c);
 	assert_int_equal(put(s, "after", "x"), STORE_OK);
 	store_close(s);
-	s = opened(url);
+	s = opened();
 	assert_true(has(s, "before") && has(s, "after"));
 	assert_false(has(s, "refused"));
 	store_close(s);
@@ -328,7 +266,7 @@ test_sync_fails_once(void **state)
 static void
 test_sync_fails(void **state)
 {
-	struct store *s = opened(url), *c;
+	struct store *s = opened(), *c;
 
 	(void)state;
 	assert_int_equal(put(s, "before", "x"), STORE_OK);
@@ -348,7 +286,7 @@ test_sync_fails(void **state)
 static void
 test_write_fails(void **state)
 {
-	struct store *s = opened(url), *c;
+	struct store *s = opened(), *c;
 
 	(void)state;
 	assert_int_equal(put(s, "before", "x"), STORE_OK);
@@ -369,7 +307,7 @@ static void
 test_index_cannot_grow(void **state)
 {
 	static char big[8000];
-	struct store *s = opened(url), *c;
+	struct store *s = opened(), *c;
 	sqlite3 *reader = NULL;
 	enum store_rc rc = STORE_OK;
 	char key[24];
@@ -405,11 +343,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(test_sync_fails_once),
-		T(test_sync_fails),
-		T(test_write_fails),
-		T(test_index_cannot_grow),
+#define F(f) cmocka_unit_test_setup_teardown(f, calm, teardown)
+		F(test_sync_fails_once),
+		F(test_sync_fails),
+		F(test_write_fails),
+		F(test_index_cannot_grow),
 	};
 
 	log_init(LOG_ERROR);
