@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "js.h"
 #include "mem.h"
 #include "text.h"
 #include "utf8.h"
@@ -741,4 +742,19 @@ cmd_ms(const json_t *params, const char *name, int64_t dflt)
 	if (!json_is_number(v) || d < 0 || d > (double)DUR_MAX_MS / 1000)
 		return dflt;
 	return (int64_t)(d * 1000 + 0.5);
+}
+
+int
+cmd_exit(const struct cmd *c, const json_t *params, const json_t *result)
+{
+	json_t *row;
+	size_t i;
+
+	if (c == &cmds[CMD_JOB_RUN] && js_bool(params, "wait", false))
+		return strcmp(js_str(result, "state", ""), "succeeded") != 0;
+	if (c == &cmds[CMD_DOCTOR])
+		json_array_foreach((json_t *)result, i, row)
+			if (strcmp(js_str(row, "state", ""), "problem") == 0)
+				return 1;
+	return 0;
 }

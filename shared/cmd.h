@@ -181,6 +181,11 @@ int	cmd_check(const struct cmd *, const json_t *params, struct err *);
 /* A duration parameter in milliseconds; dflt when it is absent. */
 int64_t	cmd_ms(const json_t *params, const char *name, int64_t dflt);
 
+/* The exit status of a command that was answered: 1 when `job run --wait` ended
+ * in another state than succeeded, or `doctor` has a row whose state is
+ * problem; else 0. */
+int	cmd_exit(const struct cmd *, const json_t *params, const json_t *result);
+
 enum { CMD_METHOD = 48 };
 /* "agent.list", or "status" for a noun alone; returns out. */
 char   *cmd_method(const struct cmd *, char out[CMD_METHOD]);
