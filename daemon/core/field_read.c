@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +196,7 @@ read_dur(struct at *a, const struct field *f, const json_t *v, void *p)
 		    text_dur_fmt(f->min, lo), text_dur_fmt(f->max, hi),
 		    ms / 1000);
 	} else
-		out = (int64_t)llround(ms);
+		out = (int64_t)(ms + 0.5);
 	memcpy(p, &out, sizeof(out));
 	return 0;
 }

@@ -35,7 +35,7 @@ struct job_trigger {
 	enum job_trigger_kind kind;
 	int64_t		      every;	/* JOB_EVERY, ms */
 	char		     *cron;	/* exactly one of these is set, */
-	char		     *at;	/* RFC 3339 */
+	char		     *at;	/* RFC 3339, or local without offset */
 	char		     *file;	/* path or glob */
 	char		     *after;	/* name of a job */
 	int64_t		      stable;	/* JOB_FILE: unchanged for this long */

@@ -64,13 +64,21 @@ static int
 rule_time(const char *s, const struct checks *checks, const char *what,
     struct err *e)
 {
+	char utc[40];
+	size_t n = strlen(s);
 	wall w;
 
 	(void)checks;
 	if (clock_parse(s, &w, NULL) == 0)
 		return 0;
+	/* Without an offset it is a time of the job's zone; seconds may be
+	 * left out. */
+	(void)snprintf(utc, sizeof(utc), "%.19s%s", s, n == 16 ? ":00Z" : "Z");
+	if ((n == 16 || n == 19) && clock_parse(utc, &w, NULL) == 0)
+		return 0;
 	return err_set(e, ERR_USAGE, "%s: must be a time as "
-	    "2026-11-21T23:22:58Z or …+01:00, not \"%.60s\"", what, s);
+	    "2026-11-21T23:22:58Z, or 2026-11-21T23:22 of the job's zone, "
+	    "not \"%.60s\"", what, s);
 }
 
 static int
@@ -139,7 +147,7 @@ static const struct field trigger_fields[] = {
 	    .help = "at whole multiples of this since 1970 (UTC)" },
 	{ TEXT(T, cron, 256), .rule = rule_cron,
 	    .help = "5 or 6 fields of cron" },
-	{ TEXT(T, at, 40), .rule = rule_time, .help = "once, RFC 3339" },
+	{ TEXT(T, at, 40), .rule = rule_time, .help = "once, at this time" },
 	{ TEXT(T, file, 1024), .rule = field_rule_path,
 	    .help = "a file, or a pattern of files" },
 	{ NAME(T, after), .help = "when this job has run" },
@@ -168,8 +176,8 @@ check_trigger(void *p, const struct checks *checks, const char **name,
 	    t->file != NULL ? JOB_FILE : t->after != NULL ? JOB_AFTER :
 							    JOB_EVERY;
 	*name = "every";
-	if (t->every > 0 && t->every < 100)
-		return err_set(e, ERR_USAGE, "must be at least 100ms");
+	if (t->every > 0 && t->every < S)
+		return err_set(e, ERR_USAGE, "must be at least 1s");
 	*name = "stable";
 	if (t->kind != JOB_FILE && t->stable > 0)
 		return err_set(e, ERR_USAGE, "belongs to a file trigger");

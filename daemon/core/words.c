@@ -50,7 +50,7 @@ const char *const words_list[WORDS_LIST] = {
 };
 
 /* About 15 ms on a machine of today. */
-enum { ROUNDS = 40000 };
+enum { ROUNDS = 30000 };
 
 char *
 words_of(const char *pub_a, const char *pub_b, char out[WORDS_TEXT])
