@@ -11,7 +11,7 @@
 enum {
 	TEXT_MAX = 32768,	/* a file of /proc: /proc/stat of a big machine
 				 * has its sum in the first line */
-	WATCH_MAX = 512		/* runs whose memory and CPU are counted */
+	WATCH_MAX = 128		/* runs counted: each costs two small files */
 };
 
 /* Reads a file below the root; "" when there is none. */
@@ -129,18 +129,23 @@ family(const struct sampler *s,
 static int
 net_bytes(const struct sampler *s, uint64_t *rx, uint64_t *tx)
 {
-	char text[TEXT_MAX], *line, *save = NULL;
+	char text[TEXT_MAX];
+	const char *line;
 	int found = -1;
 
 	(void)slurp(s, text, "/proc/net/dev");
 	*rx = *tx = 0;
-	for (line = strtok_r(text, "\n", &save); line != NULL;
-	    line = strtok_r(NULL, "\n", &save)) {
-		const char *colon = strchr(line, ':');
+	for (line = text; line != NULL; line = strchr(line, '\n')) {
+		const char *colon;
 		uint64_t in, out;
 
-		line += strspn(line, " ");
-		if (colon == NULL || strncmp(line, "lo:", 3) == 0 ||
+		line += strspn(line, " \n");
+		colon = strchr(line, ':');
+		if (colon == NULL)
+			break;
+		/* The two lines of headings have no colon before a bar. */
+		if (strncmp(line, "lo:", 3) == 0 ||
+		    memchr(line, '|', (size_t)(colon - line)) != NULL ||
 		    sscanf(colon + 1, "%" SCNu64 " %*u %*u %*u %*u %*u %*u "
 		    "%*u %" SCNu64, &in, &out) != 2)
 			continue;
