@@ -26,8 +26,10 @@ void
 lease_boot(struct lease *l, const struct lease_durable *d, int64_t start,
     bool key)
 {
+	struct lease_durable kept = *d;	/* it may be l's own */
+
 	memset(l, 0, sizeof(*l));
-	l->d = *d;
+	l->d = kept;
 	l->start = start;
 	l->key = key;
 }

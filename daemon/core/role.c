@@ -68,11 +68,13 @@ role_boot(struct role *r, const struct role_durable *d,
 	const int64_t year_ms = 365LL * 24 * 3600 * 1000;
 	struct role_event ev = { .kind = ROLE_EV_TICK, .now = now };
 	struct step s = { r, p, NULL, 0, &ev, out, NULL, now.mono };
+	struct role_durable kept = { 0 };	/* d may be r's own */
 	int64_t wait_ms;
 
-	memset(r, 0, sizeof(*r));
 	if (d != NULL)
-		r->d = *d;
+		kept = *d;
+	memset(r, 0, sizeof(*r));
+	r->d = kept;
 	if (r->d.restored) {	/* SPEC section 12: "nobody ON" */
 		r->d.holder = 0;
 		r->d.intent = false;
