@@ -16,6 +16,10 @@ struct key {
  * written beside, fsynced, renamed.  *made tells which. */
 int	key_load(struct key *, const char *path, int *made, struct err *);
 void	key_clear(struct key *);
+/* Both texts of any public key (or of the public half).  pub is empty when it
+ * does not fit, as that of an RSA key. */
+int	key_of_ssh(ssh_key, char pub[128], char fingerprint[64],
+	    struct err *);
 /* Checks "TYPE BASE64 [comment]" and writes the canonical form and the
  * fingerprint. */
 int	key_parse(const char *text, char pub[128], char fingerprint[64],

@@ -216,10 +216,11 @@ listener_bind_local(const char *path, struct err *e)
 	/* The mode is set before listen: until then nobody gets in. */
 	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) == -1)
 		err_sys(e, "%s: cannot make the socket; does its directory "
-		    "exist, and is it ours?", path);
-	else if (chmod(path, 0660) == -1 || listen(fd, BACKLOG) == -1) {
-		err_sys(e, "%s: cannot listen", path);
-		(void)unlink(path);
+		    "exist, and is it ours?", un.sun_path);
+	else if (chmod(un.sun_path, 0660) == -1 ||
+	    listen(fd, BACKLOG) == -1) {
+		err_sys(e, "%s: cannot listen", un.sun_path);
+		(void)unlink(un.sun_path);
 	} else
 		return fd;
 	(void)close(fd);

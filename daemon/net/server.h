@@ -1,7 +1,7 @@
 /* The listening side: one SSH port for agents, commands and consoles, and the
  * local socket.  Loop thread only. */
-#ifndef SERVER_H
-#define SERVER_H
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
 
 #include <stdbool.h>
 #include <uv.h>
@@ -24,6 +24,9 @@ void	exec_end(struct exec *, int status);
  * its end. */
 void	exec_own(struct exec *, void (*gone)(struct exec *, void *),
 	    void (*input)(struct exec *, const char *, size_t, void *), void *);
+/* Told when the queue fell below SESSION_HIGH / 2 after it had been above: for
+ * long output, with the ctx of exec_own. */
+void	exec_drained(struct exec *, void (*)(struct exec *, void *));
 
 struct server_ops {
 	/* May this key log in under this name?  Fills kind and name of peer.
@@ -40,6 +43,8 @@ struct server;
 
 struct server *server_new(uv_loop_t *, const struct server_ops *, void *ctx,
 	    const struct key *);
+/* Keys in this file are refused (quarantine.h); the watchdog writes it. */
+void	server_quarantine(struct server *, const char *path);
 /* address: "::" (both families), "localhost" (127.0.0.1 and ::1), or a numeric
  * address.  Port 0 is refused here: the caller does not listen then. */
 int	server_listen(struct server *, const char *address, int port,

@@ -138,8 +138,10 @@ arm(struct session *s)
 {
 	uint64_t now = uv_now(s->timer.loop), at = 0;
 
-	if (s->state == GONE)
+	if (s->state >= DROPPING) {
+		(void)uv_timer_stop(&s->timer);
 		return;
+	}
 	if (s->idle_ms > 0)
 		at = s->heard + (uint64_t)s->idle_ms;
 	if (s->deadline != 0 && (at == 0 || s->deadline < at))
