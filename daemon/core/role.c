@@ -542,10 +542,12 @@ role_step(struct role *r, const struct role_policy *p, struct role_agent *a,
 {
 	struct step s = { r, p, a, n, ev, out, NULL, ev->now.mono };
 	size_t	    hint = ev->at;
+	bool	    opened;
 
 	step_start(&s);
 	s.who = step_find(&s, ev->agent, &hint);
-	if (r->fence.us != 0 && s.now.us >= r->fence.us)
+	opened = r->fence.us != 0 && s.now.us >= r->fence.us;
+	if (opened)
 		r->fence = (mono){ 0 };
 	observe(&s);
 	switch (ev->kind) {
@@ -580,5 +582,7 @@ role_step(struct role *r, const struct role_policy *p, struct role_agent *a,
 	case ROLE_NEVENTS:
 		break;
 	}
+	if (opened)	/* what waited for it, whatever event this was */
+		move_try(&s);
 	step_end(&s);
 }

@@ -1,0 +1,337 @@
+/* What breaks without each guard: the traces a1 to b5 of the role protocol,
+ * played against the shipped functions.  bed_at_work asserts at every step that
+ * no two are at work. */
+#include "bed.h"
+
+/* A is the Scheduler, everybody is connected. */
+static void
+with_a(struct bed *b)
+{
+	bed_make(b, true);
+	bed_run(b, 2000);
+	assert_int_equal(bed_at_work(b), A);
+}
+
+static void
+a1_off_then_grant_only_after_the_proof(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.hold[A] = true;		/* the OFF is on its way … */
+	bed_off(&b, A, 1, false);
+	bed_run(&b, 500);
+	assert_int_equal(b.grants[B], 0);
+	assert_int_equal(bed_at_work(&b), A);
+	bed_release_held(&b);		/* … and arrives */
+	assert_int_equal(bed_at_work(&b), B);
+	assert_int_equal(b.told[1], ROLE_TOLD_DONE + 1);
+}
+
+static void
+a2_an_unheard_scheduler_may_still_be_at_work(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_cut(&b, A);
+	bed_on(&b, B, 1);
+	bed_run(&b, 500);
+	assert_int_equal(b.grants[B], 0);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_true(bed_until(&b, B, 5500) > 0);
+}
+
+static void
+a3_no_renewal_after_the_first_off(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.ignores_off[A] = true;
+	bed_on(&b, B, 1);
+	assert_true(bed_until(&b, B, 5500) >= 4500);
+	assert_string_equal(role_state_name(b.r.state), "HELD");
+}
+
+static void
+a4_a_late_copy_of_a_revoked_grant(void **unused)
+{
+	struct bed b;
+	struct bed_msg m = { .kind = ROLE_ACT_GRANT, .i = A };
+
+	(void)unused;
+	with_a(&b);
+	m.act.epoch = b.l[A].d.epoch;
+	m.act.start = b.l[A].start;
+	bed_on(&b, B, 1);
+	assert_int_equal(bed_at_work(&b), B);
+	bed_beat(&b, A);
+	m.act.seq = b.l[A].seq;
+	bed_put(&b, &m);
+	bed_pump(&b);
+	assert_false(b.l[A].d.on);
+	assert_int_equal(bed_at_work(&b), B);
+}
+
+static void
+a5_case_3_waits_for_the_holder_to_be_off(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_cut(&b, A);
+	assert_true(bed_until(&b, B, 16000) > 0);
+	b.a[A].health = 5;
+	b.a[B].health = 2;
+	b.hold[B] = true;
+	bed_mend(&b, A);
+	bed_run(&b, 500);
+	assert_int_equal(bed_at_work(&b), B);
+	bed_release_held(&b);
+	assert_true(bed_until(&b, A, 1500) >= 0);
+	assert_int_equal(b.moves[3], 1);
+}
+
+static void
+a6_case_3_does_not_undo_an_operator(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.p.manual_hold = 1;		/* the pin is not what protects it */
+	bed_cut(&b, A);
+	bed_run(&b, 6000);
+	bed_on(&b, B, 1);
+	assert_true(bed_until(&b, B, 6000) >= 0);
+	b.a[A].health = 5;
+	b.a[B].health = 1;
+	bed_mend(&b, A);
+	bed_run(&b, 20000);
+	assert_int_equal(bed_at_work(&b), B);
+	assert_false(b.l[A].d.on);
+
+	with_a(&b);			/* the same when OFF to A was lost */
+	b.p.manual_hold = 1;
+	b.deaf[A] = true;
+	bed_on(&b, B, 1);
+	assert_true(bed_until(&b, B, 6000) > 0);
+	b.a[B].health = 1;
+	b.deaf[A] = false;
+	bed_run(&b, 20000);
+	assert_int_equal(bed_at_work(&b), B);
+}
+
+static void
+a7_a_restarted_broker_waits_for_what_it_forgot(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_cut(&b, A);
+	bed_broker_restart(&b);
+	bed_on(&b, B, 1);
+	bed_run(&b, 1000);
+	assert_int_equal(b.grants[B], 0);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_true(bed_until(&b, B, 6000) > 0);
+}
+
+/* a8 and a9 are the ledger's, which is tested with it.  What the role has to
+ * do for them: a grant after every restart, so that the cursors are read. */
+static void
+a9_a_restarted_scheduler_gets_a_new_epoch_and_cursors(void **unused)
+{
+	struct bed b;
+	int64_t	   epoch;
+
+	(void)unused;
+	with_a(&b);
+	epoch = b.r.d.epoch;
+	bed_kill(&b, A);
+	bed_run(&b, 2000);
+	bed_restart(&b, A);
+	assert_int_equal(bed_at_work(&b), A);	/* at once */
+	assert_int_equal(b.r.d.epoch, epoch + 1);
+	assert_int_equal(b.grants[A], 2);
+}
+
+static void
+a10_the_epoch_of_a_backup_goes_above_every_floor(void **unused)
+{
+	struct bed	    b;
+	struct role_durable backup;
+
+	(void)unused;
+	with_a(&b);
+	backup = b.disk;
+	for (int k = 0; k < 3; k++) {
+		bed_on(&b, k % 2 ? A : B, 1);
+		bed_run(&b, 1000);
+	}
+	assert_int_equal(b.disk.epoch, 4);
+	b.disk = backup;
+	b.disk.restored = true;
+	b.p.control = ROLE_MANUAL;
+	bed_broker_restart(&b);
+	bed_run(&b, 30000);
+	assert_int_equal(bed_at_work(&b), -1);	/* "nobody ON" */
+	for (int i = 0; i < BED_N; i++)
+		assert_false(b.l[i].d.on);
+	assert_true(b.r.d.epoch >= 4);
+	bed_on(&b, C, 2);
+	assert_true(bed_until(&b, C, 6000) >= 0);
+	assert_true(b.r.d.epoch >= 5);
+}
+
+static void
+b1_a_target_that_blinks_stays_the_target(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.a[B].health = 1;
+	b.hold[A] = true;
+	bed_on(&b, B, 1);
+	bed_cut(&b, B);
+	bed_release_held(&b);
+	bed_run(&b, 3000);
+	assert_int_equal(b.r.state, ROLE_WAIT);
+	bed_mend(&b, B);
+	assert_true(bed_until(&b, B, 1000) >= 0);
+
+	with_a(&b);			/* or the broker just restarted */
+	b.a[B].health = 1;
+	b.hold[A] = true;
+	bed_on(&b, B, 1);
+	bed_cut(&b, B);
+	bed_release_held(&b);
+	bed_broker_restart(&b);
+	bed_run(&b, 3000);
+	bed_mend(&b, B);
+	assert_true(bed_until(&b, B, 1000) >= 0);
+	assert_int_equal(b.grants[A] + b.grants[C], 1);
+}
+
+static void
+b2_a_cleared_key_proves_nothing_while_a_grant_is_under_way(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, false);
+	b.hold[A] = true;
+	bed_on(&b, A, 1);
+	bed_beat(&b, A);		/* the ask is answered by itself */
+	bed_pump(&b);
+	assert_int_equal(b.r.state, ROLE_GRANTING);
+	bed_lease(&b, A, (struct lease_event){ .kind = LEASE_EV_KEY });
+	bed_pump(&b);
+	assert_int_equal(b.r.state, ROLE_REVOKING);
+	bed_lease(&b, A, (struct lease_event){ .kind = LEASE_EV_KEY,
+	    .key = true });
+	bed_run(&b, 3000);
+	assert_int_equal(b.grants[B] + b.grants[C], 0);
+	bed_release_held(&b);		/* grant, then OFF: both arrive */
+	bed_run(&b, 6000);
+	assert_true(bed_at_work(&b) >= 0);
+}
+
+static void
+b3_an_old_claimant_is_not_adopted_while_the_holder_blinks(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_cut(&b, A);
+	assert_true(bed_until(&b, B, 16000) > 0);
+	bed_cut(&b, B);
+	bed_run(&b, 6000);		/* the fence is over */
+	bed_mend(&b, A);
+	bed_run(&b, 1000);
+	assert_int_equal(b.grants[A], 1);
+	bed_mend(&b, B);
+	assert_true(bed_until(&b, B, 1000) >= 0);
+}
+
+static void
+b4_case_2_never_moves_to_one_that_ignores_grants(void **unused)
+{
+	struct bed b;
+	int	   moves;
+
+	(void)unused;
+	with_a(&b);
+	b.p.transfer_on_condition = true;
+	b.p.switch_min_interval = 1000;
+	b.deaf[B] = true;
+	bed_cut(&b, C);
+	b.a[A].condition_met = true;
+	bed_run(&b, 40000);
+	moves = b.moves[2];
+	assert_int_equal(moves, 1);
+	assert_int_equal(bed_at_work(&b), A);
+	bed_run(&b, 120000);
+	assert_int_equal(b.moves[2], 1);
+	assert_true(b.raised & 1u << ROLE_ALERT_NO_SPARE);
+}
+
+static void
+b5_raising_the_epoch_restarts_the_wait(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_run(&b, 1000);
+	b.hold[A] = true;
+	bed_on(&b, B, 1);
+	bed_run(&b, 500);
+	b.l[C].d.floor = 50;		/* C knows more than this broker */
+	bed_beat(&b, C);
+	bed_pump(&b);
+	assert_int_equal(b.r.d.epoch, 50);
+	assert_int_equal(b.r.state, ROLE_WAIT);
+	bed_run(&b, 4000);		/* a lease may live: nobody */
+	assert_int_equal(b.grants[B], 0);
+	b.deaf[A] = false;
+	assert_true(bed_until(&b, B, 2000) > 0);
+	assert_int_equal(b.r.d.epoch, 51);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a1_off_then_grant_only_after_the_proof),
+		cmocka_unit_test(a2_an_unheard_scheduler_may_still_be_at_work),
+		cmocka_unit_test(a3_no_renewal_after_the_first_off),
+		cmocka_unit_test(a4_a_late_copy_of_a_revoked_grant),
+		cmocka_unit_test(a5_case_3_waits_for_the_holder_to_be_off),
+		cmocka_unit_test(a6_case_3_does_not_undo_an_operator),
+		cmocka_unit_test(
+		    a7_a_restarted_broker_waits_for_what_it_forgot),
+		cmocka_unit_test(
+		    a9_a_restarted_scheduler_gets_a_new_epoch_and_cursors),
+		cmocka_unit_test(
+		    a10_the_epoch_of_a_backup_goes_above_every_floor),
+		cmocka_unit_test(b1_a_target_that_blinks_stays_the_target),
+		cmocka_unit_test(
+		    b2_a_cleared_key_proves_nothing_while_a_grant_is_under_way),
+		cmocka_unit_test(
+		    b3_an_old_claimant_is_not_adopted_while_the_holder_blinks),
+		cmocka_unit_test(
+		    b4_case_2_never_moves_to_one_that_ignores_grants),
+		cmocka_unit_test(b5_raising_the_epoch_restarts_the_wait),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
