@@ -1,0 +1,324 @@
+#include "keeper/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keeper/run.h"
+#include "mem.h"
+
+enum { CELL = 256, EXIT_SETUP = 127 };
+
+static char (*cells)[CELL];
+static bool taken[RUN_LIVE];
+static int cell_hint;
+static struct rlimit files;
+static bool oom_guarded;
+static char place[48];
+
+int
+child_cells(int fd, struct err *e)
+{
+	void *p;
+
+	if (fd == -1 && ((fd = memfd_create("cells", MFD_CLOEXEC)) == -1 ||
+	    ftruncate(fd, (off_t)CELL * RUN_LIVE) == -1))
+		return err_sys(e, "keeper: memory for children");
+	p = mmap(NULL, (size_t)CELL * RUN_LIVE, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "keeper: memory for children");
+	cells = p;
+	return fd;
+}
+
+int
+child_cell_take(void)
+{
+	for (int n = 0; n < RUN_LIVE; n++) {
+		int i = (cell_hint + n) % RUN_LIVE;
+
+		if (!taken[i]) {
+			cell_hint = i + 1;
+			taken[i] = true;
+			cells[i][0] = '\0';
+			return i;
+		}
+	}
+	return -1;
+}
+
+void
+child_cell_use(int i)
+{
+	if (i >= 0 && i < RUN_LIVE)
+		taken[i] = true;
+}
+
+void
+child_cell_free(int i)
+{
+	if (i >= 0 && i < RUN_LIVE) {
+		taken[i] = false;
+		/* Low cells first: fewer pages are touched. */
+		if (i < cell_hint)
+			cell_hint = i;
+	}
+}
+
+const char *
+child_cell_why(int i)
+{
+	if (i < 0 || i >= RUN_LIVE)
+		return "";
+	cells[i][CELL - 1] = '\0';
+	return cells[i];
+}
+
+void
+child_mark(const char *id, char out[CHILD_MARK_SIZE])
+{
+	(void)snprintf(out, CHILD_MARK_SIZE, CHILD_MARK "=%s/%s", place, id);
+}
+
+void
+child_init(const struct stat *dir)
+{
+	struct rlimit most;
+	char text[16] = "";
+	int fd;
+
+	(void)snprintf(place, sizeof(place), "%llx.%llx",
+	    (unsigned long long)dir->st_dev, (unsigned long long)dir->st_ino);
+	/* One file a run stays open here. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		most = files;
+		most.rlim_cur = most.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &most);
+	}
+	/* The keeper may be spared by the OOM killer; its runs are not. */
+	fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		if (read(fd, text, sizeof(text) - 1) > 0)
+			oom_guarded = text[0] == '-';
+		(void)close(fd);
+	}
+}
+
+uint64_t
+child_files(void)
+{
+	return files.rlim_cur;
+}
+
+void
+child_set_files(uint64_t n)
+{
+	files.rlim_cur = n;
+}
+
+int
+child_check(const struct kmsg_start *s, struct err *e)
+{
+	if (s->argv[0] == NULL || s->argv[0][0] == '\0')
+		return err_set(e, ERR_USAGE,
+		    "command: empty, or with its environment over %d KiB",
+		    KMSG_MAX >> 10);
+	if (s->dir[0] != '\0' && s->dir[0] != '/')
+		return err_set(e, ERR_USAGE, "directory %.100s: must be "
+		    "absolute", s->dir);
+	for (size_t i = 0; s->env[i] != NULL; i++)
+		if (s->env[i][0] == '=' || strchr(s->env[i], '=') == NULL)
+			return err_set(e, ERR_USAGE,
+			    "environment: \"%.60s\" is not NAME=VALUE",
+			    s->env[i]);
+	return 0;
+}
+
+/* ---- in the child ---- */
+
+static _Noreturn void __attribute__((format(printf, 2, 3)))
+fail(int cell, const char *fmt, ...)
+{
+	const char *reason = strerror(errno);
+	char what[CELL];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	(void)snprintf(cells[cell], CELL, "%.180s: %s", what, reason);
+	_exit(EXIT_SETUP);
+}
+
+static bool
+names(const char *entry, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(entry, name, n) == 0 && entry[n] == '=';
+}
+
+static const char *
+lookup(const char *const *env, const char *name)
+{
+	const char *v = NULL;
+
+	for (size_t i = 0; env[i] != NULL; i++)
+		if (names(env[i], name))
+			v = env[i] + strlen(name) + 1;
+	return v;
+}
+
+/* The mark, the clean minimum, and the job's own, which wins; of two equal
+ * names the last one (SPEC section 6, "Environment"). */
+static char **
+environment(const struct kmsg_start *s, const struct who *w)
+{
+	const char *lang = getenv("LANG");
+	const char *base[7];
+	char mark[CHILD_MARK_SIZE];
+	size_t n = 0, nbase = 0, count = 0;
+	char **env;
+
+	base[nbase++] = mem_fmt("PATH=%s", w->uid == 0 ?
+	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" :
+	    "/usr/local/bin:/usr/bin:/bin");
+	base[nbase++] = mem_fmt("HOME=%s", w->home);
+	base[nbase++] = mem_fmt("USER=%s", w->name);
+	base[nbase++] = mem_fmt("LOGNAME=%s", w->name);
+	base[nbase++] = mem_fmt("SHELL=%s", w->shell);
+	base[nbase++] = mem_fmt("LANG=%s",
+	    lang != NULL && *lang != '\0' ? lang : "C.UTF-8");
+	base[nbase] = NULL;
+	while (s->env[count] != NULL)
+		count++;
+	env = mem_zero(count + 9, sizeof(*env));
+	child_mark(s->id, mark);
+	env[n++] = mem_dup(mark);
+	for (size_t i = 0; i < nbase; i++) {
+		size_t len = strcspn(base[i], "=");
+		char name[16];
+
+		memcpy(name, base[i], len);
+		name[len] = '\0';
+		if (lookup(s->env, name) == NULL)
+			env[n++] = mem_dup(base[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!names(s->env[i], CHILD_MARK))
+			env[n++] = mem_dup(s->env[i]);
+	env[n] = NULL;
+	return env;
+}
+
+/* As execvpe, but by the run's PATH and without its fallback to a shell. */
+static void
+execute(const char *const *argv, char **env)
+{
+	const char *path = lookup((const char *const *)env, "PATH");
+	char *const *av = (char *const *)(uintptr_t)argv;
+	int keep = ENOENT;
+
+	if (strchr(argv[0], '/') != NULL || path == NULL) {
+		(void)execve(argv[0], av, env);
+		return;
+	}
+	while (*path != '\0') {
+		size_t n = strcspn(path, ":");
+		char file[4096];
+
+		if (snprintf(file, sizeof(file), "%.*s/%s", (int)n, path,
+		    argv[0]) < (int)sizeof(file) && n > 0) {
+			(void)execve(file, av, env);
+			if (errno != ENOENT && errno != ENOTDIR)
+				keep = errno;
+		}
+		path += n + (path[n] == ':');
+	}
+	errno = keep;
+}
+
+static void
+become(const struct who *w, int cell)
+{
+	if (!w->change)
+		return;
+	if (setgroups((size_t)w->ngroups, w->groups) == -1 ||
+	    setresgid(w->gid, w->gid, w->gid) == -1 ||
+	    setresuid(w->uid, w->uid, w->uid) == -1)
+		fail(cell, "user %s", w->name);
+}
+
+static void
+descriptors(int out, int cell)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	/* Above 2 first: the keeper itself may have been started with any of
+	 * them closed, so that out or null may be one of them. */
+	out = fcntl(out, F_DUPFD, 3);
+	null = null == -1 ? -1 : fcntl(null, F_DUPFD, 3);
+	if (null == -1 || out == -1 || dup2(null, 0) == -1 ||
+	    dup2(out, 1) == -1 || dup2(out, 2) == -1)
+		fail(cell, "output");
+	(void)close_range(3, ~0U, 0);
+}
+
+static void
+plain_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &dfl, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void
+run_child(const struct kmsg_start *s, const struct who *w, int out, int cell)
+{
+	char **env = environment(s, w);
+	int fd;
+
+	(void)setsid();
+	plain_signals();
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (oom_guarded && (fd = open("/proc/self/oom_score_adj",
+	    O_WRONLY | O_CLOEXEC)) != -1 && write(fd, "0", 1) == -1)
+		(void)0;	/* worse off, not wrong */
+	descriptors(out, cell);
+	(void)umask(022);
+	become(w, cell);
+	if (s->dir[0] != '\0') {
+		if (chdir(s->dir) == -1)
+			fail(cell, "directory %.150s", s->dir);
+	} else if (chdir(w->home) == -1 && chdir("/") == -1)
+		fail(cell, "directory /");
+	execute(s->argv, env);
+	fail(cell, "command %.150s", s->argv[0]);
+}
+
+pid_t
+child_start(const struct kmsg_start *s, const struct who *w, int out, int cell,
+    struct err *e)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		run_child(s, w, out, cell);
+	if (pid == -1)
+		return err_sys(e, "fork");
+	return pid;
+}

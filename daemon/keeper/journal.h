@@ -1,0 +1,46 @@
+/* The keeper's memory on disk: STATE_DIR/keeper/journal, append only.
+ *
+ * Order is everything (LOOP.md section 3 of the design notes says: the report
+ * can be lost, the record not): a start is on file before the fork, the pid
+ * after it, the end before it is reported.  Records are collected and written
+ * by one write(2) a turn.  No fdatasync: the page cache outlives processes, and
+ * after a crash of the machine no run is alive.
+ *
+ * A record is its length (4), the low half of its hash (4), its type (1) and
+ * the body.  A torn tail is cut off when reading. */
+#ifndef KEEPER_JOURNAL_H
+#define KEEPER_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "buf.h"
+#include "err.h"
+#include "keeper/run.h"
+
+struct journal_head {
+	char boot_id[40];
+	char start_id[40];
+};
+
+/* Reads the journal in dir_fd, if there is one, into the runs of run.h.
+ * Returns whose it was in *old ("" when there was none). */
+int	journal_load(int dir_fd, struct journal_head *old, struct err *);
+/* Begins a new file with this head and everything known, in place of the old. */
+int	journal_begin(int dir_fd, const struct journal_head *, struct err *);
+/* Goes on with the file that is there (after a re-exec). */
+int	journal_resume(int dir_fd, const struct journal_head *, struct err *);
+
+void	journal_start(const struct run *);
+void	journal_pid(const struct run *);
+void	journal_end(const struct run *);
+void	journal_forget(const struct run *);
+/* Writes what was collected.  On -1 nothing of it is on file; it stays
+ * collected and the next call tries again. */
+int	journal_flush(struct err *);
+bool	journal_dirty(void);
+
+/* The same records as bytes, for a re-exec. */
+void	journal_snapshot(struct buf *, const struct journal_head *);
+int	journal_parse(const char *, size_t, struct journal_head *, size_t *good);
+
+#endif

@@ -1,0 +1,301 @@
+#include "keeper/slot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "mem.h"
+
+enum {
+	FREE_MAX = 64,		/* open and unused */
+	REST_MAX = 256,		/* unused, of runs that nobody forgot yet */
+	COPY = 65536
+};
+
+struct slot {
+	char  name[KMSG_SLOT];
+	int   fd;
+	uid_t uid;
+};
+
+static struct {
+	int	    dir, output;
+	uid_t	    uid;
+	gid_t	    gid;
+	unsigned    last;
+	size_t	    nfree, nrest;
+	struct slot unused[FREE_MAX];
+} pool;
+
+static void
+named_by_run(struct run *r, void *ctx)
+{
+	const char **name = ctx;
+
+	if (*name != NULL && r->state <= RUN_RUNNING &&
+	    strcmp(r->slot, *name) == 0)
+		*name = NULL;
+}
+
+/* Slots of silent runs and of an earlier keeper's pool; new names go above
+ * every old one. */
+static int
+sweep(struct err *e)
+{
+	int fd = fcntl(pool.dir, F_DUPFD_CLOEXEC, 3);
+	struct dirent *d;
+	DIR *dir;
+
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
+		return err_sys(e, "keeper slots: read directory");
+	while ((d = readdir(dir)) != NULL) {
+		const char *name = d->d_name;
+		unsigned long n;
+
+		if (*name == '.')
+			continue;
+		n = strtoul(name + 1, NULL, 16);
+		if (n > pool.last && n < UINT32_MAX)
+			pool.last = (unsigned)n;
+		run_each(named_by_run, &name);
+		if (name != NULL)
+			(void)unlinkat(pool.dir, name, 0);
+	}
+	(void)closedir(dir);
+	return 0;
+}
+
+int
+slot_init(int keeper, int output, uid_t uid, gid_t gid, struct err *e)
+{
+	struct stat st;
+
+	if (mkdirat(keeper, "slots", 0755) == -1 && errno != EEXIST)
+		return err_sys(e, "keeper slots: create directory");
+	pool.dir = openat(keeper, "slots",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (pool.dir == -1 || fstat(pool.dir, &st) == -1)
+		return err_sys(e, "keeper slots");
+	pool.output = output;
+	pool.uid = uid;
+	pool.gid = gid;
+	return sweep(e);
+}
+
+/* A job may open its own /dev/stdout again; musterd reads by its group, and a
+ * developer's musterd is the owner. */
+static int
+own(int fd, uid_t uid, struct err *e)
+{
+	if (geteuid() == 0 && (fchown(fd, uid, pool.gid) == -1 ||
+	    fchmod(fd, uid == pool.uid ? 0600 : 0640) == -1))
+		return err_sys(e, "keeper slots: chown");
+	return 0;
+}
+
+static int
+create(struct slot *s, struct err *e)
+{
+	for (int tries = 0; tries < 64; tries++) {
+		(void)snprintf(s->name, sizeof(s->name), "s%08x", ++pool.last);
+		s->fd = openat(pool.dir, s->name, O_RDWR | O_CREAT | O_EXCL |
+		    O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (s->fd != -1) {
+			s->uid = geteuid();
+			return own(s->fd, s->uid, e);
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return err_sys(e, "keeper slots: create a file");
+}
+
+int
+slot_take(struct run *r, uid_t uid, struct err *e)
+{
+	struct slot s;
+
+	if (pool.nfree > 0)
+		s = pool.unused[--pool.nfree];
+	else if (create(&s, e) == -1)
+		return -1;
+	if (s.uid != uid && own(s.fd, uid, e) == -1) {
+		(void)close(s.fd);
+		(void)unlinkat(pool.dir, s.name, 0);
+		return -1;
+	}
+	(void)MEM_STR(r->slot, s.name);
+	r->fd = s.fd;
+	return 0;
+}
+
+void
+slot_reopen(struct run *r)
+{
+	char name[KMSG_ID + 8];
+
+	if (r->slot[0] == '\0' || r->fd != -1)
+		return;
+	r->fd = openat(pool.dir, r->slot,
+	    O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	if (r->fd != -1 || errno != ENOENT)
+		return;
+	/* Moved already: a run that left processes behind. */
+	(void)snprintf(name, sizeof(name), "%s.out", r->id);
+	r->fd = openat(pool.output, name,
+	    O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+}
+
+void
+slot_bound(struct run *r, bool *fast)
+{
+	off_t head = r->output_max / 2, from;
+	struct stat st;
+
+	if (r->fd == -1 || fstat(r->fd, &st) == -1)
+		return;
+	if (st.st_blocks * 512 <= 2 * r->output_max + 65536)
+		return;
+	*fast = true;
+	from = st.st_size - r->output_max;
+	if (from > head && fallocate(r->fd, FALLOC_FL_PUNCH_HOLE |
+	    FALLOC_FL_KEEP_SIZE, head, from - head) == 0)
+		return;
+	/* No holes on this file system: the newest bytes follow the head. */
+	if (from > head && ftruncate(r->fd, head) == -1)
+		log_warn("slot", "run=%s cannot bound its output: %s", r->id,
+		    strerror(errno));
+}
+
+/* Copies [from, from + n) of in to out; stops quietly at the end of file. */
+static int
+copy(int out, int in, off_t from, off_t n)
+{
+	static char part[COPY];
+
+	while (n > 0) {
+		ssize_t got = pread(in, part, n < COPY ? (size_t)n : COPY,
+		    from);
+
+		if (got <= 0)
+			return got == 0 ? 0 : -1;
+		if (write(out, part, (size_t)got) != got)
+			return -1;
+		from += got;
+		n -= got;
+	}
+	return 0;
+}
+
+static int
+mark(int fd, off_t left_out)
+{
+	return dprintf(fd, "\n[muster: %lld bytes of output left out here]\n",
+	    (long long)left_out) < 0 ? -1 : 0;
+}
+
+/* Head, one line and tail in a new file that takes the place of name. */
+static void
+collapse(const struct run *r, int dir, const char *name, off_t size)
+{
+	off_t half = r->output_max / 2;
+	struct err e = { 0 };
+	struct stat st;
+	struct slot s;
+
+	if (fstat(r->fd, &st) == 0 && create(&s, &e) == 0) {
+		if (own(s.fd, st.st_uid, &e) == 0 &&
+		    copy(s.fd, r->fd, 0, half) == 0 &&
+		    mark(s.fd, size - 2 * half) == 0 &&
+		    copy(s.fd, r->fd, size - half, half) == 0 &&
+		    renameat(pool.dir, s.name, dir, name) == 0) {
+			(void)close(s.fd);
+			return;
+		}
+		(void)snprintf(e.msg, sizeof(e.msg), "%s", strerror(errno));
+		(void)unlinkat(pool.dir, s.name, 0);
+		(void)close(s.fd);
+	}
+	/* The disk is full: the head fits in any case. */
+	log_warn("slot", "run=%s keeps only the head of its output: %s", r->id,
+	    e.msg);
+	if (ftruncate(r->fd, half) == 0)
+		(void)mark(r->fd, size - half);
+}
+
+static void
+drop(struct run *r)
+{
+	if (r->fd != -1)
+		(void)close(r->fd);
+	r->fd = -1;
+	r->slot[0] = '\0';
+}
+
+void
+slot_settle(struct run *r)
+{
+	char name[KMSG_ID + 8];
+	struct stat st;
+
+	(void)snprintf(name, sizeof(name), "%s.out", r->id);
+	if (r->fd != -1 && fstat(r->fd, &st) == 0 && st.st_nlink > 0 &&
+	    st.st_size > r->output_max)
+		collapse(r, pool.output, name, st.st_size);
+	drop(r);
+}
+
+void
+slot_end(struct run *r, bool straying)
+{
+	char name[KMSG_ID + 8];
+	struct stat st;
+
+	if (r->fd == -1 || fstat(r->fd, &st) == -1)
+		return;
+	if (st.st_size == 0 && !straying) {
+		if (pool.nrest < REST_MAX) {
+			pool.nrest++;
+			return;
+		}
+		(void)unlinkat(pool.dir, r->slot, 0);
+		drop(r);
+		return;
+	}
+	if (!straying && st.st_size > r->output_max)
+		collapse(r, pool.dir, r->slot, st.st_size);
+	(void)snprintf(name, sizeof(name), "%s.out", r->id);
+	if (renameat(pool.dir, r->slot, pool.output, name) == -1)
+		log_error("slot", "run=%s output stays in %s: %s", r->id,
+		    r->slot, strerror(errno));
+	if (!straying)
+		drop(r);
+}
+
+void
+slot_release(struct run *r)
+{
+	struct stat st;
+	struct slot s = { .fd = r->fd };
+
+	if (r->fd == -1)
+		return;
+	pool.nrest--;
+	if (pool.nfree == FREE_MAX || fstat(r->fd, &st) == -1 ||
+	    st.st_size != 0) {
+		(void)unlinkat(pool.dir, r->slot, 0);
+		drop(r);
+		return;
+	}
+	(void)MEM_STR(s.name, r->slot);
+	s.uid = st.st_uid;
+	pool.unused[pool.nfree++] = s;
+	r->fd = -1;
+	drop(r);
+}

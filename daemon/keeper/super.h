@@ -1,0 +1,47 @@
+/* The life of runs: start, end, time-out, abort, loss.
+ *
+ *	(start) -> UNKNOWN -S record-> RUNNING -E record-> EXITED KILLED
+ *	   |                            |  \                TIMED_OUT ABORTED
+ *	   +---- refused ---------------|   (keeper killed)    LOST
+ *	                                v
+ *	                    stop: TERM, grace, KILL, nothing left
+ *
+ * Nothing is reported before it is in the journal. */
+#ifndef KEEPER_SUPER_H
+#define KEEPER_SUPER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "keeper/journal.h"
+#include "kmsg.h"
+
+/* Takes m over, with its words; its strings must live until super_commit. */
+void	super_start(struct kmsg *m);
+void	super_abort(const char *id, int64_t grace_ms);
+void	super_forget(const char *id);
+void	super_list(void);
+
+/* Writes the journal, starts what was asked for, releases reports. */
+void	super_commit(void);
+/* Children that ended. */
+void	super_reap(void);
+/* Time-outs, grace, bounds of output; returns when it wants to be called
+ * again. */
+mono	super_tick(mono);
+
+/* After journal_load by a new process: whose end nobody waited for? */
+void	super_recover(const struct journal_head *old, const char *boot_id);
+/* Runs that are watched because they are not our children: appends at most
+ * max, returns how many; super_watched looks at all of them. */
+size_t	super_watch(struct pollfd *, size_t max);
+void	super_watched(void);
+
+/* What the journal does not hold, for a re-exec. */
+void	super_pack(struct buf *);
+int	super_unpack(const char *, size_t);
+
+#endif
