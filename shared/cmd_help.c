@@ -160,6 +160,21 @@ put_candidate(struct buf *b, const char *s, size_t n, const char *prefix)
 	}
 }
 
+static void
+put_choices(struct buf *b, const struct cmd_arg *a, const char *prefix)
+{
+	const char *p = a->choices, *end = p + a->nchoices;
+
+	while (p < end) {
+		size_t n = 0;
+
+		while (p + n < end && p[n] != '|')
+			n++;
+		put_candidate(b, p, n, prefix);
+		p += n + 1;
+	}
+}
+
 /* Options of a command; or, after an option with choices, the choices. */
 static void
 complete_args(struct buf *b, const struct cmd *c, const char *before,
@@ -172,15 +187,8 @@ complete_args(struct buf *b, const struct cmd *c, const char *before,
 		while (cmd_arg_next(&specs[i], &a) == 1) {
 			if (!a.option || strcmp(a.word, before) != 0)
 				continue;
-			for (const char *p = a.choices, *end = p + a.nchoices;
-			    p != NULL && p < end;) {
-				size_t n = 0;
-
-				while (p + n < end && p[n] != '|')
-					n++;
-				put_candidate(b, p, n, prefix);
-				p += n + 1;
-			}
+			if (a.type == ARG_CHOICE)
+				put_choices(b, &a, prefix);
 			if (a.type != ARG_TRUE)
 				return;
 		}
