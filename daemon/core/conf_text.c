@@ -1,6 +1,7 @@
 #include "core/conf_text.h"
 
 #include <libconfig.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ at_line(const struct conf_text *t, int line, const char *text, struct err *e)
 }
 
 /* After a quote, a # or a slash: the end of the string or comment, counting
- * lines. */
+ * lines.  NULL when it has no end, which libconfig 1.5 would answer with a leak
+ * of the string. */
 static const char *
 skip(const char *p, int *line)
 {
@@ -38,52 +40,92 @@ skip(const char *p, int *line)
 				p++;
 			*line += *p == '\n';
 		}
-		return *p == '"' ? p + 1 : p;
+		return *p == '"' ? p + 1 : NULL;
 	}
 	if (*p == '/' && p[1] == '*') {
 		end = strstr(p + 2, "*/");
 		for (; *p != '\0' && p != end; p++)
 			*line += *p == '\n';
-		return *p != '\0' ? p + 2 : p;
+		return *p != '\0' ? p + 2 : NULL;
 	}
 	if (*p == '#' || (*p == '/' && p[1] == '/'))
 		return p + strcspn(p, "\n");
 	return p + 1;
 }
 
+/* How far the text was looked over. */
+struct look {
+	int  depth, line;
+	int  names[DEPTH + 1];
+	char open[DEPTH + 1];	/* the bracket that opened each depth */
+	char last;		/* last character that is no blank or comment */
+};
+
+static bool
+blank_or_comment(const char *p)
+{
+	return strchr(" \t\r\n\v\f#", *p) != NULL ||
+	    (*p == '/' && (p[1] == '/' || p[1] == '*'));
+}
+
+/* Text stands after a sign that asks for a value, or continues another.
+ * Elsewhere it is a syntax error which libconfig 1.5 answers with a leak. */
+static bool
+text_fits(const struct look *l)
+{
+	return l->last == '=' || l->last == ':' || l->last == '"' ||
+	    l->last == '(' || l->last == '[' ||
+	    (l->last == ',' && l->open[l->depth] != '{');
+}
+
+static const char *
+look_at(struct look *l, const char *p)
+{
+	switch (*p) {
+	case '{':
+	case '(':
+	case '[':
+		if (++l->depth > DEPTH)
+			return "nested too deeply";
+		l->names[l->depth] = 0;
+		l->open[l->depth] = *p;
+		break;
+	case '}':
+	case ')':
+	case ']':
+		l->depth -= l->depth > 0;
+		break;
+	case '=':
+	case ':':
+		if (++l->names[l->depth] > NAMES)
+			return "too many names in one group";
+		break;
+	case '"':
+		if (!text_fits(l))
+			return "syntax error";
+		break;
+	default:
+		break;
+	}
+	if (!blank_or_comment(p))
+		l->last = *p;
+	return NULL;
+}
+
 static int
 limits(const struct conf_text *t, const char *text, struct err *e)
 {
-	int names[DEPTH + 1] = { 0 }, depth = 0, line = 1;
+	struct look l = { .line = 1, .open = "{" };
 
 	for (const char *p = text; *p != '\0';) {
-		switch (*p) {
-		case '\n':
-			line++;
-			p++;
-			continue;
-		case '{':
-		case '(':
-		case '[':
-			if (++depth > DEPTH)
-				return at_line(t, line, "nested too deeply", e);
-			names[depth] = 0;
-			break;
-		case '}':
-		case ')':
-		case ']':
-			depth -= depth > 0;
-			break;
-		case '=':
-		case ':':
-			if (++names[depth] > NAMES)
-				return at_line(t, line,
-				    "too many names in one group", e);
-			break;
-		default:
-			break;
-		}
-		p = skip(p, &line);
+		const char *why = look_at(&l, p);
+		int line = l.line;
+
+		l.line += *p == '\n';
+		if (why == NULL && (p = skip(p, &l.line)) == NULL)
+			why = "this text or comment has no end";
+		if (why != NULL)
+			return at_line(t, line, why, e);
 	}
 	return 0;
 }
