@@ -574,6 +574,11 @@ on_lost(void *ctx, const char *why)
 
 	if (d->session == NULL)
 		return;
+	/* A reset before the library could say what was wrong. */
+	if (d->step == HANDSHAKE) {
+		handshake_failed(d);
+		return;
+	}
 	if (why[0] != '\0')
 		(void)snprintf(d->why, sizeof(d->why),
 		    "the connection to %s was lost: %s", d->where, why);
