@@ -29,7 +29,7 @@ ALL_C = -std=c17 -D_GNU_SOURCE -fno-common -pthread $(WARN) -MMD -MP \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 PKG_C  := $(shell pkg-config --cflags $(PKGS) ncursesw 2>/dev/null)
 D_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-T_LIBS := $(shell pkg-config --libs libssh jansson ncursesw 2>/dev/null)
+T_LIBS := $(shell pkg-config --libs libssh jansson libcrypto ncursesw 2>/dev/null)
 
 src  = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj  = $(patsubst %.c,$(B)/%.o,$(1))

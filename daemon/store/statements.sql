@@ -66,7 +66,8 @@ CREATE TABLE request (
 	wrong @I64@ NOT NULL,
 	requested_at @I64@ NOT NULL,
 	decided_at @I64@,
-	member_id @I64@
+	member_id @I64@,
+	via TEXT			-- HOST:PORT as the node knows the broker
 ) @STRICT@;
 
 CREATE TABLE invite (
@@ -307,12 +308,12 @@ DELETE FROM member WHERE id = ?1;
 -- ?1 id, ?2 name, ?3 key, ?4 fingerprint, ?5 address, ?6 message, ?7 as_mode,
 -- ?8 version, ?9 words, ?10 state, ?11 reason, ?12 token_hash,
 -- ?13 token_salt, ?14 token_expires_at, ?15 wrong, ?16 requested_at,
--- ?17 decided_at, ?18 member_id
+-- ?17 decided_at, ?18 member_id, ?19 via
 INSERT INTO request (id, name, key, fingerprint, address, message, as_mode,
 	version, words, state, reason, token_hash, token_salt,
-	token_expires_at, wrong, requested_at, decided_at, member_id)
+	token_expires_at, wrong, requested_at, decided_at, member_id, via)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-	?16, ?17, ?18)
+	?16, ?17, ?18, ?19)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key,
 	fingerprint = excluded.fingerprint, address = excluded.address,
 	message = excluded.message, as_mode = excluded.as_mode,
@@ -321,13 +322,14 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key,
 	token_hash = excluded.token_hash, token_salt = excluded.token_salt,
 	token_expires_at = excluded.token_expires_at, wrong = excluded.wrong,
 	requested_at = excluded.requested_at,
-	decided_at = excluded.decided_at, member_id = excluded.member_id;
+	decided_at = excluded.decided_at, member_id = excluded.member_id,
+	via = excluded.via;
 
 -- name: REQUEST_ALL
 -- The columns in the order of REQUEST_PUT.
 SELECT id, name, key, fingerprint, address, message, as_mode, version, words,
 	state, reason, token_hash, token_salt, token_expires_at, wrong,
-	requested_at, decided_at, member_id
+	requested_at, decided_at, member_id, via
 FROM request ORDER BY requested_at, id;
 
 -- name: REQUEST_DEL
@@ -455,6 +457,9 @@ ON CONFLICT (job) DO UPDATE SET due_ms = excluded.due_ms;
 -- name: CURSOR_MOVE
 -- ?1 job, ?2 from, ?3 to; changes nothing when it is not at ?2
 UPDATE cursor SET due_ms = ?3 WHERE job = ?1 AND due_ms = ?2;
+
+-- name: CURSOR_GET
+SELECT due_ms FROM cursor WHERE job = ?1;
 
 -- name: CURSOR_ALL
 -- job, due_ms

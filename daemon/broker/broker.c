@@ -1,0 +1,225 @@
+#include "broker/broker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "broker/catalog.h"
+#include "broker/desk.h"
+#include "broker/dispatch.h"
+#include "broker/gate.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "core/condition.h"
+#include "core/trigger.h"
+#include "log.h"
+#include "mem.h"
+#include "tz.h"
+
+/* ---- texts with a grammar of their own ---- */
+
+static bool
+check_cron(const char *text, struct err *e)
+{
+	struct trigger t;
+
+	return trigger_parse_cron(text, &t, e) == 0;
+}
+
+static bool
+check_condition(const char *text, struct err *e)
+{
+	struct cond *c;
+
+	if (cond_parse(text, COND_STATE, &c, e) == -1)
+		return false;
+	cond_free(c);
+	return true;
+}
+
+static bool
+check_zone(const char *text, struct err *e)
+{
+	return tz_get(text, e) != NULL;
+}
+
+const struct checks broker_checks = {
+	.cron = check_cron,
+	.condition = check_condition,
+	.zone = check_zone,
+};
+
+/* ---- starting ---- */
+
+static int
+on_value(const struct row *r, void *arg)
+{
+	(void)mem_str(arg, 40, row_text(r, 0));
+	return 1;
+}
+
+static int
+on_setting(const struct row *r, void *arg)
+{
+	struct broker *b = arg;
+	struct setting_pair pair = { row_text(r, 0), row_text(r, 1) };
+	struct err e;
+
+	if (settings_set(&b->set, &pair, 1, &broker_checks, &e) == -1)
+		log_warn("settings", "%s", e.msg);
+	return 0;
+}
+
+/* Settings are stored one by one but only make sense together: read them until
+ * no further one is accepted. */
+static void
+load_settings(struct broker *b)
+{
+	struct settings was;
+
+	for (int i = 0; i < 4; i++) {
+		was = b->set;
+		(void)store_query(b->store, S_SETTING_ALL, on_setting, b, "");
+		if (memcmp(&was, &b->set, sizeof(was)) == 0)
+			break;
+	}
+}
+
+static int
+cluster_id(struct broker *b, struct err *e)
+{
+	unsigned char raw[16];
+	struct batch *batch;
+
+	if (store_query(b->store, S_META_GET, on_value, b->id, "t",
+	        "cluster_id") == 1)
+		return 0;
+	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+		return err_sys(e, "getrandom");
+	for (size_t i = 0; i < sizeof(raw); i++)
+		(void)snprintf(b->id + 2 * i, 3, "%02x", raw[i]);
+	batch = batch_new();
+	batch_add(batch, S_META_SET, "tt", "cluster_id", b->id);
+	/* The zone of this machine at the first start, for good. */
+	batch_add(batch, S_SETTING_SET, "tt", "zone", b->set.zone);
+	if (store_write(b->store, batch) != STORE_OK)
+		return err_set(e, ERR_IO, "store: the cluster's id could not "
+		    "be stored: free disk space, then start again");
+	return 0;
+}
+
+struct broker *
+broker_new(struct store *store, const struct key *key, const char *name,
+    bool open, struct now now, struct err *e)
+{
+	struct broker *b = mem_zero(1, sizeof(*b));
+	char zone[TZ_NAME];
+
+	b->store = store;
+	b->key = key;
+	b->open = open;
+	b->now = now;
+	b->clock = clock_now;
+	(void)MEM_STR(b->node, name);
+	settings_default(&b->set, name, tz_system(zone));
+	if (cluster_id(b, e) == -1)
+		goto fail;
+	load_settings(b);
+	b->events = events_new(store);
+	b->catalog = catalog_load(b, e);
+	if (b->catalog == NULL || roster_load(b, e) == NULL)
+		goto fail;
+	(void)scheduler_load(b);
+	(void)dispatch_load(b);
+	(void)desk_load(b);
+	return b;
+fail:
+	broker_free(b);
+	return NULL;
+}
+
+void
+broker_free(struct broker *b)
+{
+	if (b == NULL)
+		return;
+	desk_free(b->desk);
+	dispatch_free(b->dispatch);
+	scheduler_free(b->scheduler);
+	roster_free(b->roster);
+	catalog_free(b->catalog);
+	events_free(b->events);
+	gate_free(b->gate);
+	free(b);
+}
+
+void
+broker_wake(struct broker *b, bool awake, struct now now)
+{
+	b->now = now;
+	if (b->awake == awake)
+		return;
+	b->awake = awake;
+	if (awake)
+		scheduler_boot(b);
+	else
+		gate_close_all(b->gate, "this node joined another cluster");
+}
+
+mono
+broker_turn(struct broker *b, struct now now)
+{
+	mono next;
+
+	b->now = now;
+	if (!b->awake)
+		return MONO_NEVER;
+	next = roster_turn(b);
+	next = mono_min(next, scheduler_turn(b));
+	next = mono_min(next, desk_turn(b));
+	return mono_min(next, dispatch_turn(b));
+}
+
+/* ---- settings ---- */
+
+int
+broker_set(struct broker *b, const struct setting_pair *pairs, size_t n,
+    const char *actor, struct err *e)
+{
+	struct settings next = b->set;
+	struct batch *batch = batch_new();
+	bool zone = false;
+	char *was, *is;
+
+	if (settings_set(&next, pairs, n, &broker_checks, e) == -1) {
+		batch_free(batch);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		is = setting_text(&next, pairs[i].name, e);
+		batch_add(batch, S_SETTING_SET, "tt", pairs[i].name, is);
+		free(is);
+		zone |= strcmp(pairs[i].name, "zone") == 0;
+	}
+	if (store_write(b->store, batch) != STORE_OK)
+		return err_set(e, ERR_IO, "setting %s: not stored: the store "
+		    "takes no writes: free disk space, then try again",
+		    pairs[0].name);
+	for (size_t i = 0; i < n; i++) {
+		was = setting_text(&b->set, pairs[i].name, NULL);
+		is = setting_text(&next, pairs[i].name, NULL);
+		(void)event_add(b->events, b->now.wall, SEV_AUDIT,
+		    "setting_changed", b->node, actor, json_pack("{s:s,s:s,s:s}",
+		    "name", pairs[i].name, "old", was, "new", is),
+		    "setting %s: %s -> %s", pairs[i].name, was, is);
+		free(was);
+		free(is);
+	}
+	b->set = next;
+	(void)roster_settings(b, NULL);
+	scheduler_settings(b);
+	if (zone)
+		catalog_rezone(b);
+	return 0;
+}

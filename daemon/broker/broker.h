@@ -1,0 +1,75 @@
+/* The cluster's side: members, catalogue, role, occurrences, runs, events.
+ *
+ * Every musterd has one.  On a standalone node its only member is the node's
+ * own agent; with broker.enabled others may join it; while the node belongs to
+ * another cluster it is asleep.  It knows no clock and no loop: broker_turn is
+ * called with the time, messages arrive through the members' sessions, and
+ * what was committed comes back from the store.  Loop thread.
+ *
+ * The rooms in this house, a file each: catalogue, roster (members, their
+ * sessions and health), desk (joining), scheduler (the shell around core/role),
+ * ledger (occurrences become runs), dispatch (runs find agents), event. */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/event.h"
+#include "broker/run.h"
+#include "clock.h"
+#include "core/checks.h"
+#include "core/setting.h"
+#include "net/key.h"
+#include "store/store.h"
+
+struct catalog;
+struct roster;
+struct desk;
+struct scheduler;
+struct ledger;
+struct dispatch;
+struct gate;
+
+struct broker {
+	struct store	 *store;
+	const struct key *key;		/* this node's, borrowed */
+	char		  node[64];	/* this node's name */
+	char		  id[40];	/* cluster id */
+	bool		  open;		/* others may join: broker.enabled */
+	bool		  awake;	/* false while the node is elsewhere */
+	bool		  local;	/* has an agent of its own */
+	int		  port;		/* where nodes reach it, for messages */
+	struct now	(*clock)(void);	/* clock_now, or a test's */
+	struct now	  now;		/* of this turn */
+	struct settings	  set;
+	struct events	 *events;
+	struct catalog	 *catalog;
+	struct roster	 *roster;
+	struct desk	 *desk;
+	struct scheduler *scheduler;
+	struct ledger	 *ledger;
+	struct dispatch	 *dispatch;
+	struct gate	 *gate;
+};
+
+/* name: of this node; zone and cluster name are the defaults of the settings.
+ * NULL with a message when the store cannot be read. */
+struct broker *broker_new(struct store *, const struct key *, const char *name,
+	    bool open, struct now, struct err *);
+void	broker_free(struct broker *);
+/* Wakes it (standalone, or the cluster's broker) or puts it to sleep: no
+ * member is served and no trigger fires while it sleeps. */
+void	broker_wake(struct broker *, bool awake, struct now);
+/* Does what is due; returns when to be called again at the latest. */
+mono	broker_turn(struct broker *, struct now);
+
+/* Checks of texts with a grammar of their own, for settings and catalogue. */
+extern const struct checks broker_checks;
+
+/* Several settings together or none; the callback comes when they are stored. */
+int	broker_set(struct broker *, const struct setting_pair *, size_t,
+	    const char *actor, struct err *);
+
+#endif

@@ -1,0 +1,70 @@
+/* The catalogue in memory: jobs with what the broker needs to know of them,
+ * queues, calendars, flows.  Changed only by catalog_apply and the few verbs
+ * below, each one transaction; the revision grows with each.  Loop thread. */
+#ifndef BROKER_CATALOG_H
+#define BROKER_CATALOG_H
+
+#include <jansson.h>
+#include <uthash.h>
+
+#include "broker/broker.h"
+#include "core/due.h"
+#include "core/job.h"
+
+struct cat_job {
+	struct job     def;
+	json_t	      *doc;		/* job_json of def */
+	int64_t	       rev;
+	bool	       paused;
+	wall	       cursor;		/* newest occurrence on record */
+	struct due    *due;
+	char	       last_agent[64];	/* round robin */
+	struct {			/* the newest run that ended */
+		int64_t run;
+		char	state[16];
+		wall	at;
+	} last;
+	UT_hash_handle hh;		/* by def.name */
+};
+
+struct catalog {
+	int64_t		     rev;
+	struct cat_job	    *jobs;
+	struct queue_def    *queues;
+	size_t		     nqueues;
+	struct calendar_def *calendars;
+	size_t		     ncalendars;
+	struct flow_def	    *flows;
+	size_t		     nflows;
+};
+
+struct catalog *catalog_load(struct broker *, struct err *);
+void	catalog_free(struct catalog *);
+struct cat_job *catalog_job(const struct catalog *, const char *name);
+const struct queue_def *catalog_queue(const struct catalog *, const char *name);
+
+/* What a text would change, and with dry_run false does it.  The result is
+ * {plan: [{action, kind, name, detail}], warnings: [text], revision}; done is
+ * called with it (and NULL) when it is stored, or with NULL and the error.
+ * Everything or nothing. */
+typedef void catalog_done(void *arg, json_t *result, const struct err *);
+void	catalog_apply(struct broker *, const char *text, const char *file,
+	    bool dry_run, bool prune, const char *actor, catalog_done *,
+	    void *arg);
+/* NULL and ERR_NOTFOUND, with the nearest name. */
+struct cat_job *catalog_find(const struct broker *, const char *name,
+	    struct err *);
+void	catalog_pause(struct broker *, struct cat_job *, bool paused,
+	    catalog_done *, void *arg);
+void	catalog_remove(struct broker *, struct cat_job *, catalog_done *,
+	    void *arg);
+char   *catalog_text(const struct catalog *);
+
+/* What an agent gets: {rev, zone, jobs: [{job, cursor, paused}], calendars}. */
+json_t *catalog_replica(const struct broker *);
+/* {job: cursor in ms}, for grants. */
+json_t *catalog_cursors(const struct catalog *);
+/* After the setting zone changed: every schedule anew, cursors to now. */
+void	catalog_rezone(struct broker *);
+
+#endif

@@ -1,0 +1,48 @@
+/* What happened, in order: the events and the audit trail of one cluster, and
+ * the alerts that are open now.  An event is stored before a follower of
+ * `event follow` hears of it.  Loop thread. */
+#ifndef BROKER_EVENT_H
+#define BROKER_EVENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "store/store.h"
+
+enum severity { SEV_INFO, SEV_NOTICE, SEV_WARN, SEV_ERROR, SEV_AUDIT, SEV_N };
+
+struct events;
+struct event_sub;
+
+struct events *events_new(struct store *);
+void	events_free(struct events *);
+
+/* Records one event and returns its sequence number.  code is a stable word
+ * ("role_granted"), node and actor may be NULL, data is stolen and may be
+ * NULL. */
+int64_t	event_add(struct events *, wall, enum severity, const char *code,
+	    const char *node, const char *actor, json_t *data,
+	    const char *fmt, ...) __attribute__((format(printf, 8, 9)));
+
+/* An alert is open from the first raise to the clear; each end is an event. */
+void	alert_raise(struct events *, wall, const char *code, const char *node,
+	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void	alert_clear(struct events *, wall, const char *code, const char *node);
+json_t *alert_list(const struct events *);	/* new array, oldest first */
+size_t	alert_count(const struct events *);
+
+/* Newest first.  node, code and severity filter when not NULL; since 0: all. */
+json_t *event_list(struct events *, int64_t limit, wall since,
+	    const char *severity, const char *code, const char *node);
+int64_t	event_last(const struct events *);
+
+/* Each new event (borrowed) from now on. */
+struct event_sub *event_follow(struct events *,
+	    void (*tell)(void *, const json_t *), void *);
+void	event_unfollow(struct events *, struct event_sub *);
+
+const char *severity_word(enum severity);
+
+#endif

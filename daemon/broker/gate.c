@@ -1,0 +1,490 @@
+#include "broker/gate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/catalog.h"
+#include "broker/desk.h"
+#include "broker/dispatch.h"
+#include "broker/ledger.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "log.h"
+#include "mem.h"
+
+struct conn {
+	struct gate    *gate;
+	struct session *session;
+	int64_t		id;
+	int64_t		member;		/* after hello, 0 before */
+	struct conn    *next;
+};
+
+/* A question to an agent that is not answered yet (a run's output). */
+struct question {
+	int64_t		 id, conn;
+	gate_reply	*done;
+	void		*arg;
+	struct question *next;
+};
+
+struct gate {
+	struct broker	*b;
+	gate_view	*view;
+	void		*ctx;
+	struct conn	*conns;
+	struct question *questions;
+	int64_t		 next_id;
+};
+
+/* ---- answering ---- */
+
+static void
+reply(struct conn *c, const json_t *id, json_t *result)
+{
+	json_t *doc = json_pack("{s:s,s:O,s:o}", "jsonrpc", "2.0", "id", id,
+	    "result", result);
+
+	(void)session_send(c->session, doc);
+	json_decref(doc);
+}
+
+static void
+reply_err(struct conn *c, const json_t *id, const struct err *e,
+    const char *why)
+{
+	json_t *doc = json_pack("{s:s,s:O,s:{s:i,s:s,s:{s:s,s:s}}}", "jsonrpc",
+	    "2.0", "id", id, "error", "code", -32000, "message", e->msg, "data",
+	    "code", err_word(e->code), "why", why);
+
+	(void)session_send(c->session, doc);
+	json_decref(doc);
+}
+
+/* An answer that comes later: the asker may have gone by then. */
+struct later {
+	struct gate *gate;
+	int64_t	     conn;
+	json_t	    *id;
+};
+
+static struct later *
+later_new(struct conn *c, const json_t *id)
+{
+	struct later *l = mem_zero(1, sizeof(*l));
+
+	l->gate = c->gate;
+	l->conn = c->id;
+	l->id = json_deep_copy(id);
+	return l;
+}
+
+static void
+on_later(void *arg, json_t *result, const struct err *e)
+{
+	struct later *l = arg;
+	struct conn *c = l->gate->conns;
+
+	while (c != NULL && c->id != l->conn)
+		c = c->next;
+	if (c != NULL && result != NULL)
+		reply(c, l->id, json_incref(result));
+	else if (c != NULL)
+		reply_err(c, l->id, e, "");
+	json_decref(l->id);
+	free(l);
+}
+
+static void
+on_viewed(void *arg, const json_t *result, const struct err *e)
+{
+	on_later(arg, (json_t *)result, e);
+}
+
+int
+gate_not_a_broker(const struct broker *b, struct err *e)
+{
+	return err_set(e, ERR_FAILED, "%s is not a broker: ask a node that is "
+	    "(broker: { enabled = true; } in its musterd.conf)", b->node);
+}
+
+/* ---- methods ---- */
+
+static void
+do_hello(struct conn *c, const json_t *id, const json_t *params)
+{
+	struct broker *b = c->gate->b;
+	const struct peer *peer = session_peer(c->session);
+	struct member *m = roster_by_key(b->roster, peer->key);
+	const char *start = js_str(params, "start", "");
+	const char *cluster = js_str(params, "cluster", "");
+	struct err e = { 0 };
+
+	if (strcmp(js_str(params, "purpose", ""), "join") == 0) {
+		if (!b->open || !b->awake) {
+			(void)gate_not_a_broker(b, &e);
+			reply_err(c, id, &e, "not_a_broker");
+			return;
+		}
+		reply(c, id, json_pack("{s:s,s:s,s:i,s:s}", "server",
+		    "musterd", "version", MUSTER_VERSION, "protocol", 1,
+		    "cluster", b->set.cluster_name));
+		return;
+	}
+	if (!b->awake || (!b->open && peer->kind != PEER_LOOPBACK)) {
+		(void)gate_not_a_broker(b, &e);
+		reply_err(c, id, &e, "not_a_broker");
+	} else if (m == NULL || strcmp(cluster, b->id) != 0) {
+		(void)err_set(&e, ERR_DENIED, "%s does not know this node's "
+		    "key: muster join request %s", b->set.cluster_name,
+		    b->node);
+		reply_err(c, id, &e, "unknown");
+	} else if (!member_active(m)) {
+		(void)err_set(&e, ERR_DENIED, "this node was %s from %s%s",
+		    strcmp(m->state, "left") == 0 ? "released" : "removed",
+		    b->set.cluster_name,
+		    ": it is standalone again; to come back: muster join "
+		    "request");
+		reply_err(c, id, &e, m->state);
+	} else if (m->session != NULL && member_connected(b->roster, m) &&
+	    strcmp(m->start, start) != 0) {
+		(void)err_set(&e, ERR_DENIED, "the key of %s is in use twice, "
+		    "from %s and %s: on the copy, muster key reset, then join "
+		    "again", m->name, m->address, peer->addr);
+		alert_raise(b->events, b->now.wall, "key_in_use_twice",
+		    m->name, "%s", e.msg);
+		reply_err(c, id, &e, "twice");
+	} else {
+		struct session *old = m->session;
+
+		c->member = m->id;
+		if (old != NULL) {
+			roster_down(b, m);
+			session_close(old, false, "replaced by a newer session "
+			    "of the same node");
+		}
+		reply(c, id, json_pack(
+		    "{s:s,s:s,s:i,s:s,s:s,s:s,s:I,s:I,s:o}", "server",
+		    "musterd", "version", MUSTER_VERSION, "protocol", 1,
+		    "cluster_id", b->id, "cluster", b->set.cluster_name,
+		    "name", m->name, "floor", (json_int_t)m->floor, "rev",
+		    (json_int_t)b->catalog->rev, "settings",
+		    roster_link_settings(b, m)));
+		roster_up(b, m, c->session, params);
+	}
+}
+
+static void
+do_join_request(struct conn *c, const json_t *id, const json_t *params)
+{
+	desk_request(c->gate->b, session_peer(c->session), params, on_later,
+	    later_new(c, id));
+}
+
+static void
+do_join_poll(struct conn *c, const json_t *id, const json_t *params)
+{
+	(void)params;
+	reply(c, id, desk_poll(c->gate->b, session_peer(c->session)));
+}
+
+static void
+do_join_complete(struct conn *c, const json_t *id, const json_t *params)
+{
+	desk_complete(c->gate->b, session_peer(c->session), params, on_later,
+	    later_new(c, id));
+}
+
+static struct member *
+member_of(const struct conn *c)
+{
+	return roster_by_id(c->gate->b->roster, c->member);
+}
+
+static void
+do_beat(struct conn *c, const json_t *id, const json_t *params)
+{
+	(void)id;
+	roster_beat(c->gate->b, member_of(c), params);
+}
+
+static void
+answer_fire(struct broker *b, int64_t member, json_t *doc)
+{
+	const struct member *m = roster_by_id(b->roster, member);
+
+	if (m != NULL)
+		(void)roster_send(m, "link.fired", doc);
+	else
+		json_decref(doc);
+}
+
+static void
+do_fire(struct conn *c, const json_t *id, const json_t *params)
+{
+	(void)id;
+	ledger_fire(c->gate->b, member_of(c), params, answer_fire);
+}
+
+static void
+do_run(struct conn *c, const json_t *id, const json_t *params)
+{
+	(void)id;
+	dispatch_report(c->gate->b, member_of(c), params);
+}
+
+static void
+do_leave(struct conn *c, const json_t *id, const json_t *params)
+{
+	desk_depart(c->gate->b, member_of(c), "left",
+	    js_str(params, "reason", NULL), NULL, on_later, later_new(c, id));
+}
+
+/* Reading passes as view; the table of commands refuses the rest. */
+static void
+do_view(struct conn *c, const json_t *id, const json_t *params)
+{
+	c->gate->view(c->gate->ctx, js_str(params, "method", ""),
+	    json_object_get(params, "params"), on_viewed, later_new(c, id));
+}
+
+static void
+do_bye(struct conn *c, const json_t *id, const json_t *params)
+{
+	struct broker *b = c->gate->b;
+	struct member *m = member_of(c);
+	struct role_event ev = { .kind = ROLE_EV_LEAVING, .agent = m->id,
+		.at = m->at, .now = b->now };
+
+	(void)id;
+	(void)params;
+	scheduler_event(b, &ev);
+}
+
+static const struct method {
+	const char *name;
+	bool	    member;		/* only after hello */
+	void	  (*run)(struct conn *, const json_t *id, const json_t *params);
+} methods[] = {
+	{ "hello", false, do_hello },
+	{ "join.request", false, do_join_request },
+	{ "join.poll", false, do_join_poll },
+	{ "join.complete", false, do_join_complete },
+	{ "link.beat", true, do_beat },
+	{ "link.fire", true, do_fire },
+	{ "link.run", true, do_run },
+	{ "link.leave", true, do_leave },
+	{ "link.view", true, do_view },
+	{ "link.bye", true, do_bye },
+};
+
+/* ---- questions to agents ---- */
+
+static void
+answered(struct gate *g, const struct conn *c, const json_t *msg)
+{
+	int64_t id = js_int(msg, "id", 0);
+	const json_t *error = json_object_get(msg, "error");
+	struct question **link = &g->questions, *q;
+	struct err e;
+
+	while (*link != NULL && ((*link)->id != id || (*link)->conn != c->id))
+		link = &(*link)->next;
+	q = *link;
+	if (q == NULL)
+		return;
+	*link = q->next;
+	if (error != NULL) {
+		(void)err_set(&e, ERR_FAILED, "%s", js_str(error, "message",
+		    "the agent refused"));
+		q->done(q->arg, NULL, &e);
+	} else
+		q->done(q->arg, json_object_get(msg, "result"), NULL);
+	free(q);
+}
+
+static void
+drop_questions(struct gate *g, const struct conn *c)
+{
+	struct question **link = &g->questions, *q;
+	struct err e;
+
+	(void)err_set(&e, ERR_FAILED, "the agent's connection ended");
+	while (*link != NULL) {
+		q = *link;
+		if (q->conn != c->id) {
+			link = &q->next;
+			continue;
+		}
+		*link = q->next;
+		q->done(q->arg, NULL, &e);
+		free(q);
+		link = &g->questions;
+	}
+}
+
+void
+gate_output(struct broker *b, struct member *m, int64_t run, int64_t attempt,
+    int64_t offset, int64_t limit, gate_reply *done, void *arg)
+{
+	struct gate *g = b->gate;
+	struct conn *c = g->conns;
+	struct question *q;
+	struct err e;
+	json_t *doc;
+
+	while (c != NULL && (c->member != m->id || c->session != m->session))
+		c = c->next;
+	if (c == NULL) {
+		(void)err_set(&e, ERR_FAILED, "the output is on %s, which is "
+		    "not connected: only its last 64 KiB are kept here",
+		    m->name);
+		done(arg, NULL, &e);
+		return;
+	}
+	q = mem_zero(1, sizeof(*q));
+	q->id = g->next_id++;
+	q->conn = c->id;
+	q->done = done;
+	q->arg = arg;
+	q->next = g->questions;
+	g->questions = q;
+	doc = json_pack("{s:s,s:I,s:s,s:{s:I,s:I,s:I,s:I}}", "jsonrpc", "2.0",
+	    "id", (json_int_t)q->id, "method", "link.output", "params", "run",
+	    (json_int_t)run, "attempt", (json_int_t)attempt, "offset",
+	    (json_int_t)offset, "limit", (json_int_t)limit);
+	(void)session_send(c->session, doc);
+	json_decref(doc);
+}
+
+static void
+nobody(void *arg, const json_t *result, const struct err *e)
+{
+	(void)arg;
+	(void)result;
+	(void)e;
+}
+
+void
+gate_forget(struct broker *b, void *arg)
+{
+	for (struct question *q = b->gate->questions; q != NULL; q = q->next)
+		if (q->arg == arg)
+			q->done = nobody;
+}
+
+/* ---- sessions ---- */
+
+static void
+on_message(struct session *s, json_t *msg, void *ctx)
+{
+	struct conn *c = ctx;
+	const char *name = js_str(msg, "method", NULL);
+	const json_t *id = json_object_get(msg, "id");
+	const json_t *params = json_object_get(msg, "params");
+	const struct member *m;
+	struct err e;
+
+	(void)s;
+	c->gate->b->now = c->gate->b->clock();
+	if (name == NULL) {
+		answered(c->gate, c, msg);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (strcmp(methods[i].name, name) != 0)
+			continue;
+		m = member_of(c);
+		if (methods[i].member && (m == NULL || !member_active(m) ||
+		                             m->session != c->session)) {
+			(void)err_set(&e, ERR_DENIED, "%s: say hello first",
+			    name);
+			if (id != NULL)
+				reply_err(c, id, &e, "hello");
+			return;
+		}
+		methods[i].run(c, id != NULL ? id : json_null(), params);
+		return;
+	}
+	(void)err_set(&e, ERR_NOTFOUND, "unknown method \"%.60s\"", name);
+	if (id != NULL)
+		reply_err(c, id, &e, "method");
+}
+
+static void
+on_closed(struct session *s, const char *why, void *ctx)
+{
+	struct conn *c = ctx, **link = &c->gate->conns;
+	struct broker *b = c->gate->b;
+	struct member *m = member_of(c);
+
+	b->now = b->clock();
+	log_debug("gate", "addr=%s closed: %s", session_peer(s)->addr, why);
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
+	drop_questions(c->gate, c);
+	if (m != NULL && m->session == s)
+		roster_down(b, m);
+	free(c);
+}
+
+static const struct session_ops conn_ops = {
+	.message = on_message,
+	.closed = on_closed,
+};
+
+struct gate *
+gate_new(struct broker *b, gate_view *view, void *ctx)
+{
+	struct gate *g = mem_zero(1, sizeof(*g));
+
+	g->b = b;
+	g->view = view;
+	g->ctx = ctx;
+	g->next_id = 1;
+	b->gate = g;
+	return g;
+}
+
+void
+gate_free(struct gate *g)
+{
+	free(g);
+}
+
+void
+gate_accept(struct gate *g, struct session *s)
+{
+	struct conn *c = mem_zero(1, sizeof(*c));
+
+	c->gate = g;
+	c->session = s;
+	c->id = g->next_id++;
+	c->next = g->conns;
+	g->conns = c;
+	session_own(s, &conn_ops, c);
+}
+
+void
+gate_depart(struct broker *b, struct member *m, const char *reason)
+{
+	struct session *s = m->session;
+
+	if (s == NULL)
+		return;
+	(void)roster_send(m, "link.removed", json_pack("{s:s,s:o,s:s}", "state",
+	    m->state, "reason", js_text(reason), "cluster",
+	    b->set.cluster_name));
+	roster_down(b, m);
+	session_close(s, true, "no longer a member");
+}
+
+void
+gate_close_all(struct gate *g, const char *why)
+{
+	for (struct conn *c = g->conns; c != NULL; c = c->next)
+		session_close(c->session, true, why);
+}

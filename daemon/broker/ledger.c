@@ -1,0 +1,396 @@
+#include "broker/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "broker/dispatch.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "log.h"
+#include "mem.h"
+
+/* One fire on its way to the disk. */
+struct fire {
+	struct broker *b;
+	int64_t	       member;
+	char	       job[64];
+	wall	       at;
+	int64_t	       run;		/* the first of its runs */
+	struct run_set set;
+	void (*answer)(struct broker *, int64_t, json_t *);
+};
+
+static json_t *
+fire_json(const char *job, wall at)
+{
+	return json_pack("{s:s,s:I}", "job", job, "at", (json_int_t)at.ms);
+}
+
+static int
+on_cursor(const struct row *r, void *arg)
+{
+	((wall *)arg)->ms = row_int(r, 0);
+	return 1;
+}
+
+/* What memory believed did not come to pass: the disk decides. */
+static wall
+cursor_from_disk(struct broker *b, const char *job)
+{
+	struct cat_job *j = catalog_job(b->catalog, job);
+	wall at = { 0 };
+
+	(void)store_query(b->store, S_CURSOR_GET, on_cursor, &at, "t", job);
+	if (j != NULL)
+		j->cursor = at;
+	return at;
+}
+
+static void
+on_fired(enum store_rc rc, void *arg)
+{
+	struct fire *f = arg;
+	json_t *doc = fire_json(f->job, f->at);
+
+	dispatch_stored(f->b, &f->set, rc);
+	if (rc == STORE_OK)
+		(void)json_object_set_new(doc, "run", json_integer(f->run));
+	else if (rc != STORE_DOWN) {
+		wall at = cursor_from_disk(f->b, f->job);
+
+		if (rc == STORE_BUSY) {
+			(void)json_object_set_new(doc, "refused", json_string(
+			    "the broker's store takes no writes (disk full?)"));
+			(void)json_object_set_new(doc, "code",
+			    json_string("busy"));
+		}
+		(void)json_object_set_new(doc, "cursor", json_integer(at.ms));
+	}
+	if (rc != STORE_DOWN)
+		f->answer(f->b, f->member, doc);
+	else
+		json_decref(doc);
+	free(f);
+}
+
+static int
+on_run(const struct row *r, void *arg)
+{
+	*(int64_t *)arg = row_int(r, 0);
+	return 1;
+}
+
+/* At or before the cursor: it was recorded, and this is its run. */
+static json_t *
+already(struct broker *b, const struct cat_job *j, wall at)
+{
+	char occ[CLOCK_RFC3339];
+	json_t *doc = fire_json(j->def.name, at);
+	int64_t run = 0;
+
+	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", j->def.name,
+	    clock_rfc3339(at, occ));
+	(void)json_object_set_new(doc, "run", json_integer(run));
+	return doc;
+}
+
+/* Overlap `skip` and `replace` are decided as the occurrence is recorded; a
+ * queued run waits in its queue, an allowed one goes at once. */
+static const char *
+overlap(struct broker *b, const struct cat_job *j)
+{
+	if (dispatch_running(b, j->def.name) == 0)
+		return NULL;
+	if (j->def.overlap == JOB_OVERLAP_SKIP)
+		return "an earlier run of the job goes on (overlap skip)";
+	if (j->def.overlap == JOB_OVERLAP_REPLACE)
+		for (const struct run *r = dispatch_first(b), *next; r != NULL;
+		     r = next) {
+			next = r->hh.next;
+			if (strcmp(r->job, j->def.name) == 0 &&
+			    !run_ended(r->state) && !r->aborting)
+				(void)dispatch_abort(b, (struct run *)r,
+				    "a newer occurrence (overlap replace)",
+				    NULL);
+		}
+	return NULL;
+}
+
+static void
+record(struct broker *b, struct cat_job *j, struct member *m,
+    const json_t *fire, wall at, struct fire *f)
+{
+	struct batch *batch = batch_new();
+	const char *cause = due_cause(j->due, at);
+	const char *skip = NULL;
+	char occ[CLOCK_RFC3339];
+	wall first = { js_int(fire, "first", at.ms) };
+
+	if (strcmp(js_str(fire, "act", "fire"), "skip") == 0)
+		skip = js_str(fire, "reason", "misfire policy");
+	else
+		skip = overlap(b, j);
+	batch_add(batch, S_CURSOR_MOVE, "tii", j->def.name, j->cursor.ms, at.ms);
+	batch_must(batch);
+	j->cursor = at;
+	(void)clock_rfc3339(first, occ);
+	if (skip != NULL) {
+		char why[256], last[CLOCK_RFC3339];
+		int64_t count = js_int(fire, "count", 1);
+
+		if (count > 1)
+			(void)snprintf(why, sizeof(why),
+			    "%s; %lld occurrences, the last %s", skip,
+			    (long long)count, clock_rfc3339(at, last));
+		else
+			(void)snprintf(why, sizeof(why), "%s", skip);
+		f->run = dispatch_skip(b, j, occ, cause, RUN_SKIPPED, why,
+		    batch);
+	} else {
+		f->set = dispatch_make(b, j, occ, cause, m, j->doc, batch);
+		f->run = f->set.v[0]->id;
+	}
+	batch_add(batch, S_OCC_PUT, "tti", j->def.name, occ, f->run);
+	store_submit(b->store, batch, on_fired, f);
+}
+
+/* NULL when it is recorded now; else the answer. */
+static json_t *
+fire_one(struct broker *b, struct member *m, const json_t *fire,
+    void (*answer)(struct broker *, int64_t, json_t *))
+{
+	const char *name = js_str(fire, "job", "");
+	struct cat_job *j = catalog_job(b->catalog, name);
+	wall at = { js_int(fire, "at", 0) }, first;
+	json_t *doc = NULL;
+	struct fire *f;
+
+	first.ms = js_int(fire, "first", at.ms);
+	if (j == NULL || !j->def.enabled || j->paused) {
+		doc = fire_json(name, at);
+		(void)json_object_set_new(doc, "refused", json_string(
+		    j == NULL ? "the job was removed"
+			      : "the job is paused or not enabled"));
+		(void)json_object_set_new(doc, "code", json_string("job"));
+		return doc;
+	}
+	if (at.ms <= j->cursor.ms)
+		return already(b, j, at);
+	if (at.ms > b->now.wall.ms + b->set.max_skew) {
+		doc = fire_json(name, at);
+		(void)json_object_set_new(doc, "refused", json_string(
+		    "it is ahead of the broker's clock by more than "
+		    "max_skew"));
+		(void)json_object_set_new(doc, "code", json_string("clock"));
+		(void)json_object_set_new(doc, "cursor",
+		    json_integer(j->cursor.ms));
+		return doc;
+	}
+	if (due_next(j->due, j->cursor).ms != first.ms || first.ms > at.ms) {
+		doc = fire_json(name, at);	/* a gap: fire from there */
+		(void)json_object_set_new(doc, "cursor",
+		    json_integer(j->cursor.ms));
+		return doc;
+	}
+	f = mem_zero(1, sizeof(*f));
+	f->b = b;
+	f->member = m->id;
+	f->at = at;
+	f->answer = answer;
+	(void)MEM_STR(f->job, name);
+	record(b, j, m, fire, at, f);
+	return NULL;
+}
+
+void
+ledger_fire(struct broker *b, struct member *m, const json_t *params,
+    void (*answer)(struct broker *, int64_t, json_t *))
+{
+	const json_t *fires = json_object_get(params, "fires");
+	int64_t epoch = js_int(params, "epoch", 0);
+	bool backed = b->awake && scheduler_backs(b, m->id, epoch);
+
+	if (!backed)
+		(void)event_add(b->events, b->now.wall, SEV_WARN,
+		    "fire_refused", m->name, NULL, json_pack("{s:I,s:I}",
+		    "epoch", (json_int_t)epoch, "current",
+		    (json_int_t)scheduler_epoch(b)),
+		    "%s fired with epoch %lld, which is not the Scheduler's "
+		    "(%lld): refused", m->name, (long long)epoch,
+		    (long long)scheduler_epoch(b));
+	for (size_t i = 0; i < json_array_size(fires); i++) {
+		const json_t *fire = json_array_get(fires, i);
+		json_t *doc;
+
+		if (backed)
+			doc = fire_one(b, m, fire, answer);
+		else {
+			doc = fire_json(js_str(fire, "job", ""),
+			    (wall){ js_int(fire, "at", 0) });
+			(void)json_object_set_new(doc, "refused",
+			    json_string("the epoch is not the Scheduler's"));
+			(void)json_object_set_new(doc, "code",
+			    json_string("epoch"));
+		}
+		if (doc != NULL)
+			answer(b, m->id, doc);
+	}
+}
+
+/* ---- by hand ---- */
+
+struct manual {
+	struct broker *b;
+	char	       job[64], occ[64], actor[64];
+	struct run_set set;
+	json_t	      *result;
+	catalog_done  *done;
+	void	      *arg;
+};
+
+static void
+on_manual(enum store_rc rc, void *arg)
+{
+	struct manual *m = arg;
+	struct err e;
+
+	dispatch_stored(m->b, &m->set, rc);
+	if (rc == STORE_OK)
+		m->done(m->arg, m->result, NULL);
+	else {
+		(void)err_set(&e, rc == STORE_BUSY ? ERR_BUSY : ERR_IO,
+		    "job \"%s\": not accepted: the store takes no writes (%s): "
+		    "free disk space, then try again", m->job,
+		    store_rc_word(rc));
+		m->done(m->arg, NULL, &e);
+	}
+	json_decref(m->result);
+	free(m);
+}
+
+/* The job as it is, with -p NAME=VALUE added to its environment. */
+static json_t *
+with_params(const json_t *doc, const json_t *params)
+{
+	json_t *spec = json_deep_copy(doc), *env, *v;
+	const char *key;
+
+	if (json_object_size(params) == 0)
+		return spec;
+	env = json_object_get(spec, "environment");
+	if (env == NULL) {
+		env = json_array();
+		(void)json_object_set_new(spec, "environment", env);
+	}
+	json_object_foreach((json_t *)params, key, v) {
+		char *pair = mem_fmt("%s=%s", key, json_is_string(v)
+		    ? json_string_value(v) : "");
+
+		(void)json_array_append_new(env, js_text(pair));
+		free(pair);
+	}
+	return spec;
+}
+
+static void
+request_id(char out[24])
+{
+	unsigned char raw[8] = { 0 };
+
+	(void)getrandom(raw, sizeof(raw), 0);
+	for (size_t i = 0; i < sizeof(raw); i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", raw[i]);
+}
+
+static void
+run_by_hand(struct broker *b, struct cat_job *j, json_t *spec,
+    const char *cause, catalog_done *done, void *arg)
+{
+	struct manual *m = mem_zero(1, sizeof(*m));
+	struct batch *batch = batch_new();
+	json_t *ids = json_array();
+	char id[24];
+
+	m->b = b;
+	m->done = done;
+	m->arg = arg;
+	(void)MEM_STR(m->job, j->def.name);
+	request_id(id);
+	(void)snprintf(m->occ, sizeof(m->occ), "manual:%s", id);
+	if (j->def.overlap == JOB_OVERLAP_REPLACE)
+		(void)overlap(b, j);
+	m->set = dispatch_make(b, j, m->occ, cause, NULL, spec, batch);
+	batch_add(batch, S_OCC_PUT, "tti", j->def.name, m->occ,
+	    m->set.v[0]->id);
+	for (size_t i = 0; i < m->set.n; i++)
+		(void)json_array_append_new(ids,
+		    json_integer(m->set.v[i]->id));
+	m->result = json_pack("{s:s,s:s,s:I,s:o}", "job", j->def.name,
+	    "occurrence", m->occ, "run", (json_int_t)m->set.v[0]->id, "runs",
+	    ids);
+	store_submit(b->store, batch, on_manual, m);
+}
+
+void
+ledger_manual(struct broker *b, struct cat_job *j, const json_t *params,
+    const char *actor, catalog_done *done, void *arg)
+{
+	json_t *spec = with_params(j->doc, params);
+	char cause[96];
+
+	(void)snprintf(cause, sizeof(cause), "manual by %s", actor);
+	run_by_hand(b, j, spec, cause, done, arg);
+	json_decref(spec);
+}
+
+struct old_run {
+	char	job[64];
+	json_t *spec;
+};
+
+static int
+on_old(const struct row *r, void *arg)
+{
+	struct old_run *o = arg;
+
+	(void)MEM_STR(o->job, row_text(r, 2));
+	json_decref(o->spec);
+	o->spec = row_text(r, 16) != NULL ? json_loads(row_text(r, 16), 0, NULL)
+					  : NULL;
+	return 0;
+}
+
+void
+ledger_retry(struct broker *b, int64_t run, const char *actor,
+    catalog_done *done, void *arg)
+{
+	struct old_run old = { 0 };
+	struct cat_job *j = NULL;
+	struct err e = { 0 };
+	char cause[96];
+
+	(void)store_query(b->store, S_RUN_HIST_GET, on_old, &old, "i", run);
+	if (dispatch_find(b, run) != NULL)
+		(void)err_set(&e, ERR_FAILED,
+		    "run %lld: it has not ended: abort it first",
+		    (long long)run);
+	else if (old.job[0] == '\0')
+		(void)err_set(&e, ERR_NOTFOUND,
+		    "run %lld: there is none of this number (muster run list)",
+		    (long long)run);
+	else
+		j = catalog_find(b, old.job, &e);
+	if (j == NULL) {
+		json_decref(old.spec);
+		done(arg, NULL, &e);
+		return;
+	}
+	(void)snprintf(cause, sizeof(cause), "retry of %lld by %s",
+	    (long long)run, actor);
+	run_by_hand(b, j, old.spec != NULL ? old.spec : j->doc, cause, done,
+	    arg);
+	json_decref(old.spec);
+}

@@ -1,0 +1,30 @@
+/* Occurrences become runs: each exactly once.  A fire is recorded with its
+ * run and its cursor in one transaction, only by the holder of the current
+ * epoch, and only as the cursor's successor (SPEC section 4, "Never two at
+ * work", "Nothing missed").  Loop thread. */
+#ifndef BROKER_LEDGER_H
+#define BROKER_LEDGER_H
+
+#include <jansson.h>
+
+#include "broker/broker.h"
+#include "broker/catalog.h"
+
+struct member;
+
+/* What an agent fires: {epoch, fires: [{job, at, act: "fire"|"skip", reason,
+ * first, count}]}, times in ms, oldest first.  answer is called once for each
+ * fire, in order, when its fate is on disk: {job, at, run} | {job, at, cursor}
+ * (fire again from there) | {job, at, refused, code}; stolen. */
+void	ledger_fire(struct broker *, struct member *, const json_t *params,
+	    void (*answer)(struct broker *, int64_t member, json_t *));
+
+/* A run that an operator asks for.  params: {K: V} for the environment.  done:
+ * {runs: [id], occurrence} or an error. */
+void	ledger_manual(struct broker *, struct cat_job *, const json_t *params,
+	    const char *actor, catalog_done *, void *arg);
+/* An ended run's occurrence once more, by hand. */
+void	ledger_retry(struct broker *, int64_t run, const char *actor,
+	    catalog_done *, void *arg);
+
+#endif

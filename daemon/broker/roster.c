@@ -1,0 +1,781 @@
+#include "broker/roster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/catalog.h"
+#include "broker/dispatch.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "log.h"
+#include "mem.h"
+#include "text.h"
+
+enum { NLATENCY = 12, RING_MIN = 16 };
+
+struct role_agent *
+roster_agent(const struct roster *r, const struct member *m)
+{
+	return &r->agents[m->at];
+}
+
+struct member *
+roster_by_key(const struct roster *r, const char *pub)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->members[i]->key, pub) == 0)
+			return r->members[i];
+	return NULL;
+}
+
+struct member *
+roster_by_name(const struct roster *r, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->members[i]->name, name) == 0)
+			return r->members[i];
+	return NULL;
+}
+
+struct member *
+roster_by_id(const struct roster *r, int64_t id)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->members[i]->id == id)
+			return r->members[i];
+	return NULL;
+}
+
+struct member *
+roster_find(const struct broker *b, const char *name, struct err *e)
+{
+	const struct roster *r = b->roster;
+	struct member *m = roster_by_name(r, name);
+	const char **names, *near;
+	size_t n = 0;
+
+	if (m != NULL && member_active(m))
+		return m;
+	names = mem_zero(r->n + 1, sizeof(*names));
+	for (size_t i = 0; i < r->n; i++)
+		if (member_active(r->members[i]))
+			names[n++] = r->members[i]->name;
+	near = text_nearest(name, names, n);
+	if (near != NULL)
+		(void)err_set(e, ERR_NOTFOUND,
+		    "agent \"%s\": there is none of this name; did you mean "
+		    "\"%s\"?", name, near);
+	else
+		(void)err_set(e, ERR_NOTFOUND,
+		    "agent \"%s\": there is none of this name (muster agent "
+		    "list)", name);
+	free(names);
+	return NULL;
+}
+
+/* ---- members in memory and on disk ---- */
+
+static size_t
+ring_size(const struct broker *b)
+{
+	int64_t window = 3600000;	/* raw samples are kept for 1 h */
+	size_t n = (size_t)(window / b->set.sample_interval) + 4;
+
+	return n < RING_MIN ? RING_MIN : n > 8192 ? 8192 : n;
+}
+
+static struct member *
+member_new(struct broker *b, struct roster *r)
+{
+	struct member *m = mem_zero(1, sizeof(*m));
+	size_t cap = 64;		/* grows to an hour while it is heard */
+
+	r->members = mem_grow(r->members, (r->n + 1) * sizeof(*r->members));
+	r->agents = mem_grow(r->agents, (r->n + 1) * sizeof(*r->agents));
+	memset(&r->agents[r->n], 0, sizeof(r->agents[r->n]));
+	m->at = r->n;
+	r->members[r->n++] = m;
+	m->accepts = true;
+	m->known_from = m->offline_from = b->now.mono;
+	health_init(&m->health, b->now);
+	series_init(&m->series, mem_zero(cap, sizeof(struct sample)), cap);
+	return m;
+}
+
+static int
+on_member(const struct row *row, void *arg)
+{
+	struct broker *b = arg;
+	struct roster *r = b->roster;
+	struct member *m = member_new(b, r);
+	struct role_agent *a = roster_agent(r, m);
+
+	m->id = row_int(row, 0);
+	(void)MEM_STR(m->name, row_text(row, 1));
+	(void)MEM_STR(m->key, row_text(row, 2));
+	(void)key_parse(m->key, m->key, m->fingerprint, NULL);
+	m->worker = strcmp(row_text(row, 3), "worker") == 0;
+	(void)MEM_STR(m->state, row_text(row, 4));
+	a->priority = (int)row_int(row, 5);
+	if (row_text(row, 6) != NULL)
+		m->labels = json_loads(row_text(row, 6), 0, NULL);
+	if (row_text(row, 7) != NULL)
+		m->addresses = json_loads(row_text(row, 7), 0, NULL);
+	m->offline_ok = row_int(row, 8) != 0;
+	a->drained = row_int(row, 9) != 0;
+	a->marks.held_off = row_int(row, 10) != 0;
+	a->marks.want_off = row_int(row, 11) != 0;
+	m->floor = row_int(row, 12);
+	m->joined.ms = row_int(row, 13);
+	(void)MEM_STR(m->version, row_text(row, 15) != NULL ? row_text(row, 15)
+							    : "");
+	(void)MEM_STR(m->address, row_text(row, 16) != NULL ? row_text(row, 16)
+							    : "");
+	a->id = m->id;
+	a->name = m->name;
+	a->worker = m->worker;
+	if (m->id >= r->next_id)
+		r->next_id = m->id + 1;
+	return 0;
+}
+
+struct roster *
+roster_load(struct broker *b, struct err *e)
+{
+	b->roster = mem_zero(1, sizeof(*b->roster));
+	b->roster->next_id = 1;
+	health_policy_init(&b->roster->health);
+	if (store_query(b->store, S_MEMBER_ALL, on_member, b, "") == -1) {
+		(void)err_set(e, ERR_IO, "store: members are not readable");
+		return NULL;
+	}
+	if (roster_settings(b, e) == -1)
+		return NULL;
+	return b->roster;
+}
+
+void
+roster_free(struct roster *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->n; i++) {
+		json_decref(r->members[i]->labels);
+		json_decref(r->members[i]->addresses);
+		free(r->members[i]->series.ring);
+		free(r->members[i]);
+	}
+	free(r->members);
+	free(r->agents);
+	health_policy_free(&r->health);
+	cond_free(r->switch_cond);
+	cond_free(r->filter_cond);
+	free(r);
+}
+
+int
+roster_settings(struct broker *b, struct err *e)
+{
+	struct roster *r = b->roster;
+	struct cond *sw = NULL, *filter = NULL;
+
+	if (cond_parse(b->set.switch_condition, COND_STATE, &sw, e) == -1 ||
+	    cond_parse(b->set.filter_condition, COND_STATE, &filter, e) == -1) {
+		cond_free(sw);
+		return -1;
+	}
+	cond_free(r->switch_cond);
+	cond_free(r->filter_cond);
+	r->switch_cond = sw;
+	r->filter_cond = filter;
+	r->health.worsen_after_ms = b->set.worsen_after;
+	r->health.improve_after_ms = b->set.improve_after;
+	r->health.sample_interval_ms = b->set.sample_interval;
+	for (size_t i = 0; i < r->n; i++)
+		(void)roster_send(r->members[i], "link.settings",
+		    roster_link_settings(b, r->members[i]));
+	return 0;
+}
+
+void
+roster_store(const struct broker *b, const struct member *m,
+    struct batch *batch)
+{
+	const struct role_agent *a = roster_agent(b->roster, m);
+	char *labels = m->labels != NULL ? js_dump(m->labels) : NULL;
+	char *addrs = m->addresses != NULL ? js_dump(m->addresses) : NULL;
+
+	batch_add(batch, S_MEMBER_PUT, "ittttittiiiiiiitt", m->id, m->name,
+	    m->key, m->worker ? "worker" : "agent", m->state,
+	    (int64_t)a->priority, labels, addrs, (int64_t)m->offline_ok,
+	    (int64_t)a->drained, (int64_t)a->marks.held_off,
+	    (int64_t)a->marks.want_off, m->floor, m->joined.ms,
+	    b->now.wall.ms, m->version, m->address);
+	free(labels);
+	free(addrs);
+}
+
+struct member *
+roster_admit(struct broker *b, const char *name, const char *pub,
+    const char *fingerprint, bool worker, struct batch *batch)
+{
+	struct member *other = roster_by_name(b->roster, name);
+	struct member *m = roster_by_key(b->roster, pub);
+	struct role_agent *a;
+
+	/* A removed node's name is free again; its row keeps the record. */
+	if (other != NULL && other != m && !member_active(other)) {
+		(void)snprintf(other->name, sizeof(other->name), "%.40s~%lld",
+		    name, (long long)other->id);
+		roster_store(b, other, batch);
+	}
+	if (m == NULL) {
+		m = member_new(b, b->roster);
+		m->id = b->roster->next_id++;
+		(void)MEM_STR(m->key, pub);
+		(void)MEM_STR(m->fingerprint, fingerprint);
+	}
+	(void)MEM_STR(m->name, name);
+	(void)MEM_STR(m->state, "member");
+	m->worker = worker;
+	m->joined = b->now.wall;
+	a = roster_agent(b->roster, m);
+	a->id = m->id;
+	a->name = m->name;
+	a->worker = worker;
+	a->drained = false;
+	a->marks = (struct role_marks){ 0 };
+	roster_store(b, m, batch);
+	return m;
+}
+
+void
+roster_set_state(struct broker *b, struct member *m, const char *state,
+    struct batch *batch)
+{
+	(void)b;
+	(void)MEM_STR(m->state, state);
+	batch_add(batch, S_MEMBER_STATE, "it", m->id, state);
+}
+
+/* ---- sessions ---- */
+
+int
+roster_send(const struct member *m, const char *method, json_t *params)
+{
+	json_t *doc;
+	int rc;
+
+	if (m->session == NULL) {
+		json_decref(params);
+		return -1;
+	}
+	doc = json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method", method,
+	    "params", params);
+	rc = session_send(m->session, doc);
+	json_decref(doc);
+	return rc;
+}
+
+static void
+role_event(struct broker *b, const struct member *m, enum role_event_kind kind)
+{
+	struct role_event ev = { .kind = kind, .agent = m->id, .at = m->at,
+		.now = b->now };
+
+	scheduler_event(b, &ev);
+}
+
+static int64_t
+interval(const struct broker *b, const struct member *m)
+{
+	return scheduler_holder(b) == m->id ? b->set.heartbeat
+					    : b->set.sample_interval;
+}
+
+json_t *
+roster_link_settings(const struct broker *b, const struct member *m)
+{
+	(void)m;
+	return json_pack("{s:s,s:I,s:I,s:I,s:b,s:I}", "cluster_name",
+	    b->set.cluster_name, "heartbeat", (json_int_t)b->set.heartbeat,
+	    "sample_interval", (json_int_t)b->set.sample_interval, "lease",
+	    (json_int_t)b->set.lease, "go_on",
+	    b->set.on_broker_loss == BROKER_LOSS_CONTINUE, "max_skew",
+	    (json_int_t)b->set.max_skew);
+}
+
+void
+roster_up(struct broker *b, struct member *m, struct session *s,
+    const json_t *hello)
+{
+	struct role_agent *a = roster_agent(b->roster, m);
+
+	m->session = s;
+	(void)MEM_STR(m->start, js_str(hello, "start", ""));
+	(void)MEM_STR(m->boot, js_str(hello, "boot", ""));
+	(void)MEM_STR(m->version, js_str(hello, "version", ""));
+	(void)MEM_STR(m->address, session_peer(s)->addr);
+	m->controlled = js_bool(hello, "controlled", false);
+	m->rev = js_int(hello, "rev", -1);
+	m->cap = js_int(hello, "cap", 0);
+	m->since = b->now.mono;
+	m->interval_ms = b->set.sample_interval;
+	a->beat = (struct lease_beat){ 0 };
+	a->last_heard = b->now.mono;
+	a->connected = true;
+	a->in_sync = m->rev == b->catalog->rev;
+	a->controlled = m->controlled && !m->worker;
+	a->clock_ok = true;
+	a->accepts = true;
+	if (m->offline_from.us != 0) {
+		m->offline_ms += mono_diff_ms(b->now.mono, m->offline_from);
+		m->offline_from.us = 0;
+	}
+	alert_clear(b->events, b->now.wall, "agent_offline", m->name);
+	(void)event_add(b->events, b->now.wall, SEV_INFO, "agent_connected",
+	    m->name, NULL, NULL, "%s connected from %s, version %s", m->name,
+	    m->address, m->version);
+	if (!a->in_sync)
+		(void)roster_send(m, "link.catalogue", catalog_replica(b));
+	role_event(b, m, ROLE_EV_CONNECT);
+	dispatch_agent_up(b, m, json_object_get(hello, "runs"));
+}
+
+/* Unheard, or its session ended: the same to everybody else. */
+static void
+offline(struct broker *b, struct member *m, const char *why)
+{
+	struct role_agent *a = roster_agent(b->roster, m);
+
+	if (!a->connected)
+		return;
+	a->connected = false;
+	m->offline_from = b->now.mono;
+	m->outages++;
+	(void)event_add(b->events, b->now.wall, SEV_INFO, "agent_disconnected",
+	    m->name, NULL, NULL, "%s is not heard: %s", m->name, why);
+	if (!m->offline_ok && member_active(m) && b->awake)
+		alert_raise(b->events, b->now.wall, "agent_offline", m->name,
+		    "%s is not heard: %s", m->name, why);
+	role_event(b, m, ROLE_EV_DISCONNECT);
+	dispatch_agent_down(b, m);
+}
+
+void
+roster_down(struct broker *b, struct member *m)
+{
+	m->session = NULL;
+	offline(b, m, "its connection ended");
+}
+
+void
+roster_catalog_changed(struct broker *b)
+{
+	struct roster *r = b->roster;
+	json_t *doc;
+
+	if (r == NULL)
+		return;
+	doc = catalog_replica(b);
+	for (size_t i = 0; i < r->n; i++) {
+		r->agents[i].in_sync = false;
+		(void)roster_send(r->members[i], "link.catalogue",
+		    json_incref(doc));
+	}
+	json_decref(doc);
+}
+
+/* ---- heartbeats ---- */
+
+/* An hour of raw samples for an agent that lives that long. */
+static void
+series_make_room(struct broker *b, struct member *m)
+{
+	size_t want = ring_size(b), cap = m->series.cap;
+	struct sample *old = m->series.ring;
+
+	if (m->series.n < cap || cap >= want)
+		return;
+	cap = cap * 2 < want ? cap * 2 : want;
+	series_move(&m->series, mem_zero(cap, sizeof(struct sample)), cap);
+	free(old);
+}
+
+static double
+worst_latency(const struct member *m)
+{
+	double worst = 0;
+
+	for (size_t i = 0; i < NLATENCY; i++)
+		if (m->latency[i] > worst)
+			worst = m->latency[i];
+	return worst;
+}
+
+static double
+uptime_pct(const struct broker *b, const struct member *m)
+{
+	int64_t known = mono_diff_ms(b->now.mono, m->known_from);
+	int64_t off = m->offline_ms;
+
+	if (m->offline_from.us != 0)
+		off += mono_diff_ms(b->now.mono, m->offline_from);
+	if (known <= 0)
+		return 100;
+	return 100.0 * (double)(known - (off < known ? off : known)) /
+	    (double)known;
+}
+
+static void
+health_changed(struct broker *b, struct member *m, enum health was)
+{
+	roster_agent(b->roster, m)->health = (int)m->health.level;
+	(void)event_add(b->events, b->now.wall,
+	    m->health.level < was && m->health.level <= HEALTH_BAD ? SEV_WARN
+								   : SEV_INFO,
+	    "health_changed", m->name, NULL,
+	    json_pack("{s:s,s:s}", "from", health_name(was), "to",
+	        health_name(m->health.level)),
+	    "%s health %s -> %s: %s", m->name, health_name(was),
+	    health_name(m->health.level), m->health.reason);
+}
+
+static void
+take_sample(struct broker *b, struct member *m, const json_t *doc)
+{
+	struct sample s = { .at = b->now.mono };
+	enum health was = m->health.level;
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)doc, key, v) {
+		enum metric metric = metric_of_name(key, strlen(key));
+
+		if (metric != METRIC_COUNT && json_is_number(v))
+			sample_set(&s, metric, json_number_value(v));
+	}
+	sample_set(&s, METRIC_RUNNING, (double)m->running);
+	sample_set(&s, METRIC_CONNECTED, 1);
+	sample_set(&s, METRIC_LATENCY, worst_latency(m));
+	sample_set(&s, METRIC_UPTIME, uptime_pct(b, m));
+	sample_set(&s, METRIC_OUTAGES, (double)m->outages);
+	if (health_step(&m->health, &s, &b->roster->health, b->now))
+		health_changed(b, m, was);
+	sample_set(&s, METRIC_HEALTH, (double)m->health.level);
+	series_make_room(b, m);
+	series_put(&m->series, &s);
+}
+
+static void
+check_clock(struct broker *b, struct member *m, int64_t wall_ms)
+{
+	struct role_agent *a = roster_agent(b->roster, m);
+	bool ok;
+
+	m->skew_ms = wall_ms - b->now.wall.ms;
+	ok = llabs(m->skew_ms) <= b->set.max_skew;
+	if (ok && !a->clock_ok)
+		alert_clear(b->events, b->now.wall, "clock_off", m->name);
+	else if (!ok && a->clock_ok)
+		alert_raise(b->events, b->now.wall, "clock_off", m->name,
+		    "the clock of %s is %.1fs off (max_skew %.1fs): fix its "
+		    "time synchronisation", m->name, (double)m->skew_ms / 1000,
+		    (double)b->set.max_skew / 1000);
+	a->clock_ok = ok;
+}
+
+static void
+read_lease(struct role_agent *a, const json_t *beat)
+{
+	a->beat.on = js_bool(beat, "on", false);
+	a->beat.suspended = js_bool(beat, "suspended", false);
+	a->beat.fresh = js_bool(beat, "fresh", false);
+	a->beat.held = js_bool(beat, "held", false);
+	a->beat.epoch = js_int(beat, "epoch", 0);
+	a->beat.floor = js_int(beat, "floor", 0);
+	a->beat.start = js_int(beat, "start", 0);
+	a->beat.seq = js_int(beat, "seq", 0);
+}
+
+void
+roster_beat(struct broker *b, struct member *m, const json_t *beat)
+{
+	struct role_agent *a = roster_agent(b->roster, m);
+	const json_t *sample = json_object_get(beat, "sample");
+	double rtt = js_num(beat, "rtt", -1);
+
+	if (js_int(beat, "seq", 0) <= a->beat.seq &&
+	    js_int(beat, "start", 0) == a->beat.start)
+		return;			/* an older one, overtaken */
+	read_lease(a, beat);
+	a->last_heard = b->now.mono;
+	if (!a->connected) {
+		a->connected = true;
+		if (m->offline_from.us != 0)
+			m->offline_ms += mono_diff_ms(b->now.mono,
+			    m->offline_from);
+		m->offline_from.us = 0;
+		m->since = b->now.mono;
+		alert_clear(b->events, b->now.wall, "agent_offline", m->name);
+		(void)event_add(b->events, b->now.wall, SEV_INFO,
+		    "agent_connected", m->name, NULL, NULL,
+		    "%s is heard again", m->name);
+		dispatch_agent_heard(b, m);
+	}
+	m->controlled = js_bool(beat, "controlled", m->controlled);
+	a->controlled = m->controlled && !m->worker;
+	m->running = js_int(beat, "running", 0);
+	m->accepts = js_bool(beat, "accepts", true);
+	a->accepts = m->accepts;
+	a->running = (int)m->running;
+	m->uptime_s = js_int(beat, "uptime", 0);
+	m->rev = js_int(beat, "rev", m->rev);
+	a->in_sync = m->rev == b->catalog->rev;
+	m->interval_ms = js_int(beat, "interval", b->set.sample_interval);
+	if (rtt >= 0)
+		m->latency[m->nlatency++ % NLATENCY] = rtt;
+	check_clock(b, m, js_int(beat, "wall", b->now.wall.ms));
+	a->reconnected_recently = m->since.us != 0 &&
+	    mono_diff_ms(b->now.mono, m->since) < b->set.improve_after;
+	if (sample != NULL)
+		take_sample(b, m, sample);
+	a->condition_met = roster_eval(b, m, b->roster->switch_cond, NULL) ==
+	    COND_TRUE;
+	if (a->beat.floor > m->floor) {
+		struct batch *batch = batch_new();
+
+		m->floor = a->beat.floor;
+		batch_add(batch, S_MEMBER_FLOOR, "ii", m->id, m->floor);
+		store_submit(b->store, batch, NULL, NULL);
+	}
+	role_event(b, m, ROLE_EV_HEARTBEAT);
+	/* The holder's own acknowledgement extends its lease; this one only
+	 * says that the broker is there, and gives the round trip. */
+	(void)roster_send(m, "link.heard", json_pack("{s:I}", "seq",
+	    (json_int_t)a->beat.seq));
+}
+
+/* SPEC section 1: connected is heard within three of its own intervals. */
+static mono
+heard_until(const struct broker *b, const struct member *m)
+{
+	int64_t ms = 3 * (m->interval_ms > 0 ? m->interval_ms
+					     : interval(b, m));
+
+	return mono_add_ms(roster_agent(b->roster, m)->last_heard,
+	    ms < 1000 ? 1000 : ms);
+}
+
+mono
+roster_turn(struct broker *b)
+{
+	mono next = MONO_NEVER;
+
+	for (size_t i = 0; i < b->roster->n; i++) {
+		struct member *m = b->roster->members[i];
+		struct role_agent *a = &b->roster->agents[i];
+		enum health was = m->health.level;
+		mono until;
+
+		if (!member_active(m))
+			continue;
+		if (a->connected) {
+			until = heard_until(b, m);
+			if (until.us <= b->now.mono.us)
+				offline(b, m, "no heartbeat");
+			else
+				next = mono_min(next, until);
+		}
+		until = health_deadline(&m->health, &b->roster->health);
+		if (until.us <= b->now.mono.us) {
+			if (health_step(&m->health, NULL, &b->roster->health,
+			        b->now))
+				health_changed(b, m, was);
+			until = health_deadline(&m->health,
+			    &b->roster->health);
+		}
+		if (until.us > b->now.mono.us)
+			next = mono_min(next, until);
+	}
+	return next;
+}
+
+/* ---- conditions ---- */
+
+struct eval {
+	struct broker	    *b;
+	const struct member *m;
+	json_t		    *explain;
+};
+
+static const struct member *
+of_node(const struct eval *ev, const char *node)
+{
+	return node == NULL ? ev->m : roster_by_name(ev->b->roster, node);
+}
+
+static const struct series *
+ev_series(void *ctx, const char *node)
+{
+	const struct member *m = of_node(ctx, node);
+
+	return m == NULL ? NULL : &m->series;
+}
+
+static bool
+ev_metric(void *ctx, const char *node, enum metric metric, double *v)
+{
+	struct eval *ev = ctx;
+	const struct member *m = of_node(ev, node);
+
+	if (m == NULL)
+		return false;
+	if (metric == METRIC_RUNNING)
+		*v = (double)m->running;
+	else if (metric == METRIC_CONNECTED)
+		*v = member_connected(ev->b->roster, m);
+	else if (metric == METRIC_HEALTH)
+		*v = (double)m->health.level;
+	else if (metric == METRIC_UPTIME)
+		*v = uptime_pct(ev->b, m);
+	else if (metric == METRIC_OUTAGES)
+		*v = (double)m->outages;
+	else
+		return false;
+	return true;
+}
+
+static const char *
+ev_field(void *ctx, enum cond_field f)
+{
+	static char labels[1024];
+	struct eval *ev = ctx;
+	size_t len = 0;
+
+	switch (f) {
+	case COND_NAME:
+		return ev->m->name;
+	case COND_MODE:
+		return ev->m->worker ? "worker" : "agent";
+	case COND_ROLE:
+		return scheduler_holder(ev->b) == ev->m->id ? "scheduler"
+							     : "spare";
+	case COND_LABELS:
+		labels[0] = '\0';
+		for (size_t i = 0; i < json_array_size(ev->m->labels); i++)
+			len += (size_t)snprintf(labels + len,
+			    len < sizeof(labels) ? sizeof(labels) - len : 0,
+			    "%s%s", len > 0 ? " " : "",
+			    json_string_value(json_array_get(ev->m->labels,
+			        i)));
+		return labels;
+	case COND_NFIELDS:
+		break;
+	}
+	return NULL;
+}
+
+static int
+ev_connected(void *ctx, const char *node, mono *since)
+{
+	struct eval *ev = ctx;
+	const struct member *m = of_node(ev, node);
+
+	if (m == NULL)
+		return -1;
+	*since = member_connected(ev->b->roster, m) ? m->since
+						     : m->offline_from;
+	return member_connected(ev->b->roster, m);
+}
+
+static int64_t
+ev_running(void *ctx, const char *job)
+{
+	struct eval *ev = ctx;
+
+	return catalog_job(ev->b->catalog, job) == NULL
+	    ? -1
+	    : dispatch_running(ev->b, job);
+}
+
+static int
+ev_calendar(void *ctx, const char *name)
+{
+	struct eval *ev = ctx;
+	const struct catalog *c = ev->b->catalog;
+	const struct tz *tz = tz_get(ev->b->set.zone, NULL);
+	struct civil day = tz_civil(tz != NULL ? tz : tz_utc(), ev->b->now.wall);
+
+	for (size_t i = 0; i < c->ncalendars; i++)
+		if (strcmp(c->calendars[i].name, name) == 0)
+			return calendar_has(&c->calendars[i], (int)day.year,
+			    day.month, day.day);
+	return -1;
+}
+
+static void
+ev_term(void *ctx, const struct cond_term *t)
+{
+	struct eval *ev = ctx;
+
+	(void)json_array_append_new(ev->explain, json_pack(
+	    "{s:o,s:s,s:o}", "term", json_stringn(t->text, t->len), "result",
+	    t->skipped ? "skipped" : cond_result_word(t->result), "value",
+	    js_text(t->value)));
+}
+
+enum cond_result
+roster_eval(struct broker *b, const struct member *m, const struct cond *c,
+    json_t *explain)
+{
+	struct eval ev = { b, m, explain };
+	struct cond_env env = { .now = b->now,
+		.gap_ms = 3 * b->set.sample_interval, .ctx = &ev,
+		.series = ev_series, .metric = ev_metric, .field = ev_field,
+		.connected = ev_connected, .running = ev_running,
+		.calendar = ev_calendar,
+		.term = explain != NULL ? ev_term : NULL };
+
+	return cond_eval(c, &env);
+}
+
+/* ---- out ---- */
+
+json_t *
+roster_json(const struct broker *b, const struct member *m)
+{
+	const struct role_agent *a = roster_agent(b->roster, m);
+	bool holder = scheduler_holder(b) == m->id && a->beat.on;
+	bool controlled = a->controlled && b->set.control_status;
+	double rtt = worst_latency(m);
+	json_t *o = json_pack(
+	    "{s:s,s:I,s:o,s:s,s:b,s:b,s:s,s:s,s:I,s:b}", "name", m->name,
+	    "id", (json_int_t)m->id, "address", js_text(m->address), "mode",
+	    m->worker ? "worker" : "agent", "connected", a->connected,
+	    "controlled", controlled, "status", a->beat.on ? "on" : "off",
+	    "role", !controlled ? "none" : holder ? "scheduler" : "spare",
+	    "epoch", (json_int_t)a->beat.epoch, "suspended",
+	    a->beat.on && a->beat.suspended);
+
+	(void)json_object_set_new(o, "health", json_pack("{s:s,s:i,s:o,s:s}",
+	    "level", health_name(m->health.level), "value",
+	    (int)m->health.level, "since", js_time(m->health.since.wall),
+	    "reason", m->health.reason));
+	(void)json_object_update_new(o, json_pack(
+	    "{s:b,s:b,s:b,s:o,s:i,s:o,s:I,s:o,s:o,s:o,s:o}", "condition_met",
+	    a->condition_met, "drained", a->drained, "held_off",
+	    a->marks.held_off, "pinned_until", scheduler_pin(b, m->id),
+	    "priority", a->priority, "labels",
+	    m->labels != NULL ? json_incref(m->labels) : json_array(),
+	    "running", (json_int_t)m->running, "uptime",
+	    json_real(uptime_pct(b, m)), "latency",
+	    a->connected && m->nlatency > 0 ? json_real(rtt) : json_null(),
+	    "version", js_text(m->version), "sync",
+	    json_pack("{s:o,s:I}", "revision",
+	        m->rev >= 0 ? json_integer(m->rev) : json_null(), "behind",
+	        (json_int_t)(m->rev >= 0 && m->rev < b->catalog->rev
+	                ? b->catalog->rev - m->rev : 0))));
+	return o;
+}

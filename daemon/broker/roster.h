@@ -1,0 +1,121 @@
+/* The members of the cluster: who they are, whether they are heard, how they
+ * fare.  A member's session belongs to broker/gate; what its heartbeat says
+ * about the role goes to broker/scheduler.  Loop thread. */
+#ifndef BROKER_ROSTER_H
+#define BROKER_ROSTER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/broker.h"
+#include "core/condition.h"
+#include "core/health.h"
+#include "core/role.h"
+#include "core/series.h"
+#include "net/session.h"
+
+struct member {
+	int64_t	     id;
+	char	     name[64];
+	char	     key[128];
+	char	     fingerprint[64];
+	bool	     worker;		/* joined as worker */
+	bool	     controlled;	/* its own key, as it says */
+	char	     state[12];		/* member, left, removed */
+	json_t	    *labels;		/* array of strings */
+	json_t	    *addresses;		/* array of strings, or NULL */
+	bool	     offline_ok;
+	wall	     joined;
+	char	     version[32];
+	char	     address[64];
+	int64_t	     floor;		/* highest it ever told */
+	size_t	     at;		/* its role_agent: roster.agents[at] */
+	/* of this session */
+	struct session *session;
+	char	     start[40];		/* start id of its musterd */
+	mono	     since;		/* session up */
+	int64_t	     interval_ms;	/* between its heartbeats */
+	int64_t	     rev;		/* its catalogue */
+	int64_t	     running, cap;	/* runs there, 0: no cap */
+	bool	     accepts;
+	int64_t	     skew_ms;
+	int64_t	     uptime_s;
+	char	     boot[40];
+	/* statistics */
+	struct health_state health;
+	struct series series;
+	double	     latency[12];	/* ms, of the last minute's beats */
+	size_t	     nlatency;
+	mono	     online_from;	/* for uptime %: see roster.c */
+	int64_t	     offline_ms;	/* since known_from */
+	mono	     known_from, offline_from;
+	int64_t	     outages;
+	int64_t	     sent;		/* dispatched, not ended: dispatch.c */
+};
+
+struct roster {
+	struct member	 **members;	/* by joining; includes left, removed */
+	struct role_agent *agents;	/* parallel */
+	size_t		   n;
+	int64_t		   next_id;
+	struct health_policy health;
+	struct cond	  *switch_cond, *filter_cond;
+};
+
+struct roster *roster_load(struct broker *, struct err *);
+void	roster_free(struct roster *);
+/* The settings changed: conditions, thresholds, intervals. */
+int	roster_settings(struct broker *, struct err *);
+
+struct member *roster_by_key(const struct roster *, const char *pub);
+struct member *roster_by_name(const struct roster *, const char *name);
+struct member *roster_by_id(const struct roster *, int64_t id);
+/* ERR_NOTFOUND with the nearest name; only members that have not left. */
+struct member *roster_find(const struct broker *, const char *name,
+	    struct err *);
+struct role_agent *roster_agent(const struct roster *, const struct member *);
+static inline bool
+member_active(const struct member *m)
+{
+	return m->state[0] == 'm';
+}
+static inline bool
+member_connected(const struct roster *r, const struct member *m)
+{
+	return r->agents[m->at].connected;
+}
+
+/* A new one, or one that comes back (same key).  In memory; the batch gets the
+ * statements. */
+struct member *roster_admit(struct broker *, const char *name,
+	    const char *pub, const char *fingerprint, bool worker,
+	    struct batch *);
+void	roster_store(const struct broker *, const struct member *,
+	    struct batch *);
+void	roster_set_state(struct broker *, struct member *, const char *state,
+	    struct batch *);
+
+/* The session of a member that said hello, and its end. */
+void	roster_up(struct broker *, struct member *, struct session *,
+	    const json_t *hello);
+void	roster_down(struct broker *, struct member *);
+/* One heartbeat. */
+void	roster_beat(struct broker *, struct member *, const json_t *beat);
+/* Sends a notification to a connected member; -1 when there is no session. */
+int	roster_send(const struct member *, const char *method, json_t *params);
+/* Unheard members, health without samples; returns the next deadline. */
+mono	roster_turn(struct broker *);
+
+/* Everybody gets the catalogue again. */
+void	roster_catalog_changed(struct broker *);
+/* What a node must know of the settings. */
+json_t *roster_link_settings(const struct broker *, const struct member *);
+
+/* The fields of SPEC section 8. */
+json_t *roster_json(const struct broker *, const struct member *);
+/* A condition about this member, explained when explain is not NULL. */
+enum cond_result roster_eval(struct broker *, const struct member *,
+	    const struct cond *, json_t *explain);
+
+#endif

@@ -1,0 +1,89 @@
+/* One execution on one agent, one attempt: its state, its record, its JSON.
+ *
+ *   waiting -> queued -> dispatched -> running -> an outcome
+ *                            |  ^         |  ^
+ *                            v  |         v  |      (the agent is not heard)
+ *                           unknown ------------> lost
+ *
+ * run_set_state is the only way from one to another.  A run lives in memory
+ * and in run_live until its outcome is stored, then in run_hist. */
+#ifndef BROKER_RUN_H
+#define BROKER_RUN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "clock.h"
+#include "store/store.h"
+
+enum run_state {
+	RUN_WAITING,		/* for a retry delay, or for an agent */
+	RUN_QUEUED,		/* for a slot */
+	RUN_DISPATCHED,		/* sent, not yet confirmed by the agent */
+	RUN_RUNNING,
+	RUN_UNKNOWN,		/* the agent is not heard */
+	RUN_SUCCEEDED,		/* from here on: outcomes */
+	RUN_FAILED,
+	RUN_KILLED,
+	RUN_TIMED_OUT,
+	RUN_ABORTED,
+	RUN_LOST,
+	RUN_REFUSED,
+	RUN_SKIPPED,
+	RUN_MISSED,
+	RUN_NSTATES
+};
+
+const char *run_state_word(enum run_state);
+int	run_state_of(const char *, enum run_state *);
+static inline bool
+run_ended(enum run_state s)
+{
+	return s >= RUN_SUCCEEDED;
+}
+
+struct run {
+	int64_t	       id;
+	int64_t	       attempt;		/* from 1 */
+	char	      *job;
+	char	      *occ;		/* RFC 3339 or kind:ID */
+	char	      *cause;		/* "every 2s", "manual by anna", … */
+	char	       agent[64];	/* "" while none is chosen */
+	enum run_state state;
+	int64_t	       epoch;
+	wall	       queued, dispatched, started, ended;
+	int	       exit_code;	/* -1: none */
+	int	       signal;		/* 0: none */
+	bool	       late;
+	bool	       stored;		/* its row is committed */
+	bool	       accepted;	/* the agent journaled it */
+	bool	       aborting;	/* an operator asked */
+	char	      *reason;		/* why it waits, was refused, … or NULL */
+	json_t	      *spec;		/* the job as it was, and -p parameters */
+	wall	       due;		/* WAITING: not before this */
+	mono	       since;		/* UNKNOWN: since when */
+	struct run    *qnext;		/* in its queue */
+	UT_hash_handle hh;		/* by (id, attempt) in struct broker */
+};
+
+struct run *run_new(int64_t id, int64_t attempt, const char *job,
+	    const char *occ, const char *cause, json_t *spec /* borrowed */);
+void	run_free(struct run *);
+void	run_set_state(struct run *, enum run_state, const char *reason);
+
+/* Adds the statement that records the run as it is now. */
+void	run_store_new(const struct run *, struct batch *);
+void	run_store_state(const struct run *, struct batch *);
+/* The outcome: out of run_live, into run_hist.  output is the tail. */
+void	run_store_end(const struct run *, struct batch *, const char *output,
+	    size_t len);
+/* A row of run_live. */
+struct run *run_of_live(const struct row *);
+
+/* The fields of SPEC section 8, and reason.  New reference. */
+json_t *run_json(const struct run *);
+json_t *run_json_hist(const struct row *);
+
+#endif

@@ -1,0 +1,563 @@
+#include "broker/scheduler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/catalog.h"
+#include "broker/decision.h"
+#include "broker/roster.h"
+#include "js.h"
+#include "log.h"
+#include "mem.h"
+
+struct op {
+	int64_t		id;
+	char	       *actor;
+	scheduler_done *done;
+	void	       *arg;
+	struct op      *next;
+};
+
+struct waiting {
+	struct role_event ev;
+	struct waiting	 *next;
+};
+
+struct scheduler {
+	struct role	   role, was;	/* was: before the step in flight */
+	struct role_policy policy;
+	struct role_out	   out;		/* of the step in flight */
+	bool		   busy;	/* its PERSIST is not committed yet */
+	int64_t		   busy_op;	/* the request that it began with */
+	mono		   retry;	/* after a failed commit: not before */
+	struct waiting	  *queue, **tail;
+	struct op	  *ops;
+	int64_t		   next_op;
+	struct decisions  *decisions;
+};
+
+/* ---- what is on disk ---- */
+
+static char *
+durable_dump(const struct role_durable *d)
+{
+	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:I,s:I,s:I,"
+			      "s:I,s:I}",
+	    "intent", d->intent, "aim", (int)d->aim, "target",
+	    (json_int_t)d->target, "avoid", (json_int_t)d->avoid, "move",
+	    d->move, "by_operator", d->by_operator, "vacant", d->vacant,
+	    "restored", d->restored, "off_below", (json_int_t)d->off_below,
+	    "pinned", (json_int_t)d->pinned, "pin_until",
+	    (json_int_t)d->pin_until.ms, "switched", (json_int_t)d->switched.ms,
+	    "fence_ms", (json_int_t)d->fence_ms);
+	char *text = js_dump(o);
+
+	json_decref(o);
+	return text;
+}
+
+static int
+on_role(const struct row *r, void *arg)
+{
+	struct role_durable *d = arg;
+	json_t *o = row_text(r, 2) != NULL ? json_loads(row_text(r, 2), 0, NULL)
+					   : NULL;
+	int64_t aim = js_int(o, "aim", 0);
+
+	d->epoch = row_int(r, 0);
+	d->holder = row_text(r, 1) != NULL ? strtoll(row_text(r, 1), NULL, 10)
+					   : 0;
+	d->intent = js_bool(o, "intent", false);
+	d->aim = aim >= 0 && aim < ROLE_NAIMS ? (enum role_aim)aim
+					      : ROLE_AIM_ANY;
+	d->target = js_int(o, "target", 0);
+	d->avoid = js_int(o, "avoid", 0);
+	d->move = (int)js_int(o, "move", 0);
+	d->by_operator = js_bool(o, "by_operator", false);
+	d->vacant = js_bool(o, "vacant", false);
+	d->restored = js_bool(o, "restored", false);
+	d->off_below = js_int(o, "off_below", 0);
+	d->pinned = js_int(o, "pinned", 0);
+	d->pin_until.ms = js_int(o, "pin_until", 0);
+	d->switched.ms = js_int(o, "switched", 0);
+	d->fence_ms = js_int(o, "fence_ms", 0);
+	json_decref(o);
+	return 1;
+}
+
+static void
+policy_of(const struct settings *set, struct role_policy *p)
+{
+	static const enum role_control controls[] = {
+		[CONTROL_AUTO] = ROLE_AUTO,
+		[CONTROL_ADVISE] = ROLE_ADVISE,
+		[CONTROL_MANUAL] = ROLE_MANUAL,
+	};
+
+	*p = (struct role_policy){ .connection_timeout = set->connection_timeout,
+		.off_timeout = set->off_timeout,
+		.grant_timeout = set->grant_timeout,
+		.lease = set->lease, .heartbeat = set->heartbeat,
+		.switch_min_interval = set->switch_min_interval,
+		.manual_hold = set->manual_hold,
+		.transfer_on_condition = set->transfer_on_condition,
+		.control_status = set->control_status,
+		.control = controls[set->control] };
+}
+
+struct scheduler *
+scheduler_load(struct broker *b)
+{
+	struct scheduler *s = mem_zero(1, sizeof(*s));
+
+	s->tail = &s->queue;
+	s->next_op = 1;
+	s->decisions = decisions_new(b->store);
+	policy_of(&b->set, &s->policy);
+	b->scheduler = s;
+	return s;
+}
+
+static void
+op_free(struct op *op)
+{
+	free(op->actor);
+	free(op);
+}
+
+void
+scheduler_free(struct scheduler *s)
+{
+	if (s == NULL)
+		return;
+	while (s->queue != NULL) {
+		struct waiting *w = s->queue;
+
+		s->queue = w->next;
+		free(w);
+	}
+	while (s->ops != NULL) {
+		struct op *op = s->ops;
+
+		s->ops = op->next;
+		op_free(op);
+	}
+	decisions_free(s->decisions);
+	free(s);
+}
+
+/* ---- performing ---- */
+
+static void
+tell_op(struct scheduler *s, int64_t id, enum role_told told, const char *text)
+{
+	struct op **link = &s->ops, *op;
+
+	while (*link != NULL && (*link)->id != id)
+		link = &(*link)->next;
+	op = *link;
+	if (op == NULL)
+		return;
+	*link = op->next;
+	if (op->done != NULL)
+		op->done(op->arg, told, text);
+	op_free(op);
+}
+
+static const char *
+actor_of(const struct scheduler *s, int64_t id)
+{
+	for (const struct op *op = s->ops; op != NULL; op = op->next)
+		if (op->id == id)
+			return op->actor;
+	return NULL;
+}
+
+static const char *
+name_of(const struct broker *b, int64_t id)
+{
+	const struct member *m = id != 0 ? roster_by_id(b->roster, id) : NULL;
+
+	return m != NULL ? m->name : NULL;
+}
+
+static void
+decide(struct broker *b, const struct role_act *act)
+{
+	struct scheduler *s = b->scheduler;
+	struct decision_facts f = { .at = b->now.wall, .kase = act->move,
+		.from = name_of(b, act->from), .to = name_of(b, act->agent),
+		.epoch = s->role.d.epoch, .text = act->text,
+		.actor = actor_of(s, s->busy_op) };
+
+	if (act->outcome == ROLE_BEGUN || act->outcome == ROLE_PROPOSED)
+		decision_open(s->decisions, &f, act->outcome,
+		    decision_candidates(b, &s->role, act->move, act->agent,
+		        act->from));
+	else
+		decision_end(s->decisions, &f, act->outcome);
+	(void)event_add(b->events, b->now.wall, SEV_NOTICE,
+	    act->outcome == ROLE_DONE ? "role_moved" : "role_decision",
+	    f.to != NULL ? f.to : f.from, f.actor,
+	    json_pack("{s:i,s:o,s:o,s:I,s:s}", "case", act->move, "from",
+	        js_text(f.from), "to", js_text(f.to), "epoch",
+	        (json_int_t)s->role.d.epoch, "outcome",
+	        role_outcome_name(act->outcome)),
+	    "case %d %s: %s", act->move, role_outcome_name(act->outcome),
+	    act->text);
+}
+
+static void
+send_grant(struct broker *b, const struct member *m, const struct role_act *act)
+{
+	(void)roster_send(m, "link.grant", json_pack(
+	    "{s:I,s:I,s:I,s:I,s:b,s:I,s:o}", "epoch", (json_int_t)act->epoch,
+	    "start", (json_int_t)act->start, "seq", (json_int_t)act->seq,
+	    "lease", (json_int_t)b->set.lease, "by_operator", act->by_operator,
+	    "rev", (json_int_t)b->catalog->rev, "cursors",
+	    catalog_cursors(b->catalog)));
+	(void)event_add(b->events, b->now.wall, SEV_NOTICE, "role_granted",
+	    m->name, NULL, json_pack("{s:I}", "epoch", (json_int_t)act->epoch),
+	    "epoch %lld granted to %s", (long long)act->epoch, m->name);
+}
+
+static void
+alert(struct broker *b, const struct role_act *act)
+{
+	const char *code = role_alert_name(act->alert);
+
+	if (act->kind == ROLE_ACT_CLEAR_ALERT)
+		alert_clear(b->events, b->now.wall, code, NULL);
+	else
+		alert_raise(b->events, b->now.wall, code, NULL, "%s", act->text);
+}
+
+static void
+perform(struct broker *b, const struct role_act *act)
+{
+	struct scheduler *s = b->scheduler;
+	const struct member *m = act->agent != 0
+	    ? roster_by_id(b->roster, act->agent) : NULL;
+
+	switch (act->kind) {
+	case ROLE_ACT_GRANT:
+		if (m != NULL)
+			send_grant(b, m, act);
+		break;
+	case ROLE_ACT_OFF:
+		if (m != NULL)
+			(void)roster_send(m, "link.off", json_pack("{s:I}",
+			    "epoch", (json_int_t)act->epoch));
+		break;
+	case ROLE_ACT_ACK:
+		if (m != NULL)
+			(void)roster_send(m, "link.ack", json_pack(
+			    "{s:I,s:I,s:I,s:I}", "epoch",
+			    (json_int_t)act->epoch, "start",
+			    (json_int_t)act->start, "seq",
+			    (json_int_t)act->seq, "lease",
+			    (json_int_t)b->set.lease));
+		break;
+	case ROLE_ACT_ASK:
+		if (m != NULL)
+			(void)roster_send(m, "link.ask", json_object());
+		break;
+	case ROLE_ACT_RELEASE:
+		if (m != NULL)
+			(void)roster_send(m, "link.release", json_object());
+		break;
+	case ROLE_ACT_DECIDE:
+		decide(b, act);
+		break;
+	case ROLE_ACT_STEP:
+		decision_step(s->decisions, b->now.wall, act->text);
+		break;
+	case ROLE_ACT_TELL:
+		tell_op(s, act->op, act->told, act->text);
+		break;
+	case ROLE_ACT_ALERT:
+	case ROLE_ACT_CLEAR_ALERT:
+		alert(b, act);
+		break;
+	case ROLE_ACT_TRACE:
+		log_info("role", "%s", act->text);
+		break;
+	case ROLE_ACT_PERSIST:
+	case ROLE_NACTS:
+		break;
+	}
+}
+
+static void
+perform_all(struct broker *b)
+{
+	/* A copy: performing may step again through a TELL's callback. */
+	struct role_out out = b->scheduler->out;
+
+	for (size_t i = 0; i < out.n; i++)
+		perform(b, &out.act[i]);
+	decisions_flush(b->scheduler->decisions);
+}
+
+static void step(struct broker *, const struct role_event *);
+
+static void
+drain(struct broker *b)
+{
+	struct scheduler *s = b->scheduler;
+
+	while (!s->busy && s->queue != NULL) {
+		struct waiting *w = s->queue;
+
+		s->queue = w->next;
+		if (s->queue == NULL)
+			s->tail = &s->queue;
+		w->ev.now = b->now;
+		step(b, &w->ev);
+		free(w);
+	}
+}
+
+static void
+on_persisted(enum store_rc rc, void *arg)
+{
+	struct broker *b = arg;
+	struct scheduler *s = b->scheduler;
+
+	s->busy = false;
+	if (rc == STORE_OK)
+		perform_all(b);
+	else if (rc != STORE_DOWN) {
+		char text[ROLE_TEXT];
+
+		/* It did not happen: nothing was sent, and the old picture
+		 * still holds.  The role goes on being renewed. */
+		s->role = s->was;
+		role_undo(b->roster->agents, b->roster->n, &s->out);
+		s->retry = mono_add_ms(b->now.mono, 1000);
+		log_error("role", "a decision could not be stored: %s",
+		    store_rc_word(rc));
+		(void)snprintf(text, sizeof(text),
+		    "the broker's store takes no writes (%s): free disk space, "
+		    "then try again", store_rc_word(rc));
+		tell_op(s, s->busy_op, ROLE_TOLD_REFUSED, text);
+	}
+	if (rc != STORE_DOWN)
+		drain(b);
+}
+
+static void
+persist(struct broker *b)
+{
+	struct scheduler *s = b->scheduler;
+	struct batch *batch = batch_new();
+	char *text = durable_dump(&s->role.d), holder[24];
+
+	(void)snprintf(holder, sizeof(holder), "%lld",
+	    (long long)s->role.d.holder);
+	batch_add(batch, S_ROLE_PUT, "itt", s->role.d.epoch, holder, text);
+	for (size_t i = 0; i < s->out.nmarks; i++) {
+		const struct role_agent *a =
+		    &b->roster->agents[s->out.mark[i].at];
+
+		batch_add(batch, S_MEMBER_MARKS, "iiii", a->id,
+		    (int64_t)a->drained, (int64_t)a->marks.held_off,
+		    (int64_t)a->marks.want_off);
+	}
+	free(text);
+	s->busy = true;
+	store_submit(b->store, batch, on_persisted, b);
+}
+
+static bool
+wants_disk(const struct role_out *out)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (out->act[i].kind == ROLE_ACT_PERSIST)
+			return true;
+	return false;
+}
+
+static void
+step(struct broker *b, const struct role_event *ev)
+{
+	struct scheduler *s = b->scheduler;
+
+	s->was = s->role;
+	s->busy_op = ev->op;
+	memset(&s->out, 0, sizeof(s->out));
+	role_step(&s->role, &s->policy, b->roster->agents, b->roster->n, ev,
+	    &s->out);
+	if (wants_disk(&s->out))
+		persist(b);
+	else
+		perform_all(b);
+}
+
+void
+scheduler_event(struct broker *b, const struct role_event *ev)
+{
+	struct scheduler *s = b->scheduler;
+
+	if (!b->awake || s == NULL)
+		return;
+	if (!s->busy) {
+		step(b, ev);
+		return;
+	}
+	/* Facts are read when the event's turn comes, so one waiting heartbeat
+	 * of an agent stands for all of them. */
+	for (struct waiting *w = s->queue; w != NULL; w = w->next)
+		if (w->ev.kind == ev->kind && w->ev.agent == ev->agent &&
+		    (ev->kind == ROLE_EV_HEARTBEAT || ev->kind == ROLE_EV_TICK))
+			return;
+	*s->tail = mem_zero(1, sizeof(**s->tail));
+	(*s->tail)->ev = *ev;
+	s->tail = &(*s->tail)->next;
+}
+
+void
+scheduler_boot(struct broker *b)
+{
+	struct scheduler *s = b->scheduler;
+	struct role_durable d = { 0 };
+	int rows = store_query(b->store, S_ROLE_GET, on_role, &d, "");
+
+	s->was = s->role;
+	memset(&s->out, 0, sizeof(s->out));
+	role_boot(&s->role, rows == 1 ? &d : NULL, &s->policy, b->now, &s->out);
+	if (wants_disk(&s->out))
+		persist(b);
+	else
+		perform_all(b);
+}
+
+void
+scheduler_settings(struct broker *b)
+{
+	struct role_event ev = { .kind = ROLE_EV_SETTINGS, .now = b->now };
+
+	policy_of(&b->set, &b->scheduler->policy);
+	scheduler_event(b, &ev);
+}
+
+mono
+scheduler_turn(struct broker *b)
+{
+	struct scheduler *s = b->scheduler;
+	mono next = role_next_deadline(&s->role);
+
+	if (s->busy)
+		return MONO_NEVER;	/* its commit wakes us */
+	if (next.us <= b->now.mono.us && s->retry.us <= b->now.mono.us) {
+		struct role_event ev = { .kind = ROLE_EV_TICK, .now = b->now };
+
+		step(b, &ev);
+		next = role_next_deadline(&s->role);
+	}
+	if (next.us < s->retry.us)
+		next = s->retry;
+	return next;
+}
+
+/* ---- operators ---- */
+
+void
+scheduler_op(struct broker *b, struct role_event *ev, const char *actor,
+    scheduler_done *done, void *arg)
+{
+	struct scheduler *s = b->scheduler;
+	struct op *op = mem_zero(1, sizeof(*op));
+
+	op->id = s->next_op++;
+	op->actor = mem_dup(actor);
+	op->done = done;
+	op->arg = arg;
+	op->next = s->ops;
+	s->ops = op;
+	ev->op = op->id;
+	ev->now = b->now;
+	scheduler_event(b, ev);
+}
+
+void
+scheduler_forget(struct broker *b, void *arg)
+{
+	for (struct op *op = b->scheduler->ops; op != NULL; op = op->next)
+		if (op->arg == arg)
+			op->done = NULL;
+}
+
+/* ---- asked ---- */
+
+int64_t
+scheduler_epoch(const struct broker *b)
+{
+	return b->scheduler->role.d.epoch;
+}
+
+int64_t
+scheduler_holder(const struct broker *b)
+{
+	return b->scheduler != NULL ? b->scheduler->role.d.holder : 0;
+}
+
+bool
+scheduler_backs(const struct broker *b, int64_t member, int64_t epoch)
+{
+	const struct role *r = &b->scheduler->role;
+
+	return member != 0 && r->d.holder == member && r->d.epoch == epoch;
+}
+
+json_t *
+scheduler_pin(const struct broker *b, int64_t member)
+{
+	const struct role *r = &b->scheduler->role;
+
+	if (r->d.pinned != member || !role_pinned(r, b->now.mono))
+		return json_null();
+	return js_time(r->d.pin_until);
+}
+
+static json_t *
+left(mono until, mono now)
+{
+	if (until.us == INT64_MAX || until.us <= now.us)
+		return json_null();
+	return js_secs(mono_diff_ms(until, now));
+}
+
+json_t *
+scheduler_json(const struct broker *b)
+{
+	const struct role *r = &b->scheduler->role;
+
+	return json_pack("{s:s,s:o,s:I,s:o,s:b,s:b,s:o,s:o,s:o}", "state",
+	    role_state_name(r->state), "holder",
+	    js_text(name_of(b, r->d.holder)), "epoch", (json_int_t)r->d.epoch,
+	    "target", js_text(r->d.intent ? name_of(b, r->d.target) : NULL),
+	    "moving", r->d.intent, "vacant", r->d.vacant, "fence_left",
+	    left(r->fence, b->now.mono), "timer_left",
+	    left(r->timer, b->now.mono), "proposal",
+	    r->proposal.move == 0
+	        ? json_null()
+	        : json_pack("{s:i,s:o,s:o}", "case", r->proposal.move, "from",
+	              js_text(name_of(b, r->proposal.from)), "to",
+	              js_text(name_of(b, r->proposal.to))));
+}
+
+json_t *
+scheduler_why(const struct broker *b, int64_t id, int64_t kase, wall since,
+    int64_t limit)
+{
+	return decision_list(b->scheduler->decisions, id, kase, since, limit);
+}
+
+json_t *
+scheduler_whatif(struct broker *b, const json_t *words, struct err *e)
+{
+	return decision_whatif(b, &b->scheduler->role, &b->scheduler->policy,
+	    words, e);
+}

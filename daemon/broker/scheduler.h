@@ -1,0 +1,45 @@
+/* The shell around core/role: feeds it events and facts, stores what it says
+ * must be stored, then performs its acts in order, and keeps the record of
+ * every decision.  While a PERSIST is on its way to the disk further events
+ * wait; when it fails, the step did not happen.  Loop thread. */
+#ifndef BROKER_SCHEDULER_H
+#define BROKER_SCHEDULER_H
+
+#include <jansson.h>
+
+#include "broker/broker.h"
+#include "core/role.h"
+
+struct member;
+
+struct scheduler *scheduler_load(struct broker *);
+void	scheduler_free(struct scheduler *);
+/* As after a restart: the broker woke up. */
+void	scheduler_boot(struct broker *);
+void	scheduler_event(struct broker *, const struct role_event *);
+void	scheduler_settings(struct broker *);
+mono	scheduler_turn(struct broker *);
+
+int64_t	scheduler_epoch(const struct broker *);
+int64_t	scheduler_holder(const struct broker *);	/* member id, 0 */
+/* A fire with this epoch from this member is the Scheduler's. */
+bool	scheduler_backs(const struct broker *, int64_t member, int64_t epoch);
+json_t *scheduler_pin(const struct broker *, int64_t member);
+/* {state, holder, epoch, target, vacant, proposal, fence_left, timer_left}. */
+json_t *scheduler_json(const struct broker *);
+
+/* An operator's request; done is called once, now or later.  actor is named in
+ * the decision. */
+typedef void scheduler_done(void *arg, enum role_told, const char *text);
+void	scheduler_op(struct broker *, struct role_event *, const char *actor,
+	    scheduler_done *, void *arg);
+/* The asker has gone: do not call done any more. */
+void	scheduler_forget(struct broker *, void *arg);
+
+/* Decisions, newest first; id 0: all, limit of them. */
+json_t *scheduler_why(const struct broker *, int64_t id, int64_t kase,
+	    wall since, int64_t limit);
+/* What would happen; NULL with a message.  words as in `whatif kill node-b`. */
+json_t *scheduler_whatif(struct broker *, const json_t *words, struct err *);
+
+#endif
