@@ -140,6 +140,11 @@ enum cmd_type {			/* in params: */
 	ARG_NTYPES
 };
 
+/* Largest values: an integer that every JSON reader takes exactly; ten years,
+ * in milliseconds. */
+#define CMD_INT_MAX	((int64_t)1 << 53)
+#define CMD_DUR_MAX	((int64_t)3650 * 86400000)
+
 struct cmd_arg {
 	char name[32];		/* as in params */
 	char word[32];		/* as typed: "--dry-run", or "AGENT" in help */
@@ -155,6 +160,9 @@ struct cmd_arg {
 /* Takes the next item from *spec and moves it on.  Returns 1, 0 at the end, -1
  * when the text is not as above (a bug in the table, found by its test). */
 int	cmd_arg_next(const char **spec, struct cmd_arg *);
+/* Is this a value of an argument whose type is a string in params?  ERR_USAGE
+ * names the argument. */
+int	cmd_arg_check(const struct cmd_arg *, const char *, struct err *);
 /* The options that come with the flags of a command, as such a text. */
 const char *cmd_options(const struct cmd *);
 
