@@ -1,0 +1,346 @@
+/* A world for the keeper's tests: a real muster-keeper in its own directory and
+ * musterd's client of it.  Every wait is for an event, with a deadline; nothing
+ * sleeps.  Included by one test program each. */
+#ifndef KEEPER_WORLD_H
+#define KEEPER_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kmsg.h"
+#include "mem.h"
+#include "node/keeper.h"
+#include "pack.h"
+
+enum { DEADLINE_MS = 20000, SEEN = 512 };
+
+struct world {
+	char		dir[64], exe[4096], musterd[4096];
+	uv_loop_t	loop;
+	uv_timer_t	deadline;
+	struct keeper  *k;
+	pid_t		pid;		/* of the keeper that we started */
+	bool		late, closed;
+	int		ups, downs, reports;
+	char		start_id[64];
+	struct {
+		char		  id[KEEPER_ID];
+		enum keeper_state state;
+		int		  code, starts, ends;
+		int64_t		  pid;
+		char		  why[KMSG_WHY];
+	} seen[SEEN];
+	size_t		nseen;
+};
+
+/* ---- the world ---- */
+
+static inline void
+on_report(void *ctx, const struct keeper_report *r)
+{
+	struct world *w = ctx;
+	size_t i = 0;
+
+	while (i < w->nseen && strcmp(w->seen[i].id, r->id) != 0)
+		i++;
+	assert_true(i < SEEN);
+	if (i == w->nseen) {
+		w->nseen++;
+		(void)MEM_STR(w->seen[i].id, r->id);
+	}
+	w->seen[i].state = r->state;
+	w->seen[i].code = r->code;
+	w->seen[i].pid = r->pid;
+	w->seen[i].starts += r->state == KEEPER_RUNNING;
+	w->seen[i].ends += r->state > KEEPER_RUNNING;
+	(void)MEM_STR(w->seen[i].why, r->why);
+	w->reports++;
+}
+
+static inline void
+on_up(void *ctx, const char *start_id)
+{
+	struct world *w = ctx;
+
+	w->ups++;
+	(void)MEM_STR(w->start_id, start_id);
+}
+
+static inline void
+on_down(void *ctx, const char *why)
+{
+	struct world *w = ctx;
+
+	(void)why;
+	w->downs++;
+}
+
+static const struct keeper_ops ops = { on_report, on_up, on_down };
+
+static inline void
+on_deadline(uv_timer_t *t)
+{
+	((struct world *)t->data)->late = true;
+}
+
+#define WAIT(w, cond) do {						\
+	(w)->late = false;						\
+	(void)uv_timer_start(&(w)->deadline, on_deadline, DEADLINE_MS, 0); \
+	while (!(cond) && !(w)->late)					\
+		(void)uv_run(&(w)->loop, UV_RUN_ONCE);			\
+	(void)uv_timer_stop(&(w)->deadline);				\
+	if (!(cond))							\
+		fail_msg("not in time: %s", #cond);			\
+} while (0)
+
+static inline enum keeper_state
+state_of(const struct world *w, const char *id)
+{
+	for (size_t i = 0; i < w->nseen; i++)
+		if (strcmp(w->seen[i].id, id) == 0)
+			return w->seen[i].state;
+	return KEEPER_UNKNOWN;
+}
+
+static inline size_t
+index_of(const struct world *w, const char *id)
+{
+	for (size_t i = 0; i < w->nseen; i++)
+		if (strcmp(w->seen[i].id, id) == 0)
+			return i;
+	fail_msg("no report of %s", id);
+	return 0;
+}
+
+#define ENDED(w, id) (state_of(w, id) > KEEPER_RUNNING)
+
+static inline int
+raw_connect(const struct world *w)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct timeval limit = { DEADLINE_MS / 1000, 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/keeper.sock",
+	    w->dir);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+static inline pid_t
+keeper_pid(const struct world *w)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int fd = raw_connect(w);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len),
+	    0);
+	(void)close(fd);
+	return peer.pid;
+}
+
+/* With -d it returns when the socket is there; returns the exit status. */
+static inline int
+launch(struct world *w, const char *rules)
+{
+	const char *argv[] = { w->exe, w->dir, "-d", rules == NULL ? NULL :
+		"-f", rules, NULL };
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)dup2(open("/dev/null", O_WRONLY), 2);
+		(void)execv(w->exe, (char *const *)(uintptr_t)argv);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static inline void
+start_keeper(struct world *w, const char *rules)
+{
+	assert_int_equal(launch(w, rules), 0);
+	w->pid = keeper_pid(w);
+}
+
+static inline void
+stop_keeper(struct world *w, int sig)
+{
+	int fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	assert_true(fd != -1);
+	(void)kill(w->pid, sig);
+	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+	(void)close(fd);
+	w->pid = 0;
+}
+
+static inline void
+set_closed(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static inline void
+drop_client(struct world *w)
+{
+	w->closed = false;
+	keeper_close(w->k, set_closed, &w->closed);
+	WAIT(w, w->closed);
+	w->k = NULL;
+}
+
+static inline void
+new_client(struct world *w)
+{
+	int ups = w->ups;
+
+	w->k = keeper_new(&w->loop, w->dir, w->musterd, &ops, w);
+	WAIT(w, w->ups > ups);
+}
+
+static inline void
+world_begin(struct world *w)
+{
+	const char *build = getenv("MUSTER_BUILD");
+	char full[PATH_MAX];
+
+	memset(w, 0, sizeof(*w));
+	assert_non_null(realpath(build == NULL ? "build" : build, full));
+	(void)snprintf(w->exe, sizeof(w->exe), "%.4000s/muster-keeper", full);
+	(void)snprintf(w->musterd, sizeof(w->musterd), "%.4000s/musterd", full);
+	(void)MEM_STR(w->dir, "/tmp/muster-keeper-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	assert_int_equal(uv_loop_init(&w->loop), 0);
+	(void)uv_timer_init(&w->loop, &w->deadline);
+	w->deadline.data = w;
+}
+
+static inline int
+rm(const char *path, const struct stat *st, int flag, struct FTW *f)
+{
+	(void)st;
+	(void)flag;
+	(void)f;
+	return remove(path);
+}
+
+static inline void
+world_end(struct world *w)
+{
+	if (w->k != NULL)
+		drop_client(w);
+	if (w->pid != 0)
+		stop_keeper(w, SIGTERM);
+	uv_close((uv_handle_t *)&w->deadline, NULL);
+	while (uv_loop_close(&w->loop) != 0)
+		(void)uv_run(&w->loop, UV_RUN_ONCE);
+	(void)nftw(w->dir, rm, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void
+world_up(struct world *w)
+{
+	world_begin(w);
+	start_keeper(w, NULL);
+	new_client(w);
+}
+
+static inline void
+sh_with(struct world *w, const char *id, const char *script, int64_t timeout,
+    int64_t output_max)
+{
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	const char *env[] = { "JOBVAR=a b", NULL };
+	struct keeper_start s = { .id = id, .argv = argv, .env = env,
+		.timeout_ms = timeout, .grace_ms = 200,
+		.output_max = output_max };
+
+	assert_int_equal(keeper_run(w->k, &s), 0);
+}
+
+static inline void
+sh(struct world *w, const char *id, const char *script)
+{
+	sh_with(w, id, script, 0, 1 << 20);
+}
+
+static inline char *
+read_fd(int fd, size_t *len)
+{
+	struct buf b = BUF_INIT(64 << 20);
+	char part[65536];
+	ssize_t n;
+
+	while ((n = read(fd, part, sizeof(part))) > 0)
+		buf_put(&b, part, (size_t)n);
+	(void)close(fd);
+	if (len != NULL)
+		*len = b.len;
+	return buf_steal(&b);
+}
+
+static inline char *
+output(struct world *w, const char *id, size_t *len)
+{
+	int fd = keeper_output(w->k, id);
+
+	assert_true(fd != -1);
+	return read_fd(fd, len);
+}
+
+/* A job says by a fifo how far it is: opening both ways never blocks. */
+static inline int
+make_fifo(const struct world *w, const char *name, char path[128])
+{
+	int fd;
+
+	(void)snprintf(path, 128, "%s/%s", w->dir, name);
+	assert_int_equal(mkfifo(path, 0666), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd != -1);
+	return fd;
+}
+
+static inline pid_t
+read_pid(int fifo)
+{
+	struct pollfd p = { fifo, POLLIN, 0 };
+	char text[32] = "";
+	size_t n = 0;
+
+	while (n < sizeof(text) - 1) {
+		assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+		assert_int_equal(read(fifo, text + n, 1), 1);
+		if (text[n++] == '\n')
+			break;
+	}
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+#endif

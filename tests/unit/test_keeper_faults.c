@@ -1,0 +1,312 @@
+/* What must survive: deaths, upgrades, torn files and nonsense. */
+#include "keeper_world.h"
+
+/* Otherwise a lost answer would make a payment run twice. */
+static void
+never_twice(void **state)
+{
+	struct world w;
+	char *text;
+	int n;
+
+	(void)state;
+	world_up(&w);
+	sh(&w, "once", "echo ran; exit 3");
+	sh(&w, "once", "echo ran; exit 3");
+	WAIT(&w, ENDED(&w, "once"));
+	n = w.reports;
+	sh(&w, "once", "echo ran; exit 3");
+	WAIT(&w, w.reports > n);
+	assert_int_equal(w.seen[index_of(&w, "once")].code, 3);
+	assert_int_equal(keeper_forget(w.k, "once"), 0);
+	n = w.reports;
+	sh(&w, "once", "echo ran; exit 4");
+	WAIT(&w, w.reports > n);
+	assert_int_equal(state_of(&w, "once"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "once")].code, 3);
+	text = output(&w, "once", NULL);
+	assert_string_equal(text, "ran\n");
+	free(text);
+	/* And over a restart of the keeper. */
+	stop_keeper(&w, SIGKILL);
+	WAIT(&w, !keeper_is_up(w.k));
+	start_keeper(&w, NULL);
+	WAIT(&w, keeper_is_up(w.k));
+	n = w.reports;
+	sh(&w, "once", "echo ran; exit 5");
+	WAIT(&w, w.reports > n);
+	assert_int_equal(w.seen[index_of(&w, "once")].code, 3);
+	world_end(&w);
+}
+
+/* kill -9 of musterd: the run goes on, status and output are there later. */
+static void
+client_dies(void **state)
+{
+	char go[128], script[256];
+	struct world w;
+	char *text;
+	int fifo;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script),
+	    "echo first; read x < %s; echo second; exit 5", go);
+	sh(&w, "long", script);
+	WAIT(&w, state_of(&w, "long") == KEEPER_RUNNING);
+	drop_client(&w);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	/* It ends while nobody listens, or not: both must be reported. */
+	w.nseen = 0;
+	new_client(&w);
+	WAIT(&w, ENDED(&w, "long"));
+	assert_int_equal(w.seen[index_of(&w, "long")].code, 5);
+	text = output(&w, "long", NULL);
+	assert_string_equal(text, "first\nsecond\n");
+	free(text);
+	(void)close(fifo);
+	world_end(&w);
+}
+
+/* An upgrade of the keeper in the middle of a night's backup. */
+static void
+reexec_keeps_runs(void **state)
+{
+	char go[128], script[256], before[64];
+	struct world w;
+	char *text;
+	int fifo;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script),
+	    "echo first; read x < %s; echo second; exit 6", go);
+	sh(&w, "over", script);
+	sh_with(&w, "late", "sleep 1000", 1500, 1 << 20);
+	sh(&w, "done", "exit 1");
+	WAIT(&w, state_of(&w, "over") == KEEPER_RUNNING && ENDED(&w, "done"));
+	(void)MEM_STR(before, w.start_id);
+	assert_int_equal(kill(w.pid, SIGHUP), 0);
+	/* The answer to this comes from the new program. */
+	sh(&w, "after", "exit 2");
+	WAIT(&w, ENDED(&w, "after"));
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "over") && ENDED(&w, "late"));
+	assert_int_equal(state_of(&w, "over"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "over")].code, 6);
+	assert_int_equal(state_of(&w, "late"), KEEPER_TIMED_OUT);
+	text = output(&w, "over", NULL);
+	assert_string_equal(text, "first\nsecond\n");
+	free(text);
+	/* The same keeper: same id, and it never hung up. */
+	assert_int_equal(w.downs, 0);
+	drop_client(&w);
+	new_client(&w);
+	assert_string_equal(before, w.start_id);
+	assert_int_equal(kill(w.pid, 0), 0);
+	(void)close(fifo);
+	world_end(&w);
+}
+
+/* kill -9 of the keeper: nobody can know the status; the output is kept, and
+ * the run is not declared dead while it lives. */
+static void
+keeper_killed(void **state)
+{
+	char go[128], script[256], before[64];
+	struct world w;
+	char *text;
+	int fifo;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script),
+	    "echo first; read x < %s; echo second; exit 6", go);
+	sh(&w, "orphan", script);
+	sh(&w, "known", "exit 9");
+	WAIT(&w, state_of(&w, "orphan") == KEEPER_RUNNING &&
+	    ENDED(&w, "known"));
+	(void)MEM_STR(before, w.start_id);
+	stop_keeper(&w, SIGKILL);
+	WAIT(&w, w.downs == 1);
+	w.nseen = 0;
+	start_keeper(&w, NULL);
+	WAIT(&w, w.ups == 2);
+	assert_string_not_equal(before, w.start_id);
+	assert_int_equal(state_of(&w, "orphan"), KEEPER_RUNNING);
+	assert_int_equal(w.seen[index_of(&w, "known")].code, 9);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "orphan"));
+	assert_int_equal(state_of(&w, "orphan"), KEEPER_LOST);
+	assert_non_null(strstr(w.seen[index_of(&w, "orphan")].why,
+	    "keeper was killed"));
+	text = output(&w, "orphan", NULL);
+	assert_string_equal(text, "first\nsecond\n");
+	free(text);
+	(void)close(fifo);
+	world_end(&w);
+}
+
+/* Runs of a boot that is over are lost, and a number that somebody else has
+ * now is not touched. */
+static void
+machine_restarted(void **state)
+{
+	char path[128];
+	struct world w;
+	struct buf b = BUF_INIT(1 << 20);
+	char *text, *boot;
+	size_t len;
+	int fd;
+	pid_t pid;
+
+	(void)state;
+	world_up(&w);
+	sh(&w, "old", "exec sleep 1000");
+	WAIT(&w, state_of(&w, "old") == KEEPER_RUNNING);
+	pid = (pid_t)w.seen[index_of(&w, "old")].pid;
+	drop_client(&w);
+	stop_keeper(&w, SIGKILL);
+	/* Rewrite the head's boot id, with its hash. */
+	(void)snprintf(path, sizeof(path), "%s/keeper/journal", w.dir);
+	assert_true((fd = open(path, O_RDONLY)) != -1);
+	text = read_fd(fd, &len);
+	boot = text + 9 + 2 + 4;
+	*boot = *boot == 'f' ? '0' : 'f';
+	len = len > 9 ? len : 9;
+	{
+		struct unpack u = { text, len, false };
+		size_t n = (size_t)unpack_int(&u, PACK_32);
+
+		pack_int(&b, pack_hash(text + 8, n + 1) & 0xffffffff, PACK_32);
+	}
+	memcpy(text + 4, b.p, 4);
+	assert_true((fd = open(path, O_WRONLY | O_TRUNC)) != -1);
+	assert_int_equal(write(fd, text, len), (ssize_t)len);
+	(void)close(fd);
+	free(text);
+	buf_free(&b);
+	w.nseen = 0;
+	start_keeper(&w, NULL);
+	new_client(&w);
+	assert_int_equal(state_of(&w, "old"), KEEPER_LOST);
+	assert_non_null(strstr(w.seen[index_of(&w, "old")].why, "restarted"));
+	assert_int_equal(kill(pid, 0), 0);
+	(void)kill(pid, SIGKILL);
+	world_end(&w);
+}
+
+/* A torn last record (the disk was full, the machine died) costs nothing
+ * else. */
+static void
+torn_journal(void **state)
+{
+	char path[128];
+	struct world w;
+	int fd;
+
+	(void)state;
+	world_up(&w);
+	sh(&w, "kept", "exit 8");
+	WAIT(&w, ENDED(&w, "kept"));
+	drop_client(&w);
+	stop_keeper(&w, SIGKILL);
+	(void)snprintf(path, sizeof(path), "%s/keeper/journal", w.dir);
+	assert_true((fd = open(path, O_WRONLY | O_APPEND)) != -1);
+	assert_int_equal(write(fd, "\x30\0\0\0torn", 8), 8);
+	(void)close(fd);
+	w.nseen = 0;
+	start_keeper(&w, NULL);
+	new_client(&w);
+	assert_int_equal(w.seen[index_of(&w, "kept")].code, 8);
+	world_end(&w);
+}
+
+/* Whatever is said on the socket, runs and the real client go on. */
+static void
+garbage(void **state)
+{
+	static const char *const says[] = { "\xff\xff\xff\xff\x01zz",
+		"\2\0\0\0\x02xx", "\x02\0\0\0\x01\x63\0", "GET / HTTP/1.0\r\n\r\n",
+		"\0\0\0\0\x05" };
+	static const size_t lens[] = { 7, 7, 7, 18, 5 };
+	char part[512];
+	struct world w;
+	unsigned seed = (unsigned)getpid();
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	world_up(&w);
+	sh(&w, "calm", "sleep 0.3; exit 4");
+	for (size_t i = 0; i < 5 + 50; i++) {
+		int fd = raw_connect(&w);
+		size_t len = i < 5 ? lens[i] : 400;
+
+		for (size_t k = 0; k < sizeof(part); k++)
+			part[k] = (char)rand_r(&seed);
+		/* Four bytes of length that fit, then anything. */
+		memcpy(part, "\x80\0\0\0", 4);
+		assert_int_equal(send(fd, i < 5 ? says[i] : part, len,
+		    MSG_NOSIGNAL), (ssize_t)len);
+		while (recv(fd, part, sizeof(part), 0) > 0)
+			;
+		(void)close(fd);
+	}
+	WAIT(&w, ENDED(&w, "calm"));
+	assert_int_equal(w.seen[index_of(&w, "calm")].code, 4);
+	assert_int_equal(w.downs, 0);
+	world_end(&w);
+}
+
+/* Nobody started a keeper: musterd does, and it outlives musterd's group. */
+static void
+starts_its_own(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	new_client(&w);
+	sh(&w, "r", "exit 3");
+	WAIT(&w, ENDED(&w, "r"));
+	assert_int_equal(w.seen[index_of(&w, "r")].code, 3);
+	w.pid = keeper_pid(&w);
+	assert_int_not_equal(getsid(w.pid), getsid(0));
+	assert_int_not_equal(getpgid(w.pid), getpgid(0));
+	world_end(&w);
+}
+
+/* Two would both think that the other's runs are theirs. */
+static void
+two_keepers(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_up(&w);
+	assert_int_equal(launch(&w, NULL), 3);
+	sh(&w, "r", "exit 0");
+	WAIT(&w, ENDED(&w, "r"));
+	world_end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(never_twice),
+		cmocka_unit_test(client_dies),
+		cmocka_unit_test(reexec_keeps_runs),
+		cmocka_unit_test(keeper_killed),
+		cmocka_unit_test(machine_restarted),
+		cmocka_unit_test(torn_journal),
+		cmocka_unit_test(garbage),
+		cmocka_unit_test(starts_its_own),
+		cmocka_unit_test(two_keepers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
