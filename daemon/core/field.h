@@ -16,7 +16,7 @@
 enum field_kind {
 	FIELD_TEXT,	/* char *, NULL when absent; min, max: bytes */
 	FIELD_CHARS,	/* char[max + 1] within the struct */
-	FIELD_STRS,	/* struct strs; one string is a list of one; max: count */
+	FIELD_STRS,	/* struct strs; one string is a list too; max: count */
 	FIELD_DUR,	/* int64_t ms; text "1h30m", in JSON seconds too */
 	FIELD_INT,	/* int64_t */
 	FIELD_REAL,	/* double; min, max and def in thousandths */

@@ -60,7 +60,7 @@ struct settings {
 	int64_t		 manual_hold;
 	enum selection	 selection;
 	char		 filter_condition[SETTING_CONDITION_MAX + 1];
-	char		 filter_agents[SETTING_AGENTS_MAX + 1]; /* "a,b"; "" all */
+	char		 filter_agents[SETTING_AGENTS_MAX + 1]; /* "a,b" */
 	enum no_agent	 on_no_agent;
 	int64_t		 sample_interval;
 	int64_t		 worsen_after;
@@ -85,7 +85,7 @@ void	settings_default(struct settings *, const char *cluster_name,
  * (5s), not "6s"`. */
 int	settings_set(struct settings *, const struct setting_pair *, size_t n,
 	    const struct checks *, struct err *);
-/* Splits "NAME=VALUE"; *name is malloc'd and holds both, the caller frees it. */
+/* Splits "NAME=VALUE"; *name is malloc'd and holds both, the caller frees. */
 int	setting_split(const char *arg, char **name, const char **value,
 	    struct err *);
 

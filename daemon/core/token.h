@@ -18,7 +18,7 @@ enum token_kind {
 
 enum {
 	TOKEN_SECRET = 16,
-	TOKEN_DIGEST = 20,	/* first bytes of SHA-256 of the host key blob */
+	TOKEN_DIGEST = 20,	/* first of SHA-256 of the host key blob */
 	TOKEN_SALT = 16,
 	TOKEN_HASH = 32,
 	TOKEN_TEXT = 112,

@@ -1,7 +1,7 @@
 /* The four check words of two keys (SPEC section 3): the same on both screens,
  * whichever key comes first.  They help people pick the right row; the slow
- * hash (10 to 20 ms) makes look-alikes dear, and is to be done
- * once a request: keep the words. */
+ * hash (10 to 20 ms) makes look-alikes dear, and is to be done once a request:
+ * keep the words. */
 #ifndef WORDS_H
 #define WORDS_H
 

@@ -123,8 +123,8 @@ rule_key(const char *s, const struct checks *checks, const char *what,
 		return err_set(e, ERR_USAGE, "%s: this %s key is damaged: copy "
 		    "the whole line of the .pub file", what, types[i]);
 	}
-	return err_set(e, ERR_USAGE, "%s: must be a public key as \"ssh-ed25519 "
-	    "AAAA… name\", not \"%.40s\"", what, s);
+	return err_set(e, ERR_USAGE, "%s: must be a public key as "
+	    "\"ssh-ed25519 AAAA… name\", not \"%.40s\"", what, s);
 }
 
 static const struct field node_fields[] = {
@@ -166,7 +166,8 @@ static const struct field broker_fields[] = {
 static const struct field agent_fields[] = {
 	{ .name = "allow_control", .kind = FIELD_BOOL, AT(allow_control),
 	    .def = 1, .live = true,
-	    .help = "the second key: the broker may turn this node on and off" },
+	    .help = "the second key: the broker may turn this node "
+	    "on and off" },
 	{ .name = "initial_status", .kind = FIELD_BOOL, AT(initial_on),
 	    .words = status_words,
 	    .help = "status at the very first start; on: the pre-configured "

@@ -38,7 +38,7 @@ struct config {
 	char		       *state_dir;
 	char		       *socket;		/* at most 107 bytes */
 	char		       *user;		/* node.user; NULL: stay */
-	struct strs		addresses;	/* listen.address, never empty */
+	struct strs		addresses;	/* listen.address, not empty */
 	int64_t			port;		/* 0: do not listen */
 	bool			broker;		/* broker.enabled */
 	bool			local_agent;	/* false when not a broker */

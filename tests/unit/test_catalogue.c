@@ -44,11 +44,14 @@ static const struct catalogue_context ctx = {
 static const char full[] =
     "jobs = (\n"
     "  { name = \"plain\"; command = [ \"/bin/true\" ]; },\n"
-    "  { name = \"every\"; command = [ \"/bin/echo\", \"a \\\"b\\\" \\\\c\" ];\n"
-    "    triggers = ( { every = \"90s\"; }, { at = \"2027-01-01T00:00:00Z\"; },\n"
+    "  { name = \"every\"; command = [ \"/bin/echo\", "
+    "\"a \\\"b\\\" \\\\c\" ];\n"
+    "    triggers = ( { every = \"90s\"; },\n"
+    "                 { at = \"2027-01-01T00:00:00Z\"; },\n"
     "                 { at = \"2027-01-01T09:30\"; },\n"
     "                 { after = \"plain\"; on = [ \"failed\", \"lost\" ]; },\n"
-    "                 { file = \"/srv/in/*.csv\"; event = \"changed\"; } ); },\n"
+    "                 { file = \"/srv/in/*.csv\"; event = \"changed\"; }\n"
+    "    ); },\n"
     "  { name = \"full\"; shell = \"cd /srv\\nls | wc -l\";\n"
     "    user = \"backup\"; directory = \"/srv\";\n"
     "    environment = [ \"LEVEL=9\", \"EMPTY=\" ]; timeout = \"1h\";\n"
@@ -133,7 +136,7 @@ test_every_field(void **state)
 	assert_true(c.flows[0].actions[1].restore);
 	/* What is kept but not acted on is said, with its line. */
 	assert_int_equal(w.n, 2);
-	assert_int_equal(w.v[0].line, 7);
+	assert_int_equal(w.v[0].line, 8);
 	assert_non_null(strstr(w.v[0].text, "job \"every\": the file trigger"));
 	assert_non_null(strstr(w.v[1].text, "flow \"hot\""));
 	catalogue_warnings_clear(&w);

@@ -151,6 +151,13 @@ test_messages(void **state)
 	refuses("listen: { port = 1; port = 2; };",
 	    "musterd.conf:1: duplicate setting name");
 	refuses("listen {", "musterd.conf:1: syntax error");
+	/* These two leak in libconfig 1.5, if they get there. */
+	refuses("log: { level = 5 \"info\"; };", "musterd.conf:1: syntax "
+	    "error");
+	refuses("log: {\n level = \"info; };\n", "musterd.conf:2: this text or "
+	    "comment has no end");
+	refuses("/* log: {\n", "musterd.conf:1: this text or comment has no "
+	    "end");
 	refuses("\n\n  @include \"/etc/shadow\"\n", "musterd.conf:3: @include "
 	    "is not taken here: write everything into one file");
 	refuses("log: { level = \"\\xff\"; };",
