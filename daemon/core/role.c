@@ -304,8 +304,9 @@ held_holder(struct step *s)
 	} else if (!s->who->controlled) {
 		key_cleared(s);
 	} else if (backed(s) && !s->who->beat.fresh) {
-		confirm(s, "the holder is heard");
 		held_condition(s);
+		if (s->r->state == ROLE_HELD)
+			confirm(s, "the holder is heard");
 	} else		/* restarted, or restored from a backup */
 		regrant(s, false);
 }
@@ -334,8 +335,7 @@ held_claimant(struct step *s)
 		return;
 	}
 	if (!s->who->marks.want_off) {
-		step_mark(s, s->who)->want_off = true;
-		step_persist(s);
+		step_want_off(s, s->who);
 		step_decide(s, 3, s->who->id, r->d.holder,
 		    "two are ON: the holder is kept");
 		step_note(s, "off sent to %s", s->who->name);

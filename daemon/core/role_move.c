@@ -84,8 +84,7 @@ move_revoke(struct step *s, int move, enum role_aim aim, int64_t target,
 	r->d.avoid = aim == ROLE_AIM_OTHER ? r->d.holder : 0;
 	r->d.by_operator = move == 4;
 	step_persist(s);
-	if (h != NULL)
-		step_mark(s, h)->want_off = true;
+	step_want_off(s, h);
 	step_decide(s, move, r->d.holder, ask_early(s), why);
 	step_off(s, h);
 	step_note(s, h != NULL && h->connected ? "off sent to %s"

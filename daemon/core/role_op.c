@@ -199,7 +199,7 @@ off_holder(struct step *s)
 		return;
 	}
 	step_off(s, s->who);
-	step_mark(s, s->who)->want_off = true;
+	step_want_off(s, s->who);
 	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is held off",
 	    s->who->name);
 	step_decide(s, 5, r->d.holder, 0, why);
@@ -223,8 +223,8 @@ off_other(struct step *s)
 	    r->state == ROLE_REVOKING);
 
 	step_off(s, s->who);
-	if (s->who->beat.on && !s->who->marks.want_off)
-		step_mark(s, s->who)->want_off = true;
+	if (s->who->beat.on)
+		step_want_off(s, s->who);
 	if (r->asked == s->who->id)
 		r->asked = 0;
 	step_tell(s, s->ev->op, ROLE_TOLD_DONE, s->ev->vacant && !vacant ?

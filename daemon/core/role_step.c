@@ -118,6 +118,15 @@ step_mark(struct step *s, struct role_agent *a)
 }
 
 void
+step_want_off(struct step *s, struct role_agent *a)
+{
+	if (a == NULL || a->marks.want_off)
+		return;
+	step_mark(s, a)->want_off = true;
+	step_persist(s);
+}
+
+void
 step_state(struct step *s, enum role_state state, const char *why)
 {
 	struct role_act *a = act(s, ROLE_ACT_TRACE);

@@ -26,6 +26,7 @@ void	step_start(struct step *);
 void	step_end(struct step *);
 void	step_persist(struct step *);
 struct role_marks *step_mark(struct step *, struct role_agent *);
+void	step_want_off(struct step *, struct role_agent *);	/* durable */
 /* The one setter of the state. */
 void	step_state(struct step *, enum role_state, const char *why);
 void	step_off(struct step *, const struct role_agent *);

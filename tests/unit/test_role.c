@@ -1,0 +1,578 @@
+/* The role core: every state x event x facts, and the rules around the cases
+ * (control, settings, holds, pins, restarts).  The five cases, word by word,
+ * are in test_role_case.c, the traces a1 to b5 in test_role_trace.c. */
+#include <time.h>
+
+#include "bed.h"
+
+static bool
+same(const struct role_durable *a, const struct role_durable *b)
+{
+	/* move and by_operator alone are not worth a commit */
+	return a->epoch == b->epoch && a->holder == b->holder &&
+	    a->intent == b->intent && a->aim == b->aim &&
+	    a->target == b->target && a->avoid == b->avoid &&
+	    a->vacant == b->vacant && a->restored == b->restored &&
+	    a->off_below == b->off_below && a->pinned == b->pinned &&
+	    a->pin_until.ms == b->pin_until.ms &&
+	    a->switched.ms == b->switched.ms && a->fence_ms == b->fence_ms;
+}
+
+struct before {
+	struct role	  r;
+	struct role_agent a[3];
+};
+
+static void
+check_act(const struct before *was, const struct role *r,
+    const struct role_policy *p, const struct role_event *ev,
+    const struct role_act *x, bool persisted)
+{
+	const struct role_agent *who = ev->agent > 0 && ev->agent <= 3 ?
+	    &was->a[ev->agent - 1] : NULL;
+	bool proof = ev->kind == ROLE_EV_HEARTBEAT && who != NULL &&
+	    who->id == was->r.d.holder && !who->beat.on &&
+	    who->beat.floor >= was->r.d.epoch;
+	mono fence = mono_add_ms(ev->now.mono, p->off_timeout);
+
+	switch (x->kind) {
+	case ROLE_ACT_GRANT:
+		assert_true(p->control_status);
+		/* G1 */
+		assert_true(x->agent == was->r.d.holder || proof ||
+		    was->r.fence.us <= ev->now.mono.us);
+		if (x->epoch == was->r.d.epoch)		/* G4 */
+			assert_true(x->agent == was->r.d.holder);
+		else
+			assert_true(persisted && x->epoch == r->d.epoch &&
+			    x->epoch > was->r.d.epoch);
+		assert_true(r->fence.us >= fence.us);	/* G2 */
+		assert_true(r->state == ROLE_GRANTING &&
+		    r->d.holder == x->agent);
+		assert_true(was->a[x->agent - 1].connected);
+		break;
+	case ROLE_ACT_ACK:				/* G3 */
+		assert_true(x->agent == was->r.d.holder &&
+		    x->agent == ev->agent && x->epoch == was->r.d.epoch &&
+		    r->state == ROLE_HELD && was->r.state != ROLE_REVOKING);
+		assert_true(r->fence.us >= fence.us);
+		assert_true(x->seq == who->beat.seq);
+		break;
+	case ROLE_ACT_OFF:
+		assert_true(p->control_status);
+		assert_true(x->epoch == r->d.epoch);
+		break;
+	case ROLE_ACT_TELL:
+		assert_true(x->op != 0 && x->text[0] != '\0');
+		break;
+	case ROLE_ACT_DECIDE:
+		assert_true(x->move >= 1 && x->move <= 5);
+		break;
+	case ROLE_ACT_PERSIST:
+	case ROLE_ACT_ASK:
+	case ROLE_ACT_RELEASE:
+	case ROLE_ACT_STEP:
+	case ROLE_ACT_ALERT:
+	case ROLE_ACT_CLEAR_ALERT:
+	case ROLE_ACT_TRACE:
+	case ROLE_NACTS:
+		assert_int_not_equal(x->kind, ROLE_NACTS);
+		break;
+	}
+}
+
+static void
+check_step(const struct before *was, const struct role *r,
+    const struct role_policy *p, struct role_agent *a,
+    const struct role_event *ev, const struct role_out *out)
+{
+	bool	 persisted = out->n > 0 &&
+	    out->act[0].kind == ROLE_ACT_PERSIST;
+	unsigned told = 0;
+
+	assert_true(out->n < ROLE_MAX_ACTS);
+	for (size_t i = 0; i < out->n; i++) {
+		const struct role_act *x = &out->act[i];
+
+		assert_true(i == 0 || x->kind != ROLE_ACT_PERSIST);
+		check_act(was, r, p, ev, x, persisted);
+		if (x->kind == ROLE_ACT_TELL) {		/* once each */
+			assert_true((told & 1u << x->op) == 0);
+			told |= 1u << x->op;
+		}
+	}
+	assert_true(persisted || same(&was->r.d, &r->d));
+	for (int i = 0; i < 3; i++)
+		assert_true(persisted || (was->a[i].marks.held_off ==
+		    a[i].marks.held_off && was->a[i].marks.want_off ==
+		    a[i].marks.want_off));
+	assert_true(r->d.epoch >= was->r.d.epoch);
+	assert_true((r->state != ROLE_HELD && r->state != ROLE_GRANTING) ||
+	    r->d.holder != 0);
+	assert_true(r->state != ROLE_REVOKING || r->d.intent);
+	assert_true(r->state != ROLE_HELD || !r->d.intent);
+	if (ev->kind == ROLE_EV_TICK)
+		assert_true(role_next_deadline(r).us > ev->now.mono.us);
+	role_undo(a, 3, out);
+	for (int i = 0; i < 3; i++)
+		assert_memory_equal(&was->a[i].marks, &a[i].marks,
+		    sizeof(a[i].marks));
+}
+
+enum { NOW = 1000000000 };
+
+/* A state as it can occur, from a few small numbers; false: can't. */
+static bool
+make_state(struct role *r, int state, int holder, int aim, int64_t target,
+    unsigned bits)
+{
+	bool intent = aim < ROLE_NAIMS;
+
+	memset(r, 0, sizeof(*r));
+	r->state = state;
+	r->d.epoch = 7;
+	r->d.holder = holder;
+	r->d.intent = intent;
+	r->d.aim = intent ? (enum role_aim)aim : ROLE_AIM_ANY;
+	r->d.target = r->d.aim == ROLE_AIM_AGENT ? target : 0;
+	r->d.avoid = r->d.aim == ROLE_AIM_OTHER ? 1 : 0;
+	r->d.vacant = r->d.aim == ROLE_AIM_NOBODY;
+	r->d.fence_ms = 5000;
+	r->d.pinned = bits & 4 ? 1 : 0;
+	r->pin_end.us = bits & 4 ? NOW + 5000000 : 0;
+	r->fence.us = bits & 1 ? NOW + 3000000 : 0;
+	r->timer.us = bits & 2 ? NOW + 4000000 : NOW;
+	r->d.move = intent ? 5 : 0;
+	r->op = (struct role_op){ intent ? 2 : 0, aim == ROLE_AIM_OTHER };
+	if (state == ROLE_HELD || state == ROLE_GRANTING)
+		return holder != 0 && !intent;
+	if (state == ROLE_REVOKING)	/* its timer is not before the fence */
+		return holder != 0 && intent && (bits & 3) != 1;
+	if (aim == ROLE_AIM_NOBODY)
+		return false;
+	r->ready = intent && aim != ROLE_AIM_AGENT;
+	return !intent || holder == 0 || (aim == ROLE_AIM_AGENT &&
+	    target == holder);
+}
+
+static void
+make_agents(struct role_agent *a, unsigned facts, int who, unsigned beat)
+{
+	static const char *const name[3] = { "a", "b", "c" };
+
+	for (int i = 0; i < 3; i++) {
+		a[i] = (struct role_agent){ .id = i + 1, .name = name[i],
+		    .connected = true, .controlled = true, .in_sync = true,
+		    .clock_ok = true, .accepts = true, .health = 3,
+		    .last_heard = { NOW - 500000 },
+		    .beat = { .start = 9, .seq = 4, .floor = 3 } };
+	}
+	a[1].connected = facts & 1;
+	a[1].marks.held_off = facts & 2;
+	a[0].condition_met = facts & 4;
+	a[2].health = facts & 8 ? 5 : 2;
+	a[who].last_heard.us = NOW;
+	a[who].beat.on = beat & 1;
+	a[who].beat.fresh = (beat & 3) == 3;
+	a[who].beat.epoch = beat & 4 ? 7 : 5;
+	a[who].beat.floor = beat & 8 ? 9 : (beat & 4) ? 7 : 5;
+	a[who].controlled = !(beat & 16);
+}
+
+static unsigned long
+every_event(const struct role *r, const struct role_policy *p, unsigned facts)
+{
+	static struct role_out out;
+	unsigned long	       n = 0;
+
+	for (int k = 0; k < ROLE_NEVENTS; k++)
+	for (int who = 0; who < 3; who++)
+	for (unsigned beat = 0; beat < 32; beat++) {
+		struct before	  was;
+		struct role	  now = *r;
+		struct role_agent a[3];
+		struct role_event ev = { .kind = k, .agent = who + 1,
+		    .at = 77, .op = 1, .vacant = beat & 1,
+		    .must = beat & 1, .now = { { NOW }, { 5000 } } };
+
+		if (k != ROLE_EV_HEARTBEAT && beat > 1)
+			break;
+		if (k == ROLE_EV_TICK && who > 0)
+			break;
+		make_agents(a, facts, who, beat);
+		if (k == ROLE_EV_DISCONNECT)
+			a[who].connected = false;
+		else if (k == ROLE_EV_HEARTBEAT)
+			a[who].connected = true;
+		was.r = now;
+		memcpy(was.a, a, sizeof(a));
+		role_step(&now, p, a, 3, &ev, &out);
+		check_step(&was, &now, p, a, &ev, &out);
+		n++;
+	}
+	return n;
+}
+
+static void
+every_state_and_event(void **unused)
+{
+	struct role_policy p;
+	struct role	   r;
+	unsigned long	   n = 0;
+
+	(void)unused;
+	role_policy_default(&p);
+	p.transfer_on_condition = true;
+	for (int state = 0; state < ROLE_NSTATES; state++)
+	for (int holder = 0; holder < 2; holder++)
+	for (int aim = 0; aim <= ROLE_NAIMS; aim++)
+	for (int64_t target = 1; target <= 2; target++)
+	for (unsigned bits = 0; bits < 8; bits++)
+	for (unsigned facts = 0; facts < 16; facts++)
+	for (int control = 0; control < 4; control++) {
+		if (!make_state(&r, state, holder, aim, target, bits) ||
+		    (aim != ROLE_AIM_AGENT && target == 2))
+			continue;
+		p.control = control == 3 ? ROLE_AUTO
+		    : (enum role_control)control;
+		p.control_status = control != 3;
+		r.observing = !p.control_status;
+		n += every_event(&r, &p, facts);
+	}
+	print_message("%lu cases\n", n);
+}
+
+static void
+control_status_off_only_observes(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	bed_run(&b, 2000);
+	b.p.control_status = false;
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+	bed_on(&b, B, 1);
+	bed_off(&b, A, 2, false);
+	assert_int_equal(b.told[1], ROLE_TOLD_REFUSED + 1);
+	assert_int_equal(b.told[2], ROLE_TOLD_REFUSED + 1);
+	assert_non_null(strstr(b.text[1], "control_status"));
+	bed_run(&b, 60000);		/* renewals go on */
+	assert_int_equal(bed_at_work(&b), A);
+	bed_kill(&b, A);
+	bed_run(&b, 60000);
+	assert_int_equal(bed_at_work(&b), -1);
+	assert_int_equal(b.grants[B] + b.grants[C], 0);
+	b.p.control_status = true;	/* "WAIT timer restarts" */
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+	bed_run(&b, 14000);
+	assert_int_equal(b.grants[B] + b.grants[C], 0);
+	bed_run(&b, 2000);
+	assert_int_equal(bed_at_work(&b), B);
+}
+
+static void
+manual_lets_only_operators_move_the_role(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	b.p.control = ROLE_MANUAL;
+	b.p.transfer_on_condition = true;
+	bed_run(&b, 2000);
+	b.a[A].condition_met = true;
+	bed_run(&b, 5000);
+	assert_int_equal(bed_at_work(&b), A);
+	bed_kill(&b, A);
+	bed_run(&b, 60000);
+	assert_int_equal(bed_at_work(&b), -1);
+	assert_true(b.raised & 1u << ROLE_ALERT_NO_SCHEDULER);
+	bed_on(&b, C, 1);
+	assert_true(bed_until(&b, C, 200) >= 0);
+	b.a[A].health = 5;		/* superseded: still sent OFF */
+	bed_restart(&b, A);
+	bed_run(&b, 2000);
+	assert_false(b.l[A].d.on);
+	assert_int_equal(bed_at_work(&b), C);
+}
+
+static void
+advise_proposes_and_an_operator_confirms(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	b.p.control = ROLE_ADVISE;
+	bed_run(&b, 2000);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_CONFIRM,
+	    .op = 1 });
+	assert_int_equal(b.told[1], ROLE_TOLD_REFUSED + 1);
+	bed_kill(&b, A);
+	bed_run(&b, 20000);
+	assert_int_equal(bed_at_work(&b), -1);
+	assert_int_equal(b.outcome, ROLE_PROPOSED);
+	assert_true(b.r.alerts & 1u << ROLE_ALERT_PROPOSAL);
+	bed_restart(&b, A);		/* it came back: lapsed */
+	bed_run(&b, 2000);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_false(b.r.alerts & 1u << ROLE_ALERT_PROPOSAL);
+	bed_kill(&b, A);
+	bed_run(&b, 20000);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_CONFIRM,
+	    .op = 2 });
+	bed_pump(&b);
+	assert_true(bed_until(&b, B, 500) >= 0);
+	assert_int_equal(b.told[2], ROLE_TOLD_DONE + 1);
+	b.p.transfer_on_condition = true;	/* the same for case 2 */
+	b.a[B].condition_met = true;
+	bed_run(&b, 3000);
+	assert_int_equal(bed_at_work(&b), B);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_CONFIRM,
+	    .op = 3 });
+	bed_pump(&b);
+	assert_true(bed_until(&b, C, 500) >= 0);
+	assert_int_equal(b.told[3], ROLE_TOLD_DONE + 1);
+}
+
+/* A restart of the only machine's daemon must not cost 15 s. */
+static void
+a_local_scheduler_is_back_at_once_after_a_restart(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	bed_cut(&b, B);
+	bed_cut(&b, C);
+	bed_run(&b, 5000);
+	b.up[A] = b.link[A] = false;
+	bed_broker_restart(&b);
+	bed_restart(&b, A);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_int_equal(b.r.d.epoch, 2);
+	/* A clean shutdown with nobody to take over leaves it ON. */
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_LEAVING,
+	    .agent = A + 1 });
+	bed_pump(&b);
+	assert_true(b.l[A].d.on);
+}
+
+static void
+initial_status_is_adopted_at_once_and_only_at_epoch_0(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_int_equal(b.r.d.epoch, 1);
+	b.ldisk[C] = (struct lease_durable){ .on = true };
+	bed_kill(&b, C);
+	b.a[C].health = 5;
+	bed_restart(&b, C);
+	bed_run(&b, 2000);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_false(b.l[C].d.on);
+}
+
+static void
+a_move_survives_a_restart_of_the_broker(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	bed_run(&b, 2000);
+	b.a[C].health = 1;
+	b.hold[A] = true;
+	bed_on(&b, C, 1);
+	bed_broker_restart(&b);
+	assert_int_equal(b.r.state, ROLE_REVOKING);
+	b.nheld = 0;
+	b.hold[A] = false;
+	bed_run(&b, 5500);		/* A's heartbeat is answered with OFF */
+	assert_true(bed_until(&b, C, 1000) >= 0);
+	assert_true(role_pinned(&b.r, b.now.mono));
+	bed_broker_restart(&b);		/* the pin survives as well */
+	bed_run(&b, 1500);
+	assert_int_equal(bed_at_work(&b), C);
+	assert_true(role_pinned(&b.r, b.now.mono));
+	bed_run(&b, 600000);
+	assert_false(role_pinned(&b.r, b.now.mono));
+}
+
+/* A lowered setting doesn't shorten a lease that was given before it. */
+static void
+a_lowered_off_timeout_waits_for_older_leases(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	b.p.off_timeout = 30000;
+	b.p.connection_timeout = 30000;
+	b.p.lease = 20000;
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+	bed_run(&b, 2000);
+	b.deaf[A] = true;
+	b.p.off_timeout = 5000;
+	b.p.connection_timeout = 15000;
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+	bed_broker_restart(&b);
+	bed_on(&b, B, 1);
+	bed_run(&b, 22000);		/* bed_at_work would see two */
+	assert_true(bed_until(&b, B, 10000) >= 0);
+}
+
+static void
+a_dry_run_changes_nothing(void **unused)
+{
+	static struct role_out out;
+	struct bed	  b;
+	struct role	  supposed;
+	struct role_agent was[BED_N];
+	struct role_event ev = { .kind = ROLE_EV_OP_OFF, .agent = A + 1 };
+
+	(void)unused;
+	bed_make(&b, true);
+	bed_run(&b, 2000);
+	supposed = b.r;
+	memcpy(was, b.a, sizeof(was));
+	ev.now = b.now;
+	role_step(&supposed, &b.p, b.a, BED_N, &ev, &out);
+	assert_int_equal(supposed.state, ROLE_REVOKING);
+	role_undo(b.a, BED_N, &out);
+	assert_memory_equal(was, b.a, sizeof(was));
+	bed_run(&b, 2000);
+	assert_int_equal(bed_at_work(&b), A);
+}
+
+static void
+operators_are_told_what_is_stale_or_unknown(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	bed_run(&b, 2000);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_OFF,
+	    .agent = A + 1, .op = 1, .epoch = 9 });
+	assert_int_equal(b.told[1], ROLE_TOLD_STALE + 1);
+	assert_non_null(strstr(b.text[1], "node-a (epoch 1)"));
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_ON,
+	    .agent = 99, .op = 2 });
+	assert_int_equal(b.told[2], ROLE_TOLD_UNKNOWN + 1);
+	assert_int_equal(bed_at_work(&b), A);
+}
+
+static void
+best_goes_by_condition_health_priority_running_name(void **unused)
+{
+	struct bed  b;
+	const char *by = NULL;
+
+	(void)unused;
+	bed_make(&b, false);
+#define BEST(purpose) (role_best(&b.r, b.a, BED_N, purpose)->id - 1)
+	assert_int_equal(BEST(ROLE_FOR_CASE1), A);	/* name */
+	b.a[A].running = 1;
+	assert_int_equal(BEST(ROLE_FOR_CASE1), B);
+	b.a[C].priority = 1;
+	assert_int_equal(BEST(ROLE_FOR_CASE1), C);
+	b.a[B].health = 5;
+	assert_int_equal(BEST(ROLE_FOR_CASE1), B);
+	assert_true(role_compare(&b.a[B], &b.a[C], ROLE_FOR_CASE1, &by) > 0);
+	assert_string_equal(by, "health");
+	b.a[B].condition_met = true;
+	assert_int_equal(BEST(ROLE_FOR_CASE1), C);
+	b.a[C].marks.failed = true;
+	assert_int_equal(BEST(ROLE_FOR_CASE1), A);
+	b.a[A].connected = false;
+	assert_int_equal(BEST(ROLE_FOR_CASE1), B);	/* better than failed */
+	assert_null(role_best(&b.r, b.a, BED_N, ROLE_FOR_CASE2));
+	for (int i = 0; i < ROLE_NREASONS; i++)
+		assert_true(role_reason_text((enum role_reason)i)[0] != '\0');
+#undef BEST
+}
+
+static void
+settings_that_would_let_a_lease_outlive_its_wait_are_refused(void **unused)
+{
+	struct role_policy p;
+	struct err	   e;
+
+	(void)unused;
+	role_policy_default(&p);
+	assert_int_equal(role_policy_check(&p, &e), 0);
+	p.lease = 4100;
+	assert_int_equal(role_policy_check(&p, &e), -1);
+	assert_non_null(strstr(e.msg, "off_timeout"));
+	role_policy_default(&p);
+	p.connection_timeout = 1000;
+	assert_int_equal(role_policy_check(&p, &e), -1);
+	assert_non_null(strstr(e.msg, "connection_timeout"));
+	role_policy_default(&p);
+	p.heartbeat = 2001;
+	assert_int_equal(role_policy_check(&p, &e), -1);
+}
+
+/* 10,000 spares heartbeat every 5 s: that must cost next to nothing. */
+static void
+a_heartbeat_of_a_spare_does_not_scan(void **unused)
+{
+	enum { MANY = 10000, BEATS = 200000 };
+	static struct role_agent a[MANY];
+	static char		 name[MANY][16];
+	static struct role_out	 out;
+	struct bed		 b;
+	clock_t			 t;
+
+	(void)unused;
+	bed_make(&b, true);
+	for (int i = 0; i < MANY; i++) {
+		a[i] = b.a[i < BED_N ? i : B];
+		a[i].id = i + 1;
+		(void)snprintf(name[i], sizeof(name[i]), "n%d", i);
+		a[i].name = name[i];
+	}
+	t = clock();
+	for (int k = 0; k < BEATS; k++) {
+		size_t		  i = 1 + (size_t)k % (MANY - 1);
+		struct role_event ev = { .kind = ROLE_EV_HEARTBEAT,
+		    .agent = (int64_t)i + 1, .at = i, .now = b.now };
+
+		role_step(&b.r, &b.p, a, MANY, &ev, &out);
+		assert_int_equal(out.n, 0);
+	}
+	print_message("%d heartbeats in %.0f ms\n", BEATS,
+	    (double)(clock() - t) * 1000 / CLOCKS_PER_SEC);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_state_and_event),
+		cmocka_unit_test(control_status_off_only_observes),
+		cmocka_unit_test(manual_lets_only_operators_move_the_role),
+		cmocka_unit_test(advise_proposes_and_an_operator_confirms),
+		cmocka_unit_test(
+		    a_local_scheduler_is_back_at_once_after_a_restart),
+		cmocka_unit_test(
+		    initial_status_is_adopted_at_once_and_only_at_epoch_0),
+		cmocka_unit_test(a_move_survives_a_restart_of_the_broker),
+		cmocka_unit_test(
+		    a_lowered_off_timeout_waits_for_older_leases),
+		cmocka_unit_test(a_dry_run_changes_nothing),
+		cmocka_unit_test(operators_are_told_what_is_stale_or_unknown),
+		cmocka_unit_test(
+		    best_goes_by_condition_health_priority_running_name),
+		cmocka_unit_test(
+		 settings_that_would_let_a_lease_outlive_its_wait_are_refused),
+		cmocka_unit_test(a_heartbeat_of_a_spare_does_not_scan),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
