@@ -245,63 +245,61 @@ field(struct eval *e, const struct cond_node *n)
 	return COND_UNKNOWN;
 }
 
-/* `X for D`.  What held at the start of the window is known from the newest
- * sample before it, so X must hold there, at each sample since, and now; and
- * every metric of X must be covered.  It is never true too early. */
+/* `X for D`.  A value holds from its sample to the next one, or for gap_ms:
+ * that makes X a step function of time, and it is enough to look at it where
+ * it can step: at each sample of its series, just before each (is the one
+ * before it stale by then?), at both ends.  What held at the start is known
+ * from the newest sample before it, so X for D is never true too early. */
 
-/* Is every metric below node i covered? */
-static bool
-covered(struct eval *e, int i, mono from, mono to)
+static enum cond_result
+at_moment(struct eval *e, int what, mono at, mono from, mono *since,
+    enum cond_result all)
 {
-	const struct cond_node *n = &e->c->node[i];
-	const struct series *s;
+	enum cond_result r;
 
-	if (n->op == COND_METRIC) {
-		if (n->metric == METRIC_CONNECTED && e->env->connected != NULL)
-			return true;
-		s = series_of(e, n);
-		return s != NULL && series_covers(s, (enum metric)n->metric,
-		    mono_add_ms(from, -n->ms), to, e->env->gap_ms);
-	}
-	if (n->op >= COND_ANY)
-		return true;
-	return covered(e, n->left, from, to) &&
-	    (n->right == -1 || covered(e, n->right, from, to));
+	if (at.us <= from.us || at.us >= e->env->now.mono.us)
+		return all;
+	e->t = at;
+	r = value_of(e, what);
+	if (r != COND_TRUE)
+		return r;
+	if (all == COND_TRUE && at.us < since->us)
+		*since = at;
+	return all;
 }
 
-/* Evaluates `what` at every sample in (from, now) of each series below node i,
- * newest first.  Keeps in *since how far back it has been true. */
+/* Evaluates `what` within (from, now) where the series below node i step,
+ * newest first.  *since becomes how far back it has been true. */
 static enum cond_result
 at_samples(struct eval *e, int what, int i, mono from, mono *since)
 {
 	const struct cond_node *n = &e->c->node[i];
-	const struct series *s;
 	enum cond_result r, all = COND_TRUE;
+	const struct series *s;
 
 	if (n->op == COND_METRIC && (s = series_of(e, n)) != NULL) {
-		for (size_t k = s->n; k-- > 0;) {
+		for (size_t k = s->n; k-- > 0 && all != COND_FALSE;) {
 			mono at = series_at(s, k)->at;
 
 			if (at.us <= from.us)
 				break;
-			if (at.us >= e->env->now.mono.us)
-				continue;
-			e->t = at;
-			r = value_of(e, what);
-			if (r == COND_FALSE)
-				return r;
-			if (r == COND_UNKNOWN)
-				all = r;
-			else if (all == COND_TRUE && at.us < since->us)
-				*since = at;
+			all = at_moment(e, what, at, from, since, all);
+			at.us--;
+			if (all != COND_FALSE)
+				all = at_moment(e, what, at, from, since,
+				    all);
 		}
 	}
-	if (n->op >= COND_ANY)
+	if (n->op >= COND_ANY || all == COND_FALSE)
 		return all;
 	r = at_samples(e, what, n->left, from, since);
-	if (r == COND_TRUE && n->right != -1)
+	if (r == COND_FALSE)
+		return r;
+	if (r == COND_UNKNOWN)
+		all = r;
+	if (n->right != -1)
 		r = at_samples(e, what, n->right, from, since);
-	return r == COND_FALSE || all == COND_TRUE ? r : all;
+	return r == COND_TRUE ? all : r;
 }
 
 static enum cond_result
@@ -327,8 +325,6 @@ throughout(struct eval *e, const struct cond_node *n)
 			r = start;
 		if (start == COND_TRUE && r == COND_TRUE)
 			since = from;
-		if (r == COND_TRUE && !covered(e, n->left, from, now))
-			r = COND_UNKNOWN;
 	}
 	e->t = now;
 	e->past = false;

@@ -48,10 +48,10 @@ at(const char *rfc)
 
 /* The due times after `from`, as local times with offset, in one line. */
 static void
-due(const char *text, const char *tzname, const char *from, const char *want)
+due(const char *text, const char *place, const char *from, const char *want)
 {
 	struct trigger t = cron(text);
-	const struct tz *tz = zone(tzname);
+	const struct tz *tz = zone(place);
 	wall w = at(from);
 	char got[512] = "", one[TZ_TEXT];
 	size_t n = 1;
@@ -68,7 +68,7 @@ due(const char *text, const char *tzname, const char *from, const char *want)
 	}
 	if (strcmp(got, want) != 0)
 		fail_msg("%s in %s after %s:\n got  %s\n want %s", text,
-		    tzname, from, got, want);
+		    place, from, got, want);
 }
 
 static void
@@ -360,15 +360,15 @@ struct field_set {
 	char	 text[128];
 };
 
-static uint32_t seed;
+static uint32_t lots;
 
 static uint32_t
 rnd(uint32_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return seed % n;
+	lots ^= lots << 13;
+	lots ^= lots >> 17;
+	lots ^= lots << 5;
+	return lots % n;
 }
 
 static void
@@ -504,10 +504,10 @@ random_against_a_slow_walker(void **state)
 
 	(void)state;
 	assert_non_null(s);
-	seed = (uint32_t)clock_wall().ms | 1;
+	lots = (uint32_t)clock_wall().ms | 1;
 	if (getenv("SEED") != NULL)
-		seed = (uint32_t)strtoul(getenv("SEED"), NULL, 0);
-	print_message("SEED=%u\n", seed);
+		lots = (uint32_t)strtoul(getenv("SEED"), NULL, 0);
+	print_message("SEED=%u\n", lots);
 	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
 		int64_t start = at(where[i].from).ms / 60000;
 
