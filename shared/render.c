@@ -468,13 +468,16 @@ put_members(struct buf *b, const json_t *o, const struct column *c, size_t n,
 	}
 }
 
-/* A change that answers {"message": …} says that; the rest is for --json. */
+/* A change that answers {"message": …} says that; the rest is for --json.  One
+ * that has something to show, as join token, shows it. */
 static bool
-put_message(struct buf *b, const struct cmd *cmd, const json_t *doc)
+put_message(struct buf *b, const struct cmd *cmd, const struct column *c,
+    size_t n, const json_t *doc)
 {
 	const json_t *m = json_object_get(doc, "message");
 
-	if (!(cmd->flags & CMD_CHANGES) || *cmd->columns != '\0')
+	if (!(cmd->flags & CMD_CHANGES) || json_is_array(doc) ||
+	    (n > 0 && at_path(doc, c[0].path) != NULL))
 		return false;
 	if (doc == NULL || json_is_null(doc) || json_is_true(doc) ||
 	    (json_is_object(doc) && json_object_size(doc) == 0)) {
@@ -495,7 +498,7 @@ render_doc(struct buf *b, const struct cmd *cmd, const json_t *doc,
 	struct column c[RENDER_COLUMNS];
 	size_t n = columns_parse(cmd->columns, c);
 
-	if (put_message(b, cmd, doc))
+	if (put_message(b, cmd, c, n, doc))
 		return;
 	if (json_is_array(doc)) {
 		if (n == 0)

@@ -33,6 +33,8 @@ ask_yes(const struct ask *a, const char *question, const char *name)
 	(void)fprintf(a->err, "%s [y/N] ", question);
 	(void)fflush(a->err);
 	line = get_line(a->in);
+	if (line == NULL)
+		(void)fputc('\n', a->err);
 	yes = line != NULL && (strcasecmp(line, "y") == 0 ||
 	    strcasecmp(line, "yes") == 0 ||
 	    (name != NULL && *name != '\0' && strcmp(line, name) == 0));

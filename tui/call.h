@@ -18,7 +18,7 @@ typedef int call_stream_fn(void *ctx, json_t *params, struct err *);
 /* Sends the command and waits for its answer: *result is the caller's, NULL
  * when there is none.  Waits without limit for what may take long (follow,
  * --wait), else two minutes without a word are ERR_TIMEOUT. */
-int	call_do(struct wire *, const struct cmd_call *, call_stream_fn *,
-	    void *ctx, json_t **result, struct err *);
+int	call_do(struct wire *w, const struct cmd_call *call,
+	    call_stream_fn *stream, void *ctx, json_t **result, struct err *e);
 
 #endif

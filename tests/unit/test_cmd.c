@@ -173,7 +173,7 @@ every_row_is_in_the_manual(void **state)
 	for (size_t i = 0; i < CMD_COUNT; i++) {
 		const struct cmd *c = &cmds[i];
 		const char *spec = c->args, *at, *end;
-		char line[80], option[48];
+		char line[80], option[80];
 		struct cmd_arg a;
 
 		(void)snprintf(line, sizeof(line), "\n.It Ic %s%s%s", c->noun,

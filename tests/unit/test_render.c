@@ -102,6 +102,10 @@ changes_say_their_message(void **state)
 	(void)state;
 	shows(&cmds[CMD_AGENT_ON], "{\"message\":\"node-b is the Scheduler\","
 	    "\"epoch\":43}", "node-b is the Scheduler\n");
+	shows(&cmds[CMD_APPLY], "{\"message\":\"2 jobs added\"}",
+	    "2 jobs added\n");
+	shows(&cmds[CMD_JOIN_TOKEN], "{\"message\":\"m\",\"token\":\"t\"}",
+	    "message: m\ntoken:   t\n");
 	shows(&cmds[CMD_AGENT_ON], "{}", "done\n");
 	shows(&cmds[CMD_AGENT_ON], "{\"epoch\":43}", "epoch: 43\n");
 }
