@@ -102,17 +102,26 @@ put_end(struct buf *b, const struct run *r)
 }
 
 static void
+put_forget(struct buf *b, const struct run *r)
+{
+	size_t at = begin(b, 'F');
+
+	pack_str(b, r->id);
+	end(b, at);
+}
+
+static void
 put_run(struct run *r, void *ctx)
 {
 	struct buf *b = ctx;
 
-	if (r->forgotten)
-		return;
 	put_start(b, r);
 	if (r->pid > 0)
 		put_pid(b, r);
 	if (r->state > RUN_RUNNING)
 		put_end(b, r);
+	if (r->forgotten)
+		put_forget(b, r);
 }
 
 static void
@@ -150,10 +159,7 @@ journal_end(const struct run *r)
 void
 journal_forget(const struct run *r)
 {
-	size_t at = begin(&j.pend, 'F');
-
-	pack_str(&j.pend, r->id);
-	end(&j.pend, at);
+	put_forget(&j.pend, r);
 }
 
 void

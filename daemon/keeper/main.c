@@ -22,6 +22,7 @@
 #include "keeper/run.h"
 #include "keeper/slot.h"
 #include "keeper/super.h"
+#include "keeper/tree.h"
 #include "log.h"
 #include "mem.h"
 #include "pack.h"
@@ -33,6 +34,8 @@ enum {
 	STATE_VERSION = 1,
 	STATE_MAX = 512 << 20,
 	LOG_MAX = 1 << 20,
+	LOCK_TRIES = 50,
+	LOCK_WAIT_MS = 20,
 	EXIT_TAKEN = 3		/* another keeper serves the directory */
 };
 
@@ -115,10 +118,15 @@ take_lock(struct err *e)
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (k.lock_fd == -1)
 		return err_sys(e, "%s/keeper/lock", k.dir);
-	if (flock(k.lock_fd, LOCK_EX | LOCK_NB) == -1)
-		return err_set(e, ERR_BUSY,
-		    "%s: another muster-keeper serves it", k.dir);
-	return 0;
+	/* A child of a keeper that was killed holds its lock until it closed
+	 * what it inherited: give it a second. */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(k.lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		(void)poll(NULL, 0, LOCK_WAIT_MS);
+	}
+	return err_set(e, ERR_BUSY, "%s: another muster-keeper serves it",
+	    k.dir);
 }
 
 static int
@@ -386,6 +394,7 @@ loop(void)
 		n += super_watch(p + n, RUN_LIVE);
 		if (poll(p, n, wait_ms(now, at)) == -1)
 			continue;
+		tree_new_turn();
 		if (p[0].revents != 0)
 			read_signals();
 		if (n > 1 + nlink)
@@ -406,6 +415,7 @@ block_signals(struct err *e)
 	(void)sigaddset(&set, SIGINT);
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	k.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (k.signals == -1)
 		return err_sys(e, "signalfd");
@@ -535,6 +545,8 @@ main(int argc, char **argv)
 
 	k.idle_since = MONO_NEVER;
 	log_init(LOG_INFO);
+	/* musterd's user must be able to enter our directories. */
+	(void)umask(022);
 	if (options(argc, argv) == -1)
 		return usage();
 	if (k.detach && (rc = detach()) != 0)

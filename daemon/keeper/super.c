@@ -170,19 +170,24 @@ stop_begin(struct run *r, enum run_stop kind, int64_t grace_ms, mono now)
 	(void)tree_scan(r);
 	tree_signal(r, SIGTERM);
 	tree_signal(r, SIGCONT);
-	log_info("run", "id=%s %s: TERM to %zu processes", r->id,
+	log_debug("run", "id=%s %s: TERM to %zu processes", r->id,
 	    kind == STOP_TIMEOUT ? "timed out" : "abort", r->nseen);
 }
 
 /* KILL until a look finds nothing: a process may fork while we go through the
- * list, so some rounds follow each other at once. */
+ * list, so a few rounds follow each other at once. */
 static size_t
 kill_tree(struct run *r)
 {
 	size_t left = r->nseen;
 
-	for (int i = 0; i < 5 && left > 0; i++) {
+	/* A leader whose first thread has ended looks dead, and is not. */
+	if (!r->reaped && r->pidfd == -1 && r->pid > 0)
+		(void)kill(r->pid, SIGKILL);
+	for (int i = 0; i < 3 && left > 0; i++) {
 		tree_signal(r, SIGKILL);
+		if (!tree_refresh())
+			return left;
 		left = tree_scan(r);
 	}
 	return left;
@@ -201,7 +206,7 @@ stop_step(struct run *r, mono now)
 		r->give_up = mono_add_ms(now, GIVE_UP_MS);
 		r->look_ms = LOOK_FIRST_MS;
 	}
-	if (r->killing && left > 0)
+	if (r->killing)
 		left = kill_tree(r);
 	if ((left == 0 && r->reaped) || now.us >= r->give_up.us) {
 		ended_by_us(r);
@@ -425,6 +430,7 @@ launch(struct run *r, const struct kmsg_start *s)
 	}
 	r->state = RUN_RUNNING;
 	r->born = tree_born(r->pid);
+	tree_expire();
 	journal_pid(r);
 	link_report(r);
 }

@@ -13,14 +13,31 @@
 #include "keeper/child.h"
 #include "mem.h"
 
-enum { ENVIRON = 256 << 10 };
+enum { ENVIRON = 256 << 10, FRESH = 8 };
 
 struct proc {
 	pid_t	 pid, parent, group, session;
 	uint64_t born;
-	bool	 dead, member;
+	size_t	 above;		/* index of the parent, or NOBODY */
+	bool	 dead, kernel, member;
+	bool	 looked;	/* the three below are known */
+	dev_t	 dev[2];	/* of its descriptors 1 and 2 */
+	ino_t	 ino[2];
+	char	 mark[KMSG_ID];	/* the run in its environment, or "" */
 	char	 name[16];
 };
+
+#define NOBODY SIZE_MAX
+#define PF_KTHREAD 0x00200000	/* include/linux/sched.h */
+
+/* One walk through /proc serves every run of a turn: with a thousand runs to
+ * stop at once, a walk for each would take minutes. */
+static struct {
+	struct proc *all;
+	size_t	     n;
+	bool	     valid;
+	int	     fresh;	/* walks left in this turn */
+} snap = { .fresh = FRESH };
 
 static ssize_t
 slurp(pid_t pid, const char *file, char *out, size_t size)
@@ -47,19 +64,21 @@ read_stat(pid_t pid, struct proc *p)
 {
 	char text[1024], *at, state;
 	unsigned long long born;
+	unsigned flags;
 	size_t n;
 
 	if (slurp(pid, "stat", text, sizeof(text)) <= 0 ||
 	    (at = strrchr(text, ')')) == NULL)
 		return -1;
 	memset(p, 0, sizeof(*p));
-	if (sscanf(at + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u "
+	if (sscanf(at + 1, " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u "
 	    "%*d %*d %*d %*d %*d %*d %llu", &state, &p->parent, &p->group,
-	    &p->session, &born) != 5)
+	    &p->session, &flags, &born) != 6)
 		return -1;
 	p->pid = pid;
 	p->born = born;
 	p->dead = state == 'Z' || state == 'X';
+	p->kernel = (flags & PF_KTHREAD) != 0;
 	*at = '\0';
 	at = strchr(text, '(');
 	n = at == NULL ? 0 : strlen(at + 1);
@@ -77,35 +96,49 @@ tree_born(pid_t pid)
 	return read_stat(pid, &p) == -1 || p.dead ? 0 : p.born;
 }
 
-/* environ is the process's own memory: taken as a hint, never parsed. */
-static bool
-has_mark(pid_t pid, const char *id)
+/* environ is the process's own memory: taken as a hint, never trusted. */
+static void
+look_mark(struct proc *p)
 {
 	static char env[ENVIRON];
-	char mark[CHILD_MARK_SIZE];
-	ssize_t n = slurp(pid, "environ", env, sizeof(env));
+	char prefix[CHILD_MARK_SIZE];
+	ssize_t n = slurp(p->pid, "environ", env, sizeof(env));
+	size_t len;
 
-	child_mark(id, mark);
+	child_mark("", prefix);
+	len = strlen(prefix);
 	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(env + at) + 1)
-		if (strcmp(env + at, mark) == 0)
-			return true;
-	return false;
+		if (strncmp(env + at, prefix, len) == 0) {
+			(void)MEM_STR(p->mark, env + at + len);
+			return;
+		}
 }
 
-static bool
-has_output(pid_t pid, const struct stat *out)
+static void
+look(struct proc *p)
 {
 	char path[64];
 	struct stat st;
 
-	for (int fd = 1; fd <= 2; fd++) {
-		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid,
-		    fd);
-		if (stat(path, &st) == 0 && st.st_dev == out->st_dev &&
-		    st.st_ino == out->st_ino)
-			return true;
+	if (p->looked)
+		return;
+	p->looked = true;
+	look_mark(p);
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d",
+		    (int)p->pid, i + 1);
+		if (stat(path, &st) == 0) {
+			p->dev[i] = st.st_dev;
+			p->ino[i] = st.st_ino;
+		}
 	}
-	return false;
+}
+
+static bool
+has_output(const struct proc *p, const struct stat *out)
+{
+	return (p->ino[0] == out->st_ino && p->dev[0] == out->st_dev) ||
+	    (p->ino[1] == out->st_ino && p->dev[1] == out->st_dev);
 }
 
 static bool
@@ -118,7 +151,7 @@ was_seen(const struct run *r, const struct proc *p)
 }
 
 static bool
-is_member(const struct run *r, const struct proc *p, const struct stat *out)
+is_member(const struct run *r, struct proc *p, const struct stat *out)
 {
 	if (r->pid > 0 && p->pid == r->pid && p->born == r->born)
 		return true;
@@ -127,51 +160,104 @@ is_member(const struct run *r, const struct proc *p, const struct stat *out)
 	if (r->pid > 0 && (p->session == r->pid || p->group == r->pid) &&
 	    (r->born == 0 || p->born >= r->born))
 		return true;
-	return was_seen(r, p) || has_mark(p->pid, r->id) ||
-	    (out != NULL && has_output(p->pid, out));
+	if (was_seen(r, p))
+		return true;
+	look(p);
+	return strcmp(p->mark, r->id) == 0 ||
+	    (out != NULL && has_output(p, out));
 }
 
-static struct proc *
-all_processes(size_t *n)
+static int
+by_pid(const void *a, const void *b)
+{
+	pid_t x = ((const struct proc *)a)->pid;
+	pid_t y = ((const struct proc *)b)->pid;
+
+	return (x > y) - (x < y);
+}
+
+static void
+link_parents(void)
+{
+	qsort(snap.all, snap.n, sizeof(*snap.all), by_pid);
+	for (size_t i = 0; i < snap.n; i++) {
+		struct proc key = { .pid = snap.all[i].parent };
+		struct proc *up = bsearch(&key, snap.all, snap.n,
+		    sizeof(*snap.all), by_pid);
+
+		snap.all[i].above = up == NULL ? NOBODY :
+		    (size_t)(up - snap.all);
+	}
+}
+
+static void
+walk(void)
 {
 	size_t cap = 0;
-	struct proc *all = NULL;
 	struct dirent *d;
-	DIR *dir = opendir("/proc");
+	DIR *dir;
 	pid_t me = getpid();
 
-	*n = 0;
-	if (dir == NULL)
-		return NULL;
+	if (snap.valid || (dir = opendir("/proc")) == NULL)
+		return;
+	snap.n = 0;
 	while ((d = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t)strtol(d->d_name, NULL, 10);
 
 		if (pid <= 1 || pid == me)
 			continue;
-		if (*n == cap) {
-			cap = cap == 0 ? 256 : cap * 2;
-			all = mem_grow(all, cap * sizeof(*all));
+		if (snap.n == cap) {
+			cap = cap == 0 ? 128 : cap * 2;
+			snap.all = mem_grow(snap.all, cap * sizeof(*snap.all));
 		}
-		if (read_stat(pid, &all[*n]) == 0 && !all[*n].dead)
-			(*n)++;
+		if (read_stat(pid, &snap.all[snap.n]) == 0 &&
+		    !snap.all[snap.n].dead && !snap.all[snap.n].kernel)
+			snap.n++;
 	}
 	(void)closedir(dir);
-	return all;
+	if (snap.n > 0)
+		link_parents();
+	snap.valid = true;
+}
+
+void
+tree_expire(void)
+{
+	free(snap.all);
+	snap.all = NULL;
+	snap.n = 0;
+	snap.valid = false;
+}
+
+void
+tree_new_turn(void)
+{
+	tree_expire();
+	snap.fresh = FRESH;
+}
+
+bool
+tree_refresh(void)
+{
+	if (snap.fresh == 0)
+		return false;
+	snap.fresh--;
+	tree_expire();
+	return true;
 }
 
 /* Descendants of members, however deep. */
 static void
-close_over(struct proc *all, size_t n)
+close_over(void)
 {
 	bool again = true;
 
 	while (again) {
 		again = false;
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; !all[i].member && k < n; k++)
-				if (all[k].member &&
-				    all[k].pid == all[i].parent)
-					again = all[i].member = true;
+		for (size_t i = 0; i < snap.n; i++)
+			if (!snap.all[i].member && snap.all[i].above != NOBODY &&
+			    snap.all[snap.all[i].above].member)
+				again = snap.all[i].member = true;
 	}
 }
 
@@ -179,28 +265,28 @@ size_t
 tree_scan(struct run *r)
 {
 	struct run_proc *seen = NULL;
+	bool has_out;
 	struct stat out;
-	size_t n, count = 0;
-	struct proc *all = all_processes(&n);
-	bool has_out = r->fd != -1 && fstat(r->fd, &out) == 0;
+	size_t count = 0;
 
-	for (size_t i = 0; i < n; i++)
-		all[i].member = is_member(r, &all[i], has_out ? &out : NULL);
-	close_over(all, n);
-	for (size_t i = 0; i < n; i++)
-		count += all[i].member;
+	walk();
+	has_out = r->fd != -1 && fstat(r->fd, &out) == 0;
+	for (size_t i = 0; i < snap.n; i++)
+		snap.all[i].member = is_member(r, &snap.all[i],
+		    has_out ? &out : NULL);
+	close_over();
+	for (size_t i = 0; i < snap.n; i++)
+		count += snap.all[i].member;
 	if (count > TREE_MAX)
 		count = TREE_MAX;
 	if (count > 0)
 		seen = mem_zero(count, sizeof(*seen));
-	for (size_t i = 0, k = 0; i < n && k < count; i++)
-		if (all[i].member) {
-			seen[k].pid = all[i].pid;
-			seen[k].born = all[i].born;
-			memcpy(seen[k++].name, all[i].name,
-			    sizeof(seen[0].name));
+	for (size_t i = 0, k = 0; i < snap.n && k < count; i++)
+		if (snap.all[i].member) {
+			seen[k].pid = snap.all[i].pid;
+			seen[k].born = snap.all[i].born;
+			(void)MEM_STR(seen[k++].name, snap.all[i].name);
 		}
-	free(all);
 	free(r->seen);
 	r->seen = seen;
 	r->nseen = count;

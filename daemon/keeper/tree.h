@@ -20,6 +20,12 @@ uint64_t tree_born(pid_t);
 /* Looks for the living processes of r and remembers them in r->seen, in place
  * of the former ones.  Returns how many there are. */
 size_t	tree_scan(struct run *);
+/* What a scan knows is as old as the turn; expire it when a process of ours
+ * was made since.  tree_refresh is false when enough was looked at in this
+ * turn. */
+void	tree_new_turn(void);
+void	tree_expire(void);
+bool	tree_refresh(void);
 /* Sends sig to what the last scan saw. */
 void	tree_signal(const struct run *, int sig);
 /* "12 (sleep), 13 (sh)" of what the last scan saw. */

@@ -23,7 +23,8 @@ struct keeper_start {
 	const char	  *dir;		/* NULL: the user's home, else / */
 	int64_t		   timeout_ms;	/* 0: none.  TERM, grace, KILL */
 	int64_t		   grace_ms;
-	int64_t		   output_max;	/* bytes kept; head and tail */
+	int64_t		   output_max;	/* bytes kept; head and tail, 4 KiB to
+					 * 1 GiB (others are moved there) */
 };
 
 enum keeper_state {
@@ -49,7 +50,10 @@ struct keeper_report {
 struct keeper;
 
 struct keeper_ops {
-	/* A run started (KEEPER_RUNNING), ended, or was listed by adopt. */
+	/* A run started (KEEPER_RUNNING), ended, or was listed by adopt.  A
+	 * start whose set-up fails in the child (user, directory, command) is
+	 * RUNNING for a moment and then REFUSED.  The same end may be told
+	 * more than once. */
 	void (*report)(void *ctx, const struct keeper_report *);
 	/* Connected.  start_id changes when another keeper process took over:
 	 * runs that it does not list are lost.  Every run it knows has been
@@ -71,7 +75,10 @@ int	keeper_abort(struct keeper *, const char *id, int64_t grace_ms);
  * file stays until keeper_forget_output. */
 int	keeper_forget(struct keeper *, const char *id);
 void	keeper_forget_output(struct keeper *, const char *id);
-/* Opens the output, running or ended; -1 when there is none (yet). */
+/* Opens the output, running or ended; -1 when there is none (yet).  While the
+ * run goes on and has written more than twice output_max there is a hole after
+ * the first half output_max (zeros; SEEK_DATA skips it); afterwards a line says
+ * how much was left out, and the file is shorter. */
 int	keeper_output(struct keeper *, const char *id);
 
 #endif

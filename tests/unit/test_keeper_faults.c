@@ -69,6 +69,59 @@ client_dies(void **state)
 	world_end(&w);
 }
 
+/* A musterd that started its own keeper and one run, until it is killed. */
+static void
+be_musterd(struct world *w, const char *script)
+{
+	(void)setpgid(0, 0);
+	(void)dup2(open("/dev/null", O_WRONLY), 2);
+	(void)uv_loop_fork(&w->loop);
+	new_client(w);
+	sh(w, "left", script);
+	for (;;)
+		(void)uv_run(&w->loop, UV_RUN_DEFAULT);
+}
+
+/* The promise: kill -9 of musterd and of its whole process group, and the run
+ * goes on; its status and every byte of its output are there afterwards. */
+static void
+musterd_killed(void **state)
+{
+	char told[128], go[128], script[400];
+	struct world w;
+	char *text;
+	size_t len;
+	int fifo, fifo2;
+	pid_t pid;
+
+	(void)state;
+	world_begin(&w);
+	fifo = make_fifo(&w, "told", told);
+	fifo2 = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script), "seq 1 50000; echo $$ > %s; "
+	    "read x < %s; seq 50001 100000; exit 42", told, go);
+	if ((pid = fork()) == 0) {
+		be_musterd(&w, script);
+		_exit(0);
+	}
+	(void)read_pid(fifo);
+	assert_int_equal(kill(-pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	w.pid = keeper_pid(&w);
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	new_client(&w);
+	WAIT(&w, ENDED(&w, "left"));
+	assert_int_equal(state_of(&w, "left"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "left")].code, 42);
+	text = output(&w, "left", &len);
+	assert_int_equal(len, 588895);
+	assert_memory_equal(text + len - 13, "99999\n100000\n", 13);
+	free(text);
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
 /* An upgrade of the keeper in the middle of a night's backup. */
 static void
 reexec_keeps_runs(void **state)
@@ -299,6 +352,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(never_twice),
 		cmocka_unit_test(client_dies),
+		cmocka_unit_test(musterd_killed),
 		cmocka_unit_test(reexec_keeps_runs),
 		cmocka_unit_test(keeper_killed),
 		cmocka_unit_test(machine_restarted),
