@@ -18,7 +18,7 @@ enum misfire_kind {
 enum {
 	MISFIRE_GRACE_MS = 10000,
 	MISFIRE_SINGLY = 1000,	/* skips told one by one; then as ranges */
-	MISFIRE_RANGE = 100000	/* occurrences counted in one step */
+	MISFIRE_RANGE = 50000	/* occurrences counted in one step */
 };
 
 struct misfire_policy {

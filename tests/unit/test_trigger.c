@@ -563,6 +563,33 @@ a_job_is_due_once_on_its_days(void **state)
 	assert_int_equal(schedule_next(&s, (wall){ 0 }).ms, WALL_NEVER.ms);
 }
 
+/* A job of every second on holiday for three years is looked at day by day:
+ * second by second this test would not end. */
+static void
+excluded_days_are_jumped_over(void **state)
+{
+	enum { DAYS = 1000 };
+	struct trigger t;
+	struct schedule s = { .trigger = &t, .n = 1, .tz = tz_utc() };
+	int32_t first = day("2026-01-01"), away[DAYS];
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < DAYS; i++)
+		away[i] = first + i;
+	s.exclude = (struct trigger_days){ away, DAYS };
+	assert_int_equal(trigger_parse_every("1s", &t, &e), 0);
+	assert_int_equal(schedule_next(&s, at("2026-01-01T00:00:00Z")).ms,
+	    at("2028-09-27T00:00:00Z").ms);
+	/* In Newfoundland midnight of 2006-10-29 came twice. */
+	s.tz = zone("America/St_Johns");
+	away[0] = day("2006-10-28");
+	s.exclude.n = 1;
+	assert_int_equal(trigger_parse_cron("30 * * * *", &t, &e), 0);
+	assert_int_equal(schedule_next(&s, at("2006-10-28T12:00:00Z")).ms,
+	    at("2006-10-29T04:00:00Z").ms);
+}
+
 static void
 the_last_due_time(void **state)
 {
@@ -598,6 +625,7 @@ main(void)
 		cmocka_unit_test(zones_from_outside),
 		cmocka_unit_test(random_against_a_slow_walker),
 		cmocka_unit_test(a_job_is_due_once_on_its_days),
+		cmocka_unit_test(excluded_days_are_jumped_over),
 		cmocka_unit_test(the_last_due_time),
 	};
 
