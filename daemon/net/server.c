@@ -18,7 +18,7 @@
 enum {
 	SLICE_US = 500,		/* of logins a turn (LOOP.md 1.4) */
 	SWEEP_MS = 250,
-	YOUNG_MS = 2000		/* a login younger than this is not pushed out */
+	YOUNG_MS = 3000		/* younger logins are not pushed out */
 };
 
 /* Pinned: the AEAD ciphers, one key exchange, no compression (LIBSSH.md 1). */
@@ -129,24 +129,19 @@ on_sweep(uv_timer_t *h)
 	struct server *srv = h->data;
 	uint64_t now = uv_now(srv->loop);
 	struct guest *g, *next;
+	/* At the cap old logins go, unless all are young, as they are when a
+	 * cluster comes back: then the rest waits in the backlog. */
+	bool full = srv->logins >= SERVER_LOGINS;
 
 	for (g = TAILQ_FIRST(&srv->pending); g != NULL; g = next) {
 		next = TAILQ_NEXT(g, link);
-		if (now < g->deadline)
+		if (now < g->deadline && !(full && g->state == GUEST_LOGIN &&
+		    now >= g->since + YOUNG_MS))
 			continue;
 		if (g->state == GUEST_LOGIN)
 			log_debug("net", "peer=%s did not log in within %d s",
 			    g->peer.addr, (int)((now - g->since) / 1000));
 		guest_kill(g);
-	}
-	/* At the cap the oldest login goes, unless all are young, as they are
-	 * when a cluster comes back: then strangers wait in the backlog. */
-	if (srv->logins >= SERVER_LOGINS) {
-		g = TAILQ_FIRST(&srv->pending);
-		while (g != NULL && g->state != GUEST_LOGIN)
-			g = TAILQ_NEXT(g, link);
-		if (g != NULL && now >= g->since + YOUNG_MS)
-			guest_kill(g);
 	}
 	if (TAILQ_EMPTY(&srv->pending))
 		(void)uv_timer_stop(h);

@@ -599,9 +599,10 @@ key_texts(void **state)
 {
 	static const char ours[] = "  ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUBw"
 	    "4Hk8lgHNTmRpkP0wmXsqZmEJvLMYXGNPWcGbJ3E me@here\n";
+	static const char wrong_type[] = "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIHUBw"
+	    "4Hk8lgHNTmRpkP0wmXsqZmEJvLMYXGNPWcGbJ3E";
 	static const char *const bad[] = { "", "ssh-ed25519", "ssh-ed25519 !!!",
-		"ssh-foo AAAA", "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIHUBw4Hk8lgHNT"
-		"mRpkP0wmXsqZmEJvLMYXGNPWcGbJ3E", "ssh-ed25519 AAAAC3Nz" };
+		"ssh-foo AAAA", wrong_type, "ssh-ed25519 AAAAC3Nz" };
 	char pub[128], fp[64];
 	struct err e = { 0 };
 

@@ -572,6 +572,28 @@ strangers(void **state)
 	serves(fx);
 }
 
+/* Lost: somebody who connects and says nothing would shut the door for all. */
+static void
+silent_crowd(void **state)
+{
+	struct fx *fx = *state;
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)fx->port) };
+	int fds[400];
+
+	for (int i = 0; i < 400; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&in,
+		    sizeof(in)), 0);
+		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
+	}
+	serves(fx);
+	for (int i = 0; i < 400; i++)
+		(void)close(fds[i]);
+	serves(fx);
+}
+
 /* Lost: a cluster of many could not come back; a leak each time. */
 static void
 churn(void **state)
@@ -848,7 +870,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(dial_echo), T(server_ends), T(large_and_paused),
 		T(slow_reader), T(dial_failures), T(dial_not_muster),
-		T(strangers), T(churn), T(openssh_exec), T(openssh_big),
+		T(strangers), T(silent_crowd), T(churn), T(openssh_exec), T(openssh_big),
 		T(openssh_input), T(openssh_leaves), T(openssh_subsystem),
 		T(openssh_refused),
 	};
