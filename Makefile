@@ -62,7 +62,7 @@ $(B)/libdaemon.a: $(call obj,$(DAEMON)) ; $(ar)
 $(B)/libtui.a: $(call obj,$(TUI)) ; $(ar)
 
 link = $(if $(V),,@echo "  LINK $@") ; mkdir -p $(@D); $(CC) $(ALL_C) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
-$(B)/musterd: $(B)/daemon/main.o $(B)/libdaemon.a $(B)/libshared.a
+$(B)/musterd: $(B)/daemon/main.o $(B)/daemon/daemon.o $(B)/libdaemon.a $(B)/libshared.a
 	$(Q)$(link) $(D_LIBS)
 $(B)/muster-keeper: $(call obj,$(KEEPER)) $(B)/libshared.a
 	$(Q)$(link)

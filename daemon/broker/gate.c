@@ -117,7 +117,9 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 {
 	struct broker *b = c->gate->b;
 	const struct peer *peer = session_peer(c->session);
-	struct member *m = roster_by_key(b->roster, peer->key);
+	bool own = peer->kind == PEER_LOOPBACK;
+	struct member *m = roster_by_key(b->roster,
+	    own ? b->key->pub : peer->key);
 	const char *start = js_str(params, "start", "");
 	const char *cluster = js_str(params, "cluster", "");
 	struct err e = { 0 };
@@ -133,7 +135,7 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 		    "cluster", b->set.cluster_name));
 		return;
 	}
-	if (!b->awake || (!b->open && peer->kind != PEER_LOOPBACK)) {
+	if (!b->awake || (!b->open && !own)) {
 		(void)gate_not_a_broker(b, &e);
 		reply_err(c, id, &e, "not_a_broker");
 	} else if (m == NULL || strcmp(cluster, b->id) != 0) {

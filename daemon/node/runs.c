@@ -26,6 +26,7 @@ struct entry {
 	json_t		*end;		/* the report of its end */
 	int64_t		 abort_grace;	/* >= 0: abort as soon as it runs */
 	wall		 started;
+	pid_t		 pid;		/* while it runs */
 	bool		 seen;		/* by the keeper that is connected */
 	struct runs	*owner;
 	UT_hash_handle	 hh;
@@ -408,6 +409,18 @@ read_at(int fd, char *p, size_t n, int64_t offset)
 	return got;
 }
 
+size_t
+runs_pids(const struct runs *rs, pid_t *out, size_t max)
+{
+	size_t n = 0;
+
+	for (const struct entry *e = rs->all; e != NULL && n < max;
+	     e = e->hh.next)
+		if (e->state == RUNNING && e->pid > 0)
+			out[n++] = e->pid;
+	return n;
+}
+
 json_t *
 runs_output(struct runs *rs, const char *cluster, int64_t run, int64_t attempt,
     int64_t offset, int64_t limit)
@@ -481,6 +494,7 @@ on_report(void *ctx, const struct keeper_report *kr)
 		return;
 	e->started = kr->started;
 	e->seen = true;
+	e->pid = (pid_t)kr->pid;
 	if (kr->state == KEEPER_RUNNING) {
 		if (e->state != RUNNING) {
 			e->state = RUNNING;

@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "clock.h"
 #include "node/keeper.h"
@@ -46,6 +47,8 @@ void	runs_settled(struct runs *, const char *cluster, int64_t run,
 /* Everything not settled, as reports; for hello.  New array. */
 json_t *runs_list(const struct runs *, const char *cluster);
 int	runs_running(const struct runs *);
+/* The leaders of what runs now; returns how many were written. */
+size_t	runs_pids(const struct runs *, pid_t *out, size_t max);
 /* {data (base64), offset, size, ended} from offset, at most limit bytes. */
 json_t *runs_output(struct runs *, const char *cluster, int64_t run,
 	    int64_t attempt, int64_t offset, int64_t limit);

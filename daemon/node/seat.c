@@ -1,0 +1,774 @@
+#include "node/seat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "js.h"
+#include "log.h"
+#include "mem.h"
+
+enum {
+	BACKOFF_MIN = 200, BACKOFF_MAX = 5000,	/* ms between dials */
+	QUIET_MIN = 3000			/* unanswered for so long: redial */
+};
+
+struct ask {
+	int64_t	    id;
+	seat_done  *done;
+	void	   *arg;
+	struct ask *next;
+};
+
+struct seat {
+	struct seat_facts      facts;
+	struct store	      *store;
+	struct runs	      *runs;
+	const struct seat_ops *ops;
+	void		      *ctx;
+	struct now	       now;
+	/* session */
+	struct session *session;
+	bool		up;		/* hello was answered */
+	char		trouble[512];
+	mono		dial_at;
+	int64_t		backoff;
+	mono		heard;		/* newest message of the broker */
+	struct ask     *asks;
+	int64_t		next_id;
+	/* heartbeats */
+	int64_t		heartbeat, sample_interval, lease_ms;
+	mono		beat_at, sample_at;
+	mono		sent[LEASE_RING];	/* for the round trip */
+	double		rtt;
+	/* role */
+	struct lease	    lease;
+	struct lease_policy policy;
+	struct watch	   *watch;
+	json_t		   *cursors;	/* of the newest grant */
+	bool		    resend;
+};
+
+/* ---- lease: on disk ---- */
+
+static int
+on_lease(const struct row *r, void *arg)
+{
+	struct lease_durable *d = arg;
+	json_t *o = json_loads(row_text(r, 0), 0, NULL);
+
+	d->on = js_bool(o, "on", false);
+	d->held = js_bool(o, "held", false);
+	d->epoch = js_int(o, "epoch", 0);
+	d->floor = js_int(o, "floor", 0);
+	json_decref(o);
+	return 1;
+}
+
+static void
+lease_key(const struct seat *s, char key[64])
+{
+	(void)snprintf(key, 64, "lease.%s", s->facts.cluster_id);
+}
+
+/* Waits for the disk: an answer to the broker that is not on disk would be a
+ * lie, and changes of the role are rare. */
+static int
+lease_store(struct seat *s, const struct lease_durable *d)
+{
+	struct batch *b = batch_new();
+	json_t *o = json_pack("{s:b,s:b,s:I,s:I}", "on", d->on, "held", d->held,
+	    "epoch", (json_int_t)d->epoch, "floor", (json_int_t)d->floor);
+	char *text = js_dump(o), key[64];
+	enum store_rc rc;
+
+	lease_key(s, key);
+	batch_add(b, S_META_SET, "tt", key, text);
+	free(text);
+	json_decref(o);
+	rc = store_write(s->store, b);
+	if (rc != STORE_OK)
+		log_error("lease", "cluster=%s not stored: %s", s->facts.cluster,
+		    store_rc_word(rc));
+	return rc == STORE_OK ? 0 : -1;
+}
+
+static void beat(struct seat *);
+static void fire(struct seat *, json_t *fires);
+
+static void
+lease_perform(struct seat *s, const struct lease_act *act)
+{
+	switch (act->kind) {
+	case LEASE_ACT_CURSORS:
+		watch_start(s->watch, s->cursors);
+		s->resend = false;
+		break;
+	case LEASE_ACT_START:
+		log_info("lease", "cluster=%s epoch=%lld at work",
+		    s->facts.cluster, (long long)s->lease.d.epoch);
+		s->resend = true;
+		s->ops->changed(s->ctx, s);
+		break;
+	case LEASE_ACT_STOP:
+		log_info("lease", "cluster=%s epoch=%lld stopped: %s",
+		    s->facts.cluster, (long long)s->lease.d.epoch,
+		    act->why != NULL ? act->why : "");
+		if (!s->lease.d.on)
+			watch_stop(s->watch);
+		s->ops->changed(s->ctx, s);
+		break;
+	case LEASE_ACT_BEAT:
+		beat(s);
+		break;
+	case LEASE_ACT_REFUSE:
+		log_warn("lease", "cluster=%s refused: %s", s->facts.cluster,
+		    act->why != NULL ? act->why : "");
+		break;
+	case LEASE_ACT_PERSIST:
+	case LEASE_NACTS:
+		break;
+	}
+}
+
+static void
+lease_event(struct seat *s, struct lease_event ev)
+{
+	struct lease was = s->lease;
+	struct lease_out out;
+
+	ev.now = s->now;
+	lease_step(&s->lease, &s->policy, &ev, &out);
+	for (size_t i = 0; i < out.n; i++)
+		if (out.act[i].kind == LEASE_ACT_PERSIST &&
+		    lease_store(s, &s->lease.d) == -1) {
+			s->lease = was;	/* it did not happen */
+			return;
+		}
+	for (size_t i = 0; i < out.n; i++)
+		lease_perform(s, &out.act[i]);
+}
+
+/* ---- sending ---- */
+
+static int
+send_note(struct seat *s, const char *method, json_t *params)
+{
+	json_t *doc = json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method",
+	    method, "params", params);
+	int rc = s->up ? session_send(s->session, doc) : -1;
+
+	json_decref(doc);
+	return rc;
+}
+
+static int64_t
+interval(const struct seat *s)
+{
+	return s->lease.d.on ? s->heartbeat : s->sample_interval;
+}
+
+static void
+beat(struct seat *s)
+{
+	struct lease_beat say;
+	json_t *o, *sample = NULL;
+
+	if (!s->up)
+		return;
+	lease_event(s, (struct lease_event){ .kind = LEASE_EV_BEAT });
+	lease_say(&s->lease, s->now.mono, &say);
+	s->sent[(size_t)say.seq % LEASE_RING] = s->now.mono;
+	o = json_pack("{s:I,s:I,s:b,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:I,s:I}",
+	    "start", (json_int_t)say.start, "seq", (json_int_t)say.seq, "on",
+	    say.on, "suspended", say.suspended, "fresh", say.fresh, "held",
+	    say.held, "epoch", (json_int_t)say.epoch, "floor",
+	    (json_int_t)say.floor, "controlled", s->facts.controlled, "wall",
+	    (json_int_t)s->now.wall.ms, "rev", (json_int_t)watch_rev(s->watch),
+	    "running", (json_int_t)runs_running(s->runs), "interval",
+	    (json_int_t)interval(s));
+	(void)json_object_set_new(o, "accepts",
+	    json_boolean(s->ops->refuses(s->ctx) == NULL));
+	if (s->rtt >= 0)
+		(void)json_object_set_new(o, "rtt", json_real(s->rtt));
+	if (s->sample_at.us <= s->now.mono.us) {
+		sample = s->ops->sample(s->ctx);
+		s->sample_at = mono_add_ms(s->now.mono,
+		    s->sample_interval - 100);
+	}
+	if (sample != NULL)
+		(void)json_object_set_new(o, "sample", sample);
+	s->beat_at = mono_add_ms(s->now.mono, interval(s));
+	(void)send_note(s, "link.beat", o);
+}
+
+static void
+fire(struct seat *s, json_t *fires)
+{
+	if (fires == NULL)
+		return;
+	(void)send_note(s, "link.fire", json_pack("{s:I,s:o}", "epoch",
+	    (json_int_t)s->lease.d.epoch, "fires", fires));
+}
+
+void
+seat_report(struct seat *s, const json_t *report)
+{
+	(void)send_note(s, "link.run", json_incref((json_t *)report));
+}
+
+void
+seat_bye(struct seat *s)
+{
+	(void)send_note(s, "link.bye", json_object());
+}
+
+/* ---- asking ---- */
+
+static void
+ask_end(struct seat *s, int64_t id, const json_t *result, const struct err *e)
+{
+	struct ask **link = &s->asks, *a;
+
+	while (*link != NULL && (*link)->id != id)
+		link = &(*link)->next;
+	a = *link;
+	if (a == NULL)
+		return;
+	*link = a->next;
+	a->done(a->arg, result, e);
+	free(a);
+}
+
+static void
+asks_fail(struct seat *s, const char *why)
+{
+	struct err e;
+
+	(void)err_set(&e, ERR_CONNECT, "the link to the broker %s is down: %s",
+	    s->facts.broker, why);
+	while (s->asks != NULL)
+		ask_end(s, s->asks->id, NULL, &e);
+}
+
+static void
+ask(struct seat *s, const char *method, json_t *params, seat_done *done,
+    void *arg)
+{
+	struct ask *a = mem_zero(1, sizeof(*a));
+	json_t *doc;
+
+	a->id = s->next_id++;
+	a->done = done;
+	a->arg = arg;
+	a->next = s->asks;
+	s->asks = a;
+	doc = json_pack("{s:s,s:I,s:s,s:o}", "jsonrpc", "2.0", "id",
+	    (json_int_t)a->id, "method", method, "params", params);
+	(void)session_send(s->session, doc);
+	json_decref(doc);
+}
+
+void
+seat_ask(struct seat *s, const char *method, json_t *params, seat_done *done,
+    void *arg)
+{
+	struct err e;
+
+	if (s->up) {
+		ask(s, method, params, done, arg);
+		return;
+	}
+	json_decref(params);
+	(void)err_set(&e, ERR_CONNECT, "the link to the broker %s is down: %s",
+	    s->facts.broker, s->trouble[0] != '\0' ? s->trouble : "connecting");
+	done(arg, NULL, &e);
+}
+
+static void
+nobody(void *arg, const json_t *result, const struct err *e)
+{
+	(void)arg;
+	(void)result;
+	(void)e;
+}
+
+void
+seat_forget(struct seat *s, void *arg)
+{
+	for (struct ask *a = s->asks; a != NULL; a = a->next)
+		if (a->arg == arg)
+			a->done = nobody;
+}
+
+/* ---- the broker's messages ---- */
+
+static void
+take_settings(struct seat *s, const json_t *o)
+{
+	s->heartbeat = js_int(o, "heartbeat", s->heartbeat);
+	s->sample_interval = js_int(o, "sample_interval", s->sample_interval);
+	s->lease_ms = js_int(o, "lease", s->lease_ms);
+	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
+	    s->facts.cluster));
+}
+
+static struct lease_event
+lease_doc(enum lease_event_kind kind, const json_t *p)
+{
+	return (struct lease_event){ .kind = kind,
+		.epoch = js_int(p, "epoch", 0), .start = js_int(p, "start", 0),
+		.seq = js_int(p, "seq", 0), .lease_ms = js_int(p, "lease", 0),
+		.by_operator = js_bool(p, "by_operator", false) };
+}
+
+static void
+on_grant(struct seat *s, const json_t *p)
+{
+	json_decref(s->cursors);
+	s->cursors = json_deep_copy(json_object_get(p, "cursors"));
+	lease_event(s, lease_doc(LEASE_EV_GRANT, p));
+}
+
+static void
+on_ack(struct seat *s, const json_t *p)
+{
+	lease_event(s, lease_doc(LEASE_EV_ACK, p));
+}
+
+static void
+on_off(struct seat *s, const json_t *p)
+{
+	lease_event(s, lease_doc(LEASE_EV_OFF, p));
+}
+
+static void
+on_ask_beat(struct seat *s, const json_t *p)
+{
+	(void)p;
+	beat(s);
+}
+
+static void
+on_release(struct seat *s, const json_t *p)
+{
+	(void)p;
+	lease_event(s, (struct lease_event){ .kind = LEASE_EV_RELEASE });
+}
+
+static void
+on_heard(struct seat *s, const json_t *p)
+{
+	int64_t seq = js_int(p, "seq", 0);
+	mono at = s->sent[(size_t)seq % LEASE_RING];
+
+	if (at.us != 0 && s->lease.seq - seq < LEASE_RING)
+		s->rtt = (double)(s->now.mono.us - at.us) / 1000.0;
+}
+
+static void
+on_catalogue(struct seat *s, const json_t *p)
+{
+	watch_load(s->watch, p);
+	beat(s);			/* says that it is in sync */
+}
+
+static void
+on_fired(struct seat *s, const json_t *p)
+{
+	watch_answer(s->watch, p, s->now);
+	if (strcmp(js_str(p, "code", ""), "epoch") == 0)
+		watch_stop(s->watch);	/* a grant starts it again */
+}
+
+static void
+on_dispatch(struct seat *s, const json_t *p)
+{
+	runs_dispatch(s->runs, s->facts.cluster_id, s->facts.cluster, p,
+	    s->ops->refuses(s->ctx));
+}
+
+static void
+on_abort(struct seat *s, const json_t *p)
+{
+	runs_abort(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
+	    js_int(p, "attempt", 0), js_int(p, "grace", 10000));
+}
+
+static void
+on_settled(struct seat *s, const json_t *p)
+{
+	runs_settled(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
+	    js_int(p, "attempt", 0));
+}
+
+/* The broker could not store what it was told: tell it again. */
+static void
+on_tell(struct seat *s, const json_t *p)
+{
+	json_t *list = runs_list(s->runs, s->facts.cluster_id), *r;
+	size_t i;
+
+	(void)p;
+	json_array_foreach(list, i, r)
+		seat_report(s, r);
+	json_decref(list);
+}
+
+static void
+on_removed(struct seat *s, const json_t *p)
+{
+	s->ops->disowned(s->ctx, s, js_str(p, "state", "removed"),
+	    js_str(p, "reason", ""));
+}
+
+static const struct {
+	const char *method;
+	void	  (*run)(struct seat *, const json_t *);
+} notes[] = {
+	{ "link.ack", on_ack },
+	{ "link.heard", on_heard },
+	{ "link.grant", on_grant },
+	{ "link.off", on_off },
+	{ "link.ask", on_ask_beat },
+	{ "link.release", on_release },
+	{ "link.catalogue", on_catalogue },
+	{ "link.settings", take_settings },
+	{ "link.fired", on_fired },
+	{ "link.dispatch", on_dispatch },
+	{ "link.abort", on_abort },
+	{ "link.settled", on_settled },
+	{ "link.tell", on_tell },
+	{ "link.removed", on_removed },
+};
+
+static void
+answer_output(struct seat *s, const json_t *id, const json_t *p)
+{
+	json_t *doc = json_pack("{s:s,s:O,s:o}", "jsonrpc", "2.0", "id", id,
+	    "result", runs_output(s->runs, s->facts.cluster_id,
+	    js_int(p, "run", 0), js_int(p, "attempt", 0),
+	    js_int(p, "offset", 0), js_int(p, "limit", 65536)));
+
+	(void)session_send(s->session, doc);
+	json_decref(doc);
+}
+
+/* ---- session ---- */
+
+static void
+hello_done(void *arg, const json_t *result, const struct err *e)
+{
+	struct seat *s = arg;
+	int64_t floor;
+
+	if (result == NULL) {
+		(void)MEM_STR(s->trouble, e->msg);
+		return;
+	}
+	s->up = true;
+	s->backoff = BACKOFF_MIN;
+	s->trouble[0] = '\0';
+	take_settings(s, json_object_get(result, "settings"));
+	log_info("link", "cluster=%s broker=%s connected as %s",
+	    s->facts.cluster, s->facts.broker, js_str(result, "name", "?"));
+	(void)MEM_STR(s->facts.name, js_str(result, "name", s->facts.name));
+	lease_event(s, (struct lease_event){ .kind = LEASE_EV_SESSION });
+	/* A restored node learns its floor before it may act.  One that is ON
+	 * keeps saying so: which of two stays is the broker's decision. */
+	floor = js_int(result, "floor", 0);
+	if (floor > s->lease.d.floor && !s->lease.d.on)
+		lease_event(s, (struct lease_event){ .kind = LEASE_EV_OFF,
+		    .epoch = floor });
+	s->sample_at = s->now.mono;
+	s->resend = true;
+	beat(s);
+	s->ops->changed(s->ctx, s);
+}
+
+static void
+on_refused(struct seat *s, const json_t *msg)
+{
+	const json_t *error = json_object_get(msg, "error");
+	const char *why = js_str(json_object_get(error, "data"), "why", "");
+	struct err e;
+
+	(void)err_set(&e, err_of_word(js_str(json_object_get(error, "data"),
+	    "code", "")), "%s", js_str(error, "message", "refused"));
+	ask_end(s, js_int(msg, "id", 0), NULL, &e);
+	if (s->up)
+		return;
+	log_warn("link", "cluster=%s broker=%s refused: %s", s->facts.cluster,
+	    s->facts.broker, e.msg);
+	if (strcmp(why, "removed") == 0 || strcmp(why, "left") == 0)
+		s->ops->disowned(s->ctx, s, why, e.msg);
+	else if (s->session != NULL)
+		session_close(s->session, true, e.msg);
+}
+
+static void
+on_message(struct session *session, json_t *msg, void *ctx)
+{
+	struct seat *s = ctx;
+	const char *method = js_str(msg, "method", NULL);
+	const json_t *params = json_object_get(msg, "params");
+
+	(void)session;
+	s->now = clock_now();
+	s->heard = s->now.mono;
+	if (method == NULL) {
+		if (json_object_get(msg, "error") != NULL)
+			on_refused(s, msg);
+		else
+			ask_end(s, js_int(msg, "id", 0),
+			    json_object_get(msg, "result"), NULL);
+		return;
+	}
+	if (strcmp(method, "link.output") == 0) {
+		answer_output(s, json_object_get(msg, "id"), params);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
+		if (strcmp(notes[i].method, method) == 0) {
+			notes[i].run(s, params);
+			return;
+		}
+}
+
+static void
+on_open(struct session *session, void *ctx)
+{
+	struct seat *s = ctx;
+	char start[24];
+
+	s->session = session;
+	s->now = clock_now();
+	s->heard = s->now.mono;
+	(void)snprintf(start, sizeof(start), "%lld",
+	    (long long)s->facts.start);
+	ask(s, "hello", json_pack(
+	    "{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:o}", "client",
+	    "musterd", "version", MUSTER_VERSION, "protocol", 1, "purpose",
+	    "link", "cluster", s->facts.cluster_id, "name", s->facts.name,
+	    "start", start, "boot", s->facts.boot, "controlled",
+	    s->facts.controlled, "cap", (json_int_t)s->facts.cap, "rev",
+	    (json_int_t)watch_rev(s->watch), "floor",
+	    (json_int_t)s->lease.d.floor, "runs",
+	    runs_list(s->runs, s->facts.cluster_id)), hello_done, s);
+}
+
+static void
+on_closed(struct session *session, const char *why, void *ctx)
+{
+	struct seat *s = ctx;
+	bool was = s->up;
+
+	(void)session;
+	s->now = clock_now();
+	s->session = NULL;
+	s->up = false;
+	s->rtt = -1;
+	if (why[0] != '\0')
+		(void)MEM_STR(s->trouble, why);
+	else if (s->trouble[0] == '\0')
+		(void)MEM_STR(s->trouble, "the broker closed the connection");
+	asks_fail(s, s->trouble);
+	if (was)
+		log_warn("link", "cluster=%s broker=%s lost: %s",
+		    s->facts.cluster, s->facts.broker, s->trouble);
+	/* Jitter, so that a broker's restart does not meet everybody at once. */
+	s->dial_at = mono_add_ms(s->now.mono, s->facts.near ? 1
+	    : s->backoff / 2 + (int64_t)(s->now.mono.us % (s->backoff + 1)));
+	s->backoff = s->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX
+						  : s->backoff * 2;
+	if (was)
+		s->ops->changed(s->ctx, s);
+}
+
+static const struct session_ops link_ops = {
+	.open = on_open,
+	.message = on_message,
+	.closed = on_closed,
+};
+
+/* ---- life ---- */
+
+struct seat *
+seat_new(struct store *store, struct runs *runs, const struct seat_facts *f,
+    const struct seat_ops *ops, void *ctx, struct now now)
+{
+	struct seat *s = mem_zero(1, sizeof(*s));
+	struct lease_durable d = { 0 };
+	char key[64];
+
+	s->facts = *f;
+	s->store = store;
+	s->runs = runs;
+	s->ops = ops;
+	s->ctx = ctx;
+	s->now = now;
+	s->next_id = 1;
+	s->backoff = BACKOFF_MIN;
+	s->rtt = -1;
+	s->heartbeat = 1000;
+	s->sample_interval = 5000;
+	s->lease_ms = 4000;
+	s->watch = watch_new();
+	lease_key(s, key);
+	if (store_query(store, S_META_GET, on_lease, &d, "t", key) != 1) {
+		lease_boot(&s->lease, &d, f->start, f->controlled);
+		lease_reset(&s->lease, f->initial_on);
+		(void)lease_store(s, &s->lease.d);
+	} else
+		lease_boot(&s->lease, &d, f->start, f->controlled);
+	return s;
+}
+
+void
+seat_free(struct seat *s)
+{
+	static const struct session_ops none = { 0 };
+
+	if (s == NULL)
+		return;
+	asks_fail(s, "this node left it");
+	if (s->session != NULL) {
+		session_own(s->session, &none, NULL);
+		session_close(s->session, true, "");
+	}
+	watch_free(s->watch);
+	json_decref(s->cursors);
+	free(s);
+}
+
+static void
+redial(struct seat *s)
+{
+	s->dial_at = MONO_NEVER;
+	s->heard = s->now.mono;
+	s->session = s->ops->dial(s->ctx, s, &link_ops);
+	if (s->session != NULL && s->facts.near)
+		on_open(s->session, s);	/* a pair is open from the start */
+}
+
+static void
+work(struct seat *s)
+{
+	if (lease_may_fire(&s->lease, &s->policy, s->now.mono) !=
+	    LEASE_FIRE_YES)
+		return;
+	if (s->resend && s->up) {
+		s->resend = false;
+		fire(s, watch_pending(s->watch));
+	}
+	fire(s, watch_due(s->watch, s->now));
+}
+
+static mono
+quiet_at(const struct seat *s)
+{
+	int64_t ms = 3 * interval(s);
+
+	return mono_add_ms(s->heard, ms < QUIET_MIN ? QUIET_MIN : ms);
+}
+
+mono
+seat_turn(struct seat *s, struct now now)
+{
+	mono next = MONO_NEVER, lease;
+	wall due;
+
+	s->now = now;
+	if (s->session == NULL && s->dial_at.us <= now.mono.us)
+		redial(s);
+	if (s->session == NULL)
+		next = s->dial_at;
+	lease = lease_next_deadline(&s->lease);
+	if (lease.us <= now.mono.us) {
+		lease_event(s, (struct lease_event){ .kind = LEASE_EV_TICK });
+		lease = lease_next_deadline(&s->lease);
+	}
+	if (lease.us > now.mono.us)
+		next = mono_min(next, lease);
+	if (s->up) {
+		if (s->beat_at.us <= now.mono.us)
+			beat(s);
+		next = mono_min(next, s->beat_at);
+		if (quiet_at(s).us <= now.mono.us && !s->facts.near) {
+			s->heard = now.mono;
+			session_close(s->session, false, "no answer from the "
+			    "broker for three heartbeats");
+		} else
+			next = mono_min(next, quiet_at(s));
+	}
+	work(s);
+	if (seat_fires(s, now)) {
+		due = watch_next(s->watch);
+		if (due.ms != INT64_MAX)
+			next = mono_min(next, mono_add_ms(now.mono,
+			    due.ms > now.wall.ms ? due.ms - now.wall.ms : 1));
+		next = mono_min(next, watch_retry(s->watch));
+	}
+	return next;
+}
+
+void
+seat_hold(struct seat *s, bool hold, struct now now)
+{
+	s->now = now;
+	lease_event(s, (struct lease_event){
+	    .kind = hold ? LEASE_EV_HOLD : LEASE_EV_RELEASE });
+	beat(s);
+}
+
+/* ---- asked ---- */
+
+const struct seat_facts *
+seat_facts(const struct seat *s)
+{
+	return &s->facts;
+}
+
+bool
+seat_up(const struct seat *s)
+{
+	return s->up;
+}
+
+const char *
+seat_trouble(const struct seat *s)
+{
+	return s->trouble;
+}
+
+int64_t
+seat_dial_in(const struct seat *s, struct now now)
+{
+	return s->dial_at.us == INT64_MAX || s->dial_at.us <= now.mono.us
+	    ? 0 : mono_diff_ms(s->dial_at, now.mono);
+}
+
+const struct lease *
+seat_lease(const struct seat *s)
+{
+	return &s->lease;
+}
+
+bool
+seat_fires(const struct seat *s, struct now now)
+{
+	return lease_may_fire(&s->lease, &s->policy, now.mono) ==
+	    LEASE_FIRE_YES;
+}
+
+double
+seat_latency(const struct seat *s)
+{
+	return s->rtt;
+}
+
+int64_t
+seat_rev(const struct seat *s)
+{
+	return watch_rev(s->watch);
+}
