@@ -16,7 +16,9 @@
 enum {
 	OFFERS_MOST = 20,	/* an agent may hold many keys */
 	COMMAND_MOST = 65536,
-	BYE_MS = 2000
+	/* A client that pages (`ssh host run log | less`) holds up to 2 MiB
+	 * that it loses when we leave first; dead ones are noticed by TCP. */
+	BYE_MS = 600000
 };
 
 /* Login.  Callbacks of the library: note, never act (LIBSSH.md 2.3). */
@@ -440,7 +442,7 @@ begin_ssh(struct guest *g, int fd)
 	return ssh;
 }
 
-void
+bool
 guest_new(struct server *srv, int fd, const struct sockaddr *sa, socklen_t n)
 {
 	struct guest *g = mem_zero(1, sizeof(*g));
@@ -455,7 +457,7 @@ guest_new(struct server *srv, int fd, const struct sockaddr *sa, socklen_t n)
 	c->ssh = begin_ssh(g, fd);
 	if (c->ssh == NULL) {
 		free(g);
-		return;
+		return true;
 	}
 	c->ev = ssh_event_new();
 	if (c->ev == NULL || ssh_event_add_session(c->ev, c->ssh) != SSH_OK ||
@@ -467,11 +469,12 @@ guest_new(struct server *srv, int fd, const struct sockaddr *sa, socklen_t n)
 		ssh_silent_disconnect(c->ssh);
 		ssh_free(c->ssh);
 		free(g);
-		return;
+		return false;
 	}
 	g->parts = 1;
 	srv->live++;
 	g->since = uv_now(srv->loop);
 	server_pend(srv, g, SERVER_LOGIN_MS);
 	conn_watch_wanted(c);
+	return true;
 }

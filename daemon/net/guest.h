@@ -48,8 +48,8 @@ struct guest {
 	int		   parts;	/* connection, session */
 };
 
-/* Owns fd. */
-void	guest_new(struct server *, int fd, const struct sockaddr *, socklen_t);
+/* Owns fd.  False when no descriptor is left. */
+bool	guest_new(struct server *, int fd, const struct sockaddr *, socklen_t);
 /* One step of its login. */
 void	guest_step(struct guest *);
 /* At once; a command is told, a session must have been dropped. */

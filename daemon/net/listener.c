@@ -14,6 +14,7 @@
 enum {
 	ACCEPTS_A_TURN = 4,	/* established sessions come first */
 	EMFILE_REST_MS = 100,
+	RESTS_A_LINE = 100,	/* one line in the log for so many */
 	BACKLOG = 4096		/* a reconnect storm waits here */
 };
 
@@ -22,6 +23,7 @@ struct listener {
 	uv_poll_t     poll;
 	uv_timer_t    rest;
 	bool	      paused, resting;
+	unsigned      rests;
 	int	      handles;
 	listener_cb  *cb;
 	void	    (*gone)(void *);
@@ -49,6 +51,17 @@ on_rested(uv_timer_t *h)
 }
 
 static void
+rest(struct listener *l)
+{
+	if (++l->rests % RESTS_A_LINE == 1)
+		log_warn("net", "no descriptors or memory for new connections; "
+		    "they wait: raise LimitNOFILE");
+	l->resting = true;
+	(void)uv_timer_start(&l->rest, on_rested, EMFILE_REST_MS, 0);
+	watch(l);
+}
+
+static void
 on_ready(uv_poll_t *h, int status, int events)
 {
 	struct listener *l = h->data;
@@ -61,18 +74,11 @@ on_ready(uv_poll_t *h, int status, int events)
 		int fd = accept4(l->fd, (struct sockaddr *)&ss, &n,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd != -1) {
-			l->cb(l->ctx, fd, &ss, n);
+		if (fd != -1 && l->cb(l->ctx, fd, &ss, n))
 			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		if (fd != -1 || errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM) {
-			log_warn("net", "cannot accept a connection: %s; "
-			    "raise LimitNOFILE", strerror(errno));
-			l->resting = true;
-			(void)uv_timer_start(&l->rest, on_rested,
-			    EMFILE_REST_MS, 0);
-			watch(l);
+			rest(l);
 			return;
 		}
 		if (errno != ECONNABORTED && errno != EINTR)

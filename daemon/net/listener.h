@@ -11,8 +11,9 @@
 
 struct listener;
 
-/* The callee owns the descriptor: non-blocking, close-on-exec. */
-typedef void listener_cb(void *ctx, int fd, const struct sockaddr_storage *,
+/* The callee owns the descriptor: non-blocking, close-on-exec.  False: no
+ * descriptors are left for it, so that the listener rests. */
+typedef bool listener_cb(void *ctx, int fd, const struct sockaddr_storage *,
     socklen_t);
 
 /* Takes the bound, listening socket.  gone is called when all handles are

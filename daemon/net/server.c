@@ -193,12 +193,12 @@ server_forget(struct server *srv, struct guest *g)
 
 /* Listening */
 
-static void
+static bool
 on_network(void *ctx, int fd, const struct sockaddr_storage *ss, socklen_t n)
 {
 	struct server_ear *ear = ctx;
 
-	guest_new(ear->srv, fd, (const struct sockaddr *)ss, n);
+	return guest_new(ear->srv, fd, (const struct sockaddr *)ss, n);
 }
 
 static void
@@ -220,7 +220,7 @@ local_freed(void *arg)
 	server_part_gone(srv);
 }
 
-static void
+static bool
 on_local(void *ctx, int fd, const struct sockaddr_storage *ss, socklen_t n)
 {
 	struct server_ear *ear = ctx;
@@ -233,13 +233,14 @@ on_local(void *ctx, int fd, const struct sockaddr_storage *ss, socklen_t n)
 	l->session = local_new(srv->loop, fd, local_freed, l);
 	if (l->session == NULL) {
 		free(l);
-		return;
+		return true;
 	}
 	srv->live++;
 	TAILQ_INSERT_TAIL(&srv->locals, l, link);
 	session_on_gone(l->session, local_ended, l);
 	if (!srv->ops->open(srv->ctx, l->session))
 		session_close(l->session, true, "refused");
+	return true;
 }
 
 static void

@@ -1,7 +1,7 @@
 /* Echo of 200-byte messages over SSH beside a bare socketpair, and logins, in
  * the same run; one JSON line.  Two processes: client and server.
  *
- * usage: bench_net [seconds a phase] */
+ * usage: bench_net [seconds a phase [logins at once]] */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -18,9 +18,10 @@
 #include "net/dial.h"
 #include "net/server.h"
 
-enum { MESSAGE = 200, WINDOW = 64, DIALS = 32 };
+enum { MESSAGE = 200, WINDOW = 64 };
 
 static double seconds = 2;
+static int dials = 32;
 
 struct result {
 	double bare, ssh, lone, logins;
@@ -237,7 +238,7 @@ client(int port, const char *dir, int ready, int report)
 		(void)uv_run(&c.loop, UV_RUN_ONCE);
 	c.logging_in = true;
 	c.start = clock_mono();
-	for (int i = 0; i < DIALS; i++)
+	for (int i = 0; i < dials; i++)
 		dial_one(&c);
 	(void)uv_run(&c.loop, UV_RUN_DEFAULT);
 	r.logins = rate(c.logins, c.start);
@@ -333,6 +334,8 @@ main(int argc, char **argv)
 
 	if (argc > 1)
 		seconds = strtod(argv[1], NULL);
+	if (argc > 2)
+		dials = (int)strtol(argv[2], NULL, 10);
 	log_init(LOG_ERROR);
 	if (mkdtemp(dir) == NULL || pipe(ready) == -1 || pipe(report) == -1)
 		die("cannot begin");

@@ -783,6 +783,31 @@ openssh_big(void **state)
 	ssh_free_run(&r);
 }
 
+/* Lost: the end of what `ssh host … | less` shows: the client still holds it
+ * when the command is long over. */
+static void
+openssh_pager(void **state)
+{
+	struct fx *fx = *state;
+	struct run r;
+	mono end;
+
+	fx->big_sent = BIG - (1 << 20);		/* fits the client's window */
+	ssh_start(fx, &r, fx->keyfile, ARGS("127.0.0.1", "big"));
+	(void)uv_read_stop((uv_stream_t *)&r.out);
+	until(fx, &fx->execs, 1);
+	end = mono_add_ms(clock_mono(), 3000);
+	while (clock_mono().us < end.us) {
+		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
+		(void)usleep(500);
+	}
+	(void)uv_read_start((uv_stream_t *)&r.out, on_alloc, on_read);
+	ssh_end(fx, &r);
+	assert_int_equal(r.status, 0);
+	assert_true(r.text.len >= 1 << 20);
+	ssh_free_run(&r);
+}
+
 static void
 openssh_input(void **state)
 {
@@ -871,6 +896,7 @@ main(void)
 		T(dial_echo), T(server_ends), T(large_and_paused),
 		T(slow_reader), T(dial_failures), T(dial_not_muster),
 		T(strangers), T(silent_crowd), T(churn), T(openssh_exec), T(openssh_big),
+		T(openssh_pager),
 		T(openssh_input), T(openssh_leaves), T(openssh_subsystem),
 		T(openssh_refused),
 	};
