@@ -22,7 +22,13 @@ enum role_mutant {
 	MUTANT_NO_REGRANT,	/* a restarted holder waits for ever */
 	MUTANT_NO_INCARNATION,	/* a grant of an earlier start is taken */
 	MUTANT_OLD_OFF,		/* an OFF below its epoch is obeyed */
-	MUTANT_NCORE		/* the explorer's own ones follow */
+	/* … of the shells, which the explorer plays itself: */
+	MUTANT_SEND_FIRST,	/* the broker persists after the send */
+	MUTANT_AGENT_SEND_FIRST,
+	MUTANT_INTENT_LOST,	/* not durable: intent, held_off */
+	MUTANT_HOLD_LOST,
+	MUTANT_DRIFT,		/* clocks drift beyond the margin */
+	MUTANT_COUNT
 };
 
 #ifdef ROLE_MUTANTS

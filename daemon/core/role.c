@@ -155,8 +155,8 @@ confirm(struct step *s, const char *why)
 {
 	struct role *r = s->r;
 
-	if (s->who->marks.failed)
-		step_mark(s, s->who)->failed = false;
+	if (s->who->marks.failed != 0)
+		step_mark(s, s->who)->failed = 0;
 	step_ack(s, s->who);
 	r->timer = step_later(s, s->p->connection_timeout);
 	r->ready = false;
@@ -433,7 +433,7 @@ grant_failed(struct step *s)
 		return;
 	}
 	if (h != NULL)
-		step_mark(s, h)->failed = true;
+		step_mark(s, h)->failed = ++s->r->failures;
 	s->r->count.failed++;
 	step_answer(s, ROLE_TOLD_TIMED_OUT,
 	    "%s did not confirm the grant within grant_timeout",
@@ -452,7 +452,7 @@ ask_tick(struct step *s)
 		return;
 	x = step_find(s, r->asked, &r->hint[2]);
 	if (x != NULL && x->last_heard.us < r->asked_at.us) {
-		step_mark(s, x)->failed = true;
+		step_mark(s, x)->failed = ++r->failures;
 		step_note(s, "%s did not answer", x->name);
 	}
 	r->asked = 0;
@@ -559,8 +559,8 @@ role_step(struct role *r, const struct role_policy *p, struct role_agent *a,
 			heartbeat(&s);
 		break;
 	case ROLE_EV_CONNECT:
-		if (s.who != NULL && s.who->marks.failed)
-			step_mark(&s, s.who)->failed = false;
+		if (s.who != NULL && s.who->marks.failed != 0)
+			step_mark(&s, s.who)->failed = 0;
 		break;
 	case ROLE_EV_DISCONNECT:
 		if (s.who != NULL)

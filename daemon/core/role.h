@@ -72,7 +72,9 @@ struct role_durable {
 struct role_marks {
 	bool held_off;		/* until an operator turns it on or releases */
 	bool want_off;		/* its OFF may never have arrived */
-	bool failed;		/* its last grant (volatile) */
+	int  failed;		/* 0, or the how manieth failure its last grant
+				 * was: who failed longest ago is tried first
+				 * when all have (volatile) */
 };
 
 /* One member.  The array is the caller's, in any order, up to 10,000. */
@@ -135,6 +137,7 @@ struct role {
 	struct role_op	     op;
 	struct role_proposal proposal;
 	struct role_sync     sync;
+	int		     failures;	/* grants and asks without an answer */
 	unsigned	     alerts;	/* bits 1 << enum role_alert */
 	struct role_counters count;
 	size_t		     hint[3];	/* where holder, target, asked were */

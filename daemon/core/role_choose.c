@@ -31,7 +31,7 @@ role_why_not(const struct role *r, const struct role_agent *a,
 	if (purpose == ROLE_FOR_CASE2 && a->condition_met)
 		return ROLE_MEETS_CONDITION;
 	if ((purpose == ROLE_FOR_CASE2 || purpose == ROLE_FOR_CASE3) &&
-	    a->marks.failed && !MUTANT(MUTANT_FAILED_AGAIN))
+	    a->marks.failed != 0 && !MUTANT(MUTANT_FAILED_AGAIN))
 		return ROLE_FAILED_GRANT;
 	if (purpose == ROLE_FOR_CASE2 && r->d.intent && r->d.avoid == a->id)
 		return ROLE_TURNED_OFF;

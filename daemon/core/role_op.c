@@ -113,8 +113,8 @@ op_on(struct step *s, int64_t op, int64_t for_ms)
 	drop_sync(s, id, "on");
 	step_lapse(s, "an operator chose");
 	mark_held(s, false);
-	if (s->who->marks.failed)
-		step_mark(s, s->who)->failed = false;
+	if (s->who->marks.failed != 0)
+		step_mark(s, s->who)->failed = 0;
 	r->d.vacant = r->d.restored = false;
 	step_calm(s, ROLE_ALERT_VACANT);
 	pin(s, for_ms);

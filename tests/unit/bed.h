@@ -294,7 +294,7 @@ bed_broker_restart(struct bed *b)
 	bed_acts(b, &out);
 	for (int i = 0; i < BED_N; i++) {
 		b->a[i].connected = false;
-		b->a[i].marks.failed = false;
+		b->a[i].marks.failed = 0;
 		memset(&b->a[i].beat, 0, sizeof(b->a[i].beat));
 	}
 	for (int i = 0; i < BED_N; i++)

@@ -487,7 +487,7 @@ best_goes_by_condition_health_priority_running_name(void **unused)
 	assert_string_equal(by, "health");
 	b.a[B].condition_met = true;
 	assert_int_equal(BEST(ROLE_FOR_CASE1), C);
-	b.a[C].marks.failed = true;
+	b.a[C].marks.failed = 1;
 	assert_int_equal(BEST(ROLE_FOR_CASE1), A);
 	b.a[A].connected = false;
 	assert_int_equal(BEST(ROLE_FOR_CASE1), B);	/* better than failed */
