@@ -24,6 +24,13 @@ static int cell_hint;
 static struct rlimit files;
 static bool oom_guarded;
 static char place[48];
+static rlim_t raised;		/* our own soft limit of files */
+static int null = -1;
+
+/* The environment of the next child. */
+static const char *env[KMSG_WORDS + 9];
+static char minimum[6][512];
+static size_t nenv, nminimum;
 
 int
 child_cells(int fd, struct err *e)
@@ -91,20 +98,37 @@ child_mark(const char *id, char out[CHILD_MARK_SIZE])
 }
 
 void
-child_init(const struct stat *dir)
+child_place(const struct stat *dir)
+{
+	(void)snprintf(place, sizeof(place), "%llx.%llx",
+	    (unsigned long long)dir->st_dev, (unsigned long long)dir->st_ino);
+}
+
+void
+child_init(void)
 {
 	struct rlimit most;
 	char text[16] = "";
 	int fd;
 
-	(void)snprintf(place, sizeof(place), "%llx.%llx",
-	    (unsigned long long)dir->st_dev, (unsigned long long)dir->st_ino);
+	/* Whoever started us may have ignored some for himself. */
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	/* One file a run stays open here. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		most = files;
 		most.rlim_cur = most.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &most);
+		raised = most.rlim_cur;
 	}
+	/* 0, 1 and 2 may have been closed; what is opened later must not get
+	 * these numbers.  Nothing that we were given is for the runs. */
+	do
+		null = open("/dev/null", O_RDWR);
+	while (null >= 0 && null < 3);
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	/* The keeper may be spared by the OOM killer; its runs are not. */
 	fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
 	if (fd != -1) {
@@ -169,68 +193,65 @@ names(const char *entry, const char *name)
 }
 
 static const char *
-lookup(const char *const *env, const char *name)
+lookup(const char *const *in, const char *name)
 {
 	const char *v = NULL;
 
-	for (size_t i = 0; env[i] != NULL; i++)
-		if (names(env[i], name))
-			v = env[i] + strlen(name) + 1;
+	for (size_t i = 0; in[i] != NULL; i++)
+		if (names(in[i], name))
+			v = in[i] + strlen(name) + 1;
 	return v;
 }
 
-/* The mark, the clean minimum, and the job's own, which wins; of two equal
- * names the last one (SPEC section 6, "Environment"). */
-static char **
+static void
+add(const char *const *job, const char *name, const char *value)
+{
+	char *text = minimum[nminimum];
+
+	if (lookup(job, name) != NULL)
+		return;
+	(void)snprintf(text, sizeof(minimum[0]), "%s=%s", name, value);
+	env[nenv++] = text;
+	nminimum++;
+}
+
+/* The mark, the clean minimum, and the job's own, which wins (SPEC section 6,
+ * "Environment").  Made before the fork, of borrowed strings: what the child
+ * does not touch is not copied. */
+static void
 environment(const struct kmsg_start *s, const struct who *w)
 {
+	static char mark[CHILD_MARK_SIZE];
 	const char *lang = getenv("LANG");
-	const char *base[7];
-	char mark[CHILD_MARK_SIZE];
-	size_t n = 0, nbase = 0, count = 0;
-	char **env;
 
-	base[nbase++] = mem_fmt("PATH=%s", w->uid == 0 ?
+	nenv = nminimum = 0;
+	child_mark(s->id, mark);
+	env[nenv++] = mark;
+	add(s->env, "PATH", w->uid == 0 ?
 	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" :
 	    "/usr/local/bin:/usr/bin:/bin");
-	base[nbase++] = mem_fmt("HOME=%s", w->home);
-	base[nbase++] = mem_fmt("USER=%s", w->name);
-	base[nbase++] = mem_fmt("LOGNAME=%s", w->name);
-	base[nbase++] = mem_fmt("SHELL=%s", w->shell);
-	base[nbase++] = mem_fmt("LANG=%s",
-	    lang != NULL && *lang != '\0' ? lang : "C.UTF-8");
-	base[nbase] = NULL;
-	while (s->env[count] != NULL)
-		count++;
-	env = mem_zero(count + 9, sizeof(*env));
-	child_mark(s->id, mark);
-	env[n++] = mem_dup(mark);
-	for (size_t i = 0; i < nbase; i++) {
-		size_t len = strcspn(base[i], "=");
-		char name[16];
-
-		memcpy(name, base[i], len);
-		name[len] = '\0';
-		if (lookup(s->env, name) == NULL)
-			env[n++] = mem_dup(base[i]);
-	}
-	for (size_t i = 0; i < count; i++)
+	add(s->env, "HOME", w->home);
+	add(s->env, "USER", w->name);
+	add(s->env, "LOGNAME", w->name);
+	add(s->env, "SHELL", w->shell);
+	add(s->env, "LANG", lang != NULL && *lang != '\0' ? lang : "C.UTF-8");
+	for (size_t i = 0; s->env[i] != NULL && i < KMSG_WORDS; i++)
 		if (!names(s->env[i], CHILD_MARK))
-			env[n++] = mem_dup(s->env[i]);
-	env[n] = NULL;
-	return env;
+			env[nenv++] = s->env[i];
+	env[nenv] = NULL;
 }
 
 /* As execvpe, but by the run's PATH and without its fallback to a shell. */
 static void
-execute(const char *const *argv, char **env)
+execute(const char *const *argv)
 {
-	const char *path = lookup((const char *const *)env, "PATH");
+	const char *path = lookup(env, "PATH");
 	char *const *av = (char *const *)(uintptr_t)argv;
+	char *const *ev = (char *const *)(uintptr_t)env;
 	int keep = ENOENT;
 
 	if (strchr(argv[0], '/') != NULL || path == NULL) {
-		(void)execve(argv[0], av, env);
+		(void)execve(argv[0], av, ev);
 		return;
 	}
 	while (*path != '\0') {
@@ -239,7 +260,7 @@ execute(const char *const *argv, char **env)
 
 		if (snprintf(file, sizeof(file), "%.*s/%s", (int)n, path,
 		    argv[0]) < (int)sizeof(file) && n > 0) {
-			(void)execve(file, av, env);
+			(void)execve(file, av, ev);
 			if (errno != ENOENT && errno != ENOTDIR)
 				keep = errno;
 		}
@@ -259,29 +280,23 @@ become(const struct who *w, int cell)
 		fail(cell, "user %s", w->name);
 }
 
+/* Both are above 2: child_init saw to it. */
 static void
 descriptors(int out, int cell)
 {
-	int null = open("/dev/null", O_RDONLY);
-
-	/* Above 2 first: the keeper itself may have been started with any of
-	 * them closed, so that out or null may be one of them. */
-	out = fcntl(out, F_DUPFD, 3);
-	null = null == -1 ? -1 : fcntl(null, F_DUPFD, 3);
-	if (null == -1 || out == -1 || dup2(null, 0) == -1 ||
-	    dup2(out, 1) == -1 || dup2(out, 2) == -1)
+	if (dup2(null, 0) == -1 || dup2(out, 1) == -1 || dup2(out, 2) == -1)
 		fail(cell, "output");
 	(void)close_range(3, ~0U, 0);
 }
 
+/* An exec keeps only what is blocked or ignored: child_init left two. */
 static void
 plain_signals(void)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	for (int i = 1; i < NSIG; i++)
-		(void)sigaction(i, &dfl, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -289,24 +304,23 @@ plain_signals(void)
 static _Noreturn void
 run_child(const struct kmsg_start *s, const struct who *w, int out, int cell)
 {
-	char **env = environment(s, w);
 	int fd;
 
 	(void)setsid();
 	plain_signals();
-	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur != raised)
+		(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (oom_guarded && (fd = open("/proc/self/oom_score_adj",
 	    O_WRONLY | O_CLOEXEC)) != -1 && write(fd, "0", 1) == -1)
 		(void)0;	/* worse off, not wrong */
 	descriptors(out, cell);
-	(void)umask(022);
 	become(w, cell);
 	if (s->dir[0] != '\0') {
 		if (chdir(s->dir) == -1)
 			fail(cell, "directory %.150s", s->dir);
 	} else if (chdir(w->home) == -1 && chdir("/") == -1)
 		fail(cell, "directory /");
-	execute(s->argv, env);
+	execute(s->argv);
 	fail(cell, "command %.150s", s->argv[0]);
 }
 
@@ -314,8 +328,10 @@ pid_t
 child_start(const struct kmsg_start *s, const struct who *w, int out, int cell,
     struct err *e)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	environment(s, w);
+	pid = fork();
 	if (pid == 0)
 		run_child(s, w, out, cell);
 	if (pid == -1)

@@ -28,9 +28,12 @@ void	child_cell_free(int cell);
 /* "" when the program was executed. */
 const char *child_cell_why(int cell);
 
-/* Saves the place of the mark and what a child gets back: limits, and whether
- * to mind the OOM score. */
-void	child_init(const struct stat *state_dir);
+/* First thing in main: saves what a child gets back (limits, whether to mind
+ * the OOM score), keeps 0 to 2 from being anything else, marks what was
+ * inherited close-on-exec, sets the signals that are ignored here. */
+void	child_init(void);
+/* The state directory, for the mark. */
+void	child_place(const struct stat *);
 /* The children's soft limit of open files; the keeper's own is raised, also
  * for the program that a re-exec begins. */
 uint64_t child_files(void);

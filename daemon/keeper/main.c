@@ -414,8 +414,6 @@ block_signals(struct err *e)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
 	k.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (k.signals == -1)
 		return err_sys(e, "signalfd");
@@ -545,15 +543,17 @@ main(int argc, char **argv)
 
 	k.idle_since = MONO_NEVER;
 	log_init(LOG_INFO);
-	/* musterd's user must be able to enter our directories. */
+	/* The runs' own; and musterd's user must be able to enter our
+	 * directories. */
 	(void)umask(022);
+	child_init();
 	if (options(argc, argv) == -1)
 		return usage();
 	if (k.detach && (rc = detach()) != 0)
 		return rc;
 	if (absolute(&e) == -1 || open_state(&e) == -1)
 		goto fail;
-	child_init(&k.st);
+	child_place(&k.st);
 	rules_init(k.rules, k.st.st_uid);
 	if (block_signals(&e) == -1 ||
 	    (k.resume == -1 ? begin(&e) : resume(&e)) == -1)

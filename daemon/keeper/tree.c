@@ -50,8 +50,12 @@ slurp(pid_t pid, const char *file, char *out, size_t size)
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return -1;
-	while (n < size - 1 && (r = read(fd, out + n, size - 1 - n)) > 0)
+	/* These files come in pages: far less than one is the last part. */
+	while (n < size - 1 && (r = read(fd, out + n, size - 1 - n)) > 0) {
 		n += (size_t)r;
+		if (r < 1024)
+			break;
+	}
 	(void)close(fd);
 	out[n] = '\0';
 	return (ssize_t)n;
