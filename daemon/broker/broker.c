@@ -15,6 +15,7 @@
 #include "core/trigger.h"
 #include "log.h"
 #include "mem.h"
+#include "strs.h"
 #include "tz.h"
 
 /* ---- texts with a grammar of their own ---- */
@@ -59,31 +60,43 @@ on_value(const struct row *r, void *arg)
 	return 1;
 }
 
+struct stored {				/* NAME, VALUE, NAME, VALUE, … */
+	struct strs text;
+};
+
 static int
 on_setting(const struct row *r, void *arg)
 {
-	struct broker *b = arg;
-	struct setting_pair pair = { row_text(r, 0), row_text(r, 1) };
-	struct err e;
+	struct stored *st = arg;
 
-	if (settings_set(&b->set, &pair, 1, &broker_checks, &e) == -1)
-		log_warn("settings", "%s", e.msg);
+	strs_add(&st->text, row_text(r, 0));
+	strs_add(&st->text, row_text(r, 1));
 	return 0;
 }
 
-/* Settings are stored one by one but only make sense together: read them until
- * no further one is accepted. */
+/* Settings are stored one by one but only make sense together.  If an older
+ * version wrote one that is wrong today, the others still count. */
 static void
 load_settings(struct broker *b)
 {
-	struct settings was;
+	struct stored st = { { 0 } };
+	struct setting_pair *pairs;
+	struct err e;
+	size_t n;
 
-	for (int i = 0; i < 4; i++) {
-		was = b->set;
-		(void)store_query(b->store, S_SETTING_ALL, on_setting, b, "");
-		if (memcmp(&was, &b->set, sizeof(was)) == 0)
-			break;
-	}
+	(void)store_query(b->store, S_SETTING_ALL, on_setting, &st, "");
+	n = st.text.n / 2;
+	pairs = mem_zero(n + 1, sizeof(*pairs));
+	for (size_t i = 0; i < n; i++)
+		pairs[i] = (struct setting_pair){ st.text.v[2 * i],
+			st.text.v[2 * i + 1] };
+	if (settings_set(&b->set, pairs, n, &broker_checks, &e) == -1)
+		for (size_t i = 0; i < n; i++)
+			if (settings_set(&b->set, &pairs[i], 1, &broker_checks,
+			        &e) == -1)
+				log_warn("settings", "%s", e.msg);
+	free(pairs);
+	strs_clear(&st.text);
 }
 
 static int

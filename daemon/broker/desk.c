@@ -1,18 +1,13 @@
-#include "broker/desk.h"
+#include "broker/desk_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "broker/dispatch.h"
 #include "broker/gate.h"
 #include "broker/roster.h"
-#include "broker/scheduler.h"
-#include "core/token.h"
 #include "core/words.h"
 #include "js.h"
-#include "log.h"
 #include "mem.h"
 #include "text.h"
 #include "utf8.h"
@@ -21,79 +16,13 @@ enum {
 	PENDING_MAX = 1000,
 	PENDING_PER_ADDRESS = 5,
 	PENDING_MS = 24 * 3600 * 1000,
-	WRONG_MAX = 5,
-	MESSAGE_MAX = 200,		/* characters */
-	HEX = 2 * TOKEN_HASH,
-	VOID_MAX = 8			/* void tokens that are still told apart */
+	MESSAGE_MAX = 200		/* characters */
 };
-
-struct request {
-	char	id[16];
-	char   *name, *key, *fingerprint, *address, *message, *version, *words,
-	    *reason, *via;
-	bool	worker;
-	char	state[12];
-	char   *hashes;		/* hex of the token's hash, then void ones */
-	char	salt[2 * TOKEN_SALT + 1];
-	wall	expires, requested, decided;
-	int64_t	wrong, member;
-	struct request *next;
-};
-
-struct invite {
-	char	id[16], hash[HEX + 1], salt[2 * TOKEN_SALT + 1], state[12];
-	bool	worker;
-	int64_t uses, used;
-	wall	expires, made;
-	char   *made_by;
-	struct invite *next;
-};
-
-struct departure {
-	int64_t	   member;
-	char	   state[12];
-	char	  *reason, *actor;
-	mono	   until;
-	bool	   storing;
-	desk_done *done;
-	void	  *arg;
-	struct broker *b;
-	struct departure *next;
-};
-
-struct desk {
-	struct request	 *requests;	/* oldest first */
-	struct invite	 *invites;
-	struct departure *departures;
-	int64_t		  next_id;
-};
-
-/* ---- hex ---- */
-
-static void
-hex(const unsigned char *p, size_t n, char *out)
-{
-	for (size_t i = 0; i < n; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", p[i]);
-}
-
-static int
-unhex(const char *s, unsigned char *out, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned v;
-
-		if (sscanf(s + 2 * i, "%2x", &v) != 1)
-			return -1;
-		out[i] = (unsigned char)v;
-	}
-	return 0;
-}
 
 /* ---- on disk ---- */
 
-static void
-set(char **dst, const char *src)
+void
+request_set(char **dst, const char *src)
 {
 	char *copy = mem_dup(src);
 
@@ -117,7 +46,7 @@ request_free(struct request *r)
 	free(r);
 }
 
-static void
+void
 request_store(const struct request *r, struct batch *batch)
 {
 	batch_add(batch, S_REQUEST_PUT, "ttttttttttttt" "iiiii" "t", r->id,
@@ -193,7 +122,7 @@ on_invite(const struct row *row, void *arg)
 	return 0;
 }
 
-static void
+void
 invite_store(const struct invite *i, struct batch *batch)
 {
 	batch_add(batch, S_INVITE_PUT, "ttttiiitit", i->id, i->hash, i->salt,
@@ -211,14 +140,6 @@ desk_load(struct broker *b)
 	(void)store_query(b->store, S_REQUEST_ALL, on_request, d, "");
 	(void)store_query(b->store, S_INVITE_ALL, on_invite, d, "");
 	return d;
-}
-
-static void
-departure_free(struct departure *p)
-{
-	free(p->reason);
-	free(p->actor);
-	free(p);
 }
 
 void
@@ -239,12 +160,7 @@ desk_free(struct desk *d)
 		free(i->made_by);
 		free(i);
 	}
-	while (d->departures != NULL) {
-		struct departure *p = d->departures;
-
-		d->departures = p->next;
-		departure_free(p);
-	}
+	departures_free(d);
 	free(d);
 }
 
@@ -276,8 +192,8 @@ on_stored(enum store_rc rc, void *arg)
 }
 
 /* result is stolen. */
-static void
-store_then(struct broker *b, struct batch *batch, json_t *result,
+void
+desk_store_then(struct broker *b, struct batch *batch, json_t *result,
     desk_done *done, void *arg)
 {
 	struct pending *p = mem_zero(1, sizeof(*p));
@@ -298,19 +214,13 @@ fail(desk_done *done, void *arg, const struct err *e)
 /* ---- requests ---- */
 
 static bool
-is(const struct request *r, const char *state)
-{
-	return strcmp(r->state, state) == 0;
-}
-
-static bool
 open_state(const struct request *r)
 {
-	return is(r, "pending") || is(r, "accepted");
+	return request_is(r, "pending") || request_is(r, "accepted");
 }
 
-static struct request *
-by_key(const struct desk *d, const char *key)
+struct request *
+request_by_key(const struct desk *d, const char *key)
 {
 	struct request *found = NULL;
 
@@ -327,7 +237,7 @@ desk_pending(const struct broker *b)
 
 	for (const struct request *r = b->desk->requests; r != NULL;
 	     r = r->next)
-		n += is(r, "pending");
+		n += request_is(r, "pending");
 	return n;
 }
 
@@ -361,8 +271,8 @@ check_room(const struct desk *d, const char *addr, struct err *e)
 	return 0;
 }
 
-static int
-check_name(const struct broker *b, const char *name, const char *key,
+int
+desk_check_name(const struct broker *b, const char *name, const char *key,
     struct err *e)
 {
 	const struct member *m = roster_by_name(b->roster, name);
@@ -407,7 +317,7 @@ check_request(struct broker *b, const struct peer *peer, const json_t *params,
 	    utf8_count(message, strlen(message)) > MESSAGE_MAX)
 		return err_set(e, ERR_USAGE, "join: the message must be UTF-8 "
 		    "of at most %d characters", MESSAGE_MAX);
-	return check_name(b, js_str(params, "name", ""), peer->key, e);
+	return desk_check_name(b, js_str(params, "name", ""), peer->key, e);
 }
 
 void
@@ -415,7 +325,7 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
     desk_done *done, void *arg)
 {
 	struct desk *d = b->desk;
-	struct request *r = by_key(d, peer->key);
+	struct request *r = request_by_key(d, peer->key);
 	struct batch *batch;
 	struct err e;
 	char words[WORDS_TEXT];
@@ -424,7 +334,7 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 		fail(done, arg, &e);
 		return;
 	}
-	if (r == NULL || (!open_state(r) && !is(r, "locked"))) {
+	if (r == NULL || (!open_state(r) && !request_is(r, "locked"))) {
 		struct request **at = &d->requests;
 
 		if (check_room(d, peer->addr, &e) == -1) {
@@ -439,21 +349,21 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 		while (*at != NULL)
 			at = &(*at)->next;
 		*at = r;
-	} else if (is(r, "locked")) {
+	} else if (request_is(r, "locked")) {
 		(void)err_set(&e, ERR_DENIED, "join: this request is locked "
 		    "after %d wrong tokens: have it rejected at the broker, "
-		    "then ask again", WRONG_MAX);
+		    "then ask again", DESK_WRONG_MAX);
 		fail(done, arg, &e);
 		return;
 	}
-	set(&r->name, js_str(params, "name", ""));
-	set(&r->key, peer->key);
-	set(&r->fingerprint, peer->fingerprint);
-	set(&r->address, peer->addr);
-	set(&r->message, js_str(params, "message", ""));
-	set(&r->version, js_str(params, "version", ""));
-	set(&r->via, js_str(params, "via", NULL));
-	set(&r->words, words_of(peer->key, b->key->pub, words));
+	request_set(&r->name, js_str(params, "name", ""));
+	request_set(&r->key, peer->key);
+	request_set(&r->fingerprint, peer->fingerprint);
+	request_set(&r->address, peer->addr);
+	request_set(&r->message, js_str(params, "message", ""));
+	request_set(&r->version, js_str(params, "version", ""));
+	request_set(&r->via, js_str(params, "via", NULL));
+	request_set(&r->words, words_of(peer->key, b->key->pub, words));
 	r->worker = strcmp(js_str(params, "as", "agent"), "worker") == 0;
 	batch = batch_new();
 	request_store(r, batch);
@@ -462,269 +372,21 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 	    "fingerprint", r->fingerprint, "address", r->address),
 	    "%s (%s) asks to join as %s: \"%s\"", r->name, r->address,
 	    r->worker ? "worker" : "agent", r->message);
-	store_then(b, batch, answer(b, r), done, arg);
+	desk_store_then(b, batch, answer(b, r), done, arg);
 }
 
 json_t *
 desk_poll(struct broker *b, const struct peer *peer)
 {
-	const struct request *r = by_key(b->desk, peer->key);
+	const struct request *r = request_by_key(b->desk, peer->key);
 
 	return r != NULL ? answer(b, r) : json_pack("{s:s}", "state", "none");
 }
 
-/* ---- completing ---- */
-
-static bool
-hash_is(const char *hex_hash, const char *hex_salt, const struct token *t)
-{
-	unsigned char hash[TOKEN_HASH], salt[TOKEN_SALT];
-
-	return unhex(hex_hash, hash, sizeof(hash)) == 0 &&
-	    unhex(hex_salt, salt, sizeof(salt)) == 0 &&
-	    token_matches(t, salt, hash);
-}
-
-/* A wrong token is counted; the fifth locks the request. */
-static void
-wrong(struct broker *b, struct request *r, struct err *e)
-{
-	struct batch *batch = batch_new();
-
-	if (++r->wrong >= WRONG_MAX)
-		(void)MEM_STR(r->state, "locked");
-	request_store(r, batch);
-	store_submit(b->store, batch, NULL, NULL);
-	(void)event_add(b->events, b->now.wall, SEV_WARN, "token_wrong",
-	    r->name, NULL, NULL, "a wrong token from %s (%lld of %d)%s",
-	    r->name, (long long)r->wrong, WRONG_MAX,
-	    r->wrong >= WRONG_MAX ? ": its request is locked" : "");
-	(void)err_set(e, ERR_DENIED, "join: wrong token (%lld of %d tries%s)",
-	    (long long)r->wrong, WRONG_MAX, r->wrong >= WRONG_MAX
-	        ? "; the request is locked: have it rejected at the broker, "
-	          "then ask again"
-	        : "); copy it again from the broker: muster join token");
-}
-
-static int
-check_token(struct broker *b, struct request *r, const struct token *t,
-    struct err *e)
-{
-	bool current, voided = false;
-
-	if (is(r, "locked"))
-		return err_set(e, ERR_DENIED, "join: this request is locked "
-		    "after %d wrong tokens: have it rejected at the broker, "
-		    "then ask again", WRONG_MAX);
-	if (is(r, "pending"))
-		return err_set(e, ERR_FAILED, "join: the request is not "
-		    "accepted yet: at the broker, muster join accept %s",
-		    r->name);
-	if (is(r, "rejected"))
-		return err_set(e, ERR_DENIED, "join: the request was rejected: "
-		    "%s", r->reason != NULL ? r->reason : "no reason given");
-	if (is(r, "expired"))
-		return err_set(e, ERR_FAILED, "join: the request has expired: "
-		    "ask again (muster join request)");
-	current = r->hashes != NULL && hash_is(r->hashes, r->salt, t);
-	for (const char *h = r->hashes; h != NULL && strlen(h) > HEX;) {
-		h += HEX + 1;
-		voided |= hash_is(h, r->salt, t);
-	}
-	if (voided)
-		return err_set(e, ERR_DENIED, "join: this token is void, a "
-		    "newer one was shown for %s: use that one, or show another "
-		    "at the broker: muster join token %s", r->name, r->name);
-	if (!current) {
-		wrong(b, r, e);
-		return -1;
-	}
-	if (is(r, "joined") || is(r, "removed"))
-		return err_set(e, ERR_DENIED, "join: this token was used "
-		    "already: ask again (muster join request)");
-	if (r->expires.ms <= b->now.wall.ms) {
-		char d[TEXT_DUR];
-
-		return err_set(e, ERR_FAILED, "join: the token expired %s ago: "
-		    "at the broker, muster join token %s",
-		    text_dur_fmt((b->now.wall.ms - r->expires.ms) / 1000 *
-		        1000, d), r->name);
-	}
-	return 0;
-}
-
-static struct invite *
-find_invite(struct broker *b, const struct token *t, struct err *e)
-{
-	char id[16];
-
-	(void)snprintf(id, sizeof(id), "%u", t->id);
-	for (struct invite *i = b->desk->invites; i != NULL; i = i->next) {
-		if (strcmp(i->id, id) != 0 || !hash_is(i->hash, i->salt, t))
-			continue;
-		if (strcmp(i->state, "usable") != 0)
-			(void)err_set(e, ERR_DENIED, "join: this invite was "
-			    "revoked: ask for another (muster join invite)");
-		else if (i->used >= i->uses)
-			(void)err_set(e, ERR_DENIED, "join: this invite is used "
-			    "up (%lld of %lld): ask for another (muster join "
-			    "invite)", (long long)i->used, (long long)i->uses);
-		else if (i->expires.ms <= b->now.wall.ms)
-			(void)err_set(e, ERR_FAILED, "join: this invite has "
-			    "expired: ask for another (muster join invite)");
-		else
-			return i;
-		return NULL;
-	}
-	(void)err_set(e, ERR_DENIED, "join: wrong token: no such invite here");
-	return NULL;
-}
-
-/* The request that the token was made for, which must be this peer's. */
-static struct request *
-find_request(struct broker *b, const struct peer *peer, const struct token *t,
-    struct err *e)
-{
-	struct request *own = by_key(b->desk, peer->key);
-	char id[16];
-
-	(void)snprintf(id, sizeof(id), "%u", t->id);
-	for (struct request *r = b->desk->requests; r != NULL; r = r->next) {
-		if (strcmp(r->id, id) != 0)
-			continue;
-		if (strcmp(r->key, peer->key) == 0)
-			return r;
-		(void)event_add(b->events, b->now.wall, SEV_WARN,
-		    "token_other_key", r->name, NULL, NULL,
-		    "a node with another key (%s) tried the token of %s",
-		    peer->fingerprint, r->name);
-		(void)err_set(e, ERR_DENIED, "join: this token was made for "
-		    "the key of %s, and this node has another: use the token "
-		    "of this node's own request", r->name);
-		return NULL;
-	}
-	if (own == NULL)
-		(void)err_set(e, ERR_NOTFOUND, "join: this node has no request "
-		    "here: muster join request first");
-	else if (is(own, "locked"))
-		(void)check_token(b, own, t, e);
-	else
-		wrong(b, own, e);
-	return NULL;
-}
-
-struct joining {
-	struct broker *b;
-	desk_done     *done;
-	void	      *arg;
-};
-
-static void
-on_joined(void *arg, json_t *result, const struct err *e)
-{
-	struct joining *j = arg;
-
-	j->done(j->arg, result, e);
-	free(j);
-}
-
-static void
-admit(struct broker *b, const struct peer *peer, const char *name, bool worker,
-    struct batch *batch, desk_done *done, void *arg)
-{
-	struct member *m = roster_admit(b, name, peer->key, peer->fingerprint,
-	    worker, batch);
-	struct joining *j = mem_zero(1, sizeof(*j));
-
-	j->b = b;
-	j->done = done;
-	j->arg = arg;
-	(void)event_add(b->events, b->now.wall, SEV_NOTICE, "joined", m->name,
-	    NULL, json_pack("{s:s,s:s}", "fingerprint", m->fingerprint, "as",
-	    worker ? "worker" : "agent"), "%s joined as %s", m->name,
-	    worker ? "worker" : "agent");
-	store_then(b, batch, json_pack("{s:s,s:s,s:s,s:I,s:s,s:s}",
-	    "cluster_id", b->id, "cluster", b->set.cluster_name, "name",
-	    m->name, "member", (json_int_t)m->id, "as",
-	    worker ? "worker" : "agent", "broker", b->node), on_joined, j);
-}
-
-static int
-complete_invite(struct broker *b, const struct peer *peer,
-    const json_t *params, const struct token *t, desk_done *done, void *arg,
-    struct err *e)
-{
-	const char *name = js_str(params, "name", "");
-	struct invite *i = find_invite(b, t, e);
-	struct batch *batch;
-
-	if (i == NULL || check_name(b, name, peer->key, e) == -1)
-		return -1;
-	batch = batch_new();
-	i->used++;
-	invite_store(i, batch);
-	admit(b, peer, name, i->worker, batch, done, arg);
-	return 0;
-}
-
-static int
-complete_request(struct broker *b, const struct peer *peer,
-    const json_t *params, const struct token *t, desk_done *done, void *arg,
-    struct err *e)
-{
-	struct request *r = find_request(b, peer, t, e);
-	const char *name;
-	struct batch *batch;
-
-	if (r == NULL || check_token(b, r, t, e) == -1)
-		return -1;
-	name = js_str(params, "name", r->name);
-	if (name[0] == '\0' || strcmp(name, r->name) == 0)
-		name = r->name;
-	if (check_name(b, name, peer->key, e) == -1)
-		return -1;
-	batch = batch_new();
-	set(&r->name, name);
-	(void)MEM_STR(r->state, "joined");
-	r->decided = b->now.wall;
-	request_store(r, batch);
-	admit(b, peer, r->name, r->worker, batch, done, arg);
-	return 0;
-}
-
-void
-desk_complete(struct broker *b, const struct peer *peer, const json_t *params,
-    desk_done *done, void *arg)
-{
-	const struct member *m = roster_by_key(b->roster, peer->key);
-	struct token t;
-	struct err e = { 0 };
-	unsigned char digest[32];
-	int rc = -1;
-
-	if (!b->open || !b->awake)
-		(void)gate_not_a_broker(b, &e);
-	else if (token_parse(js_str(params, "token", ""), &t, &e) == -1)
-		(void)0;
-	else if (key_digest(b->key->pub, digest, &e) == -1 ||
-	    !token_is_for(&t, digest))
-		(void)err_set(&e, ERR_DENIED, "join: this token belongs to "
-		    "another broker");
-	else if (m != NULL && member_active(m) && t.kind == TOKEN_INVITE)
-		(void)err_set(&e, ERR_FAILED, "join: this node is a member of "
-		    "%s already, as %s", b->set.cluster_name, m->name);
-	else if (t.kind == TOKEN_INVITE)
-		rc = complete_invite(b, peer, params, &t, done, arg, &e);
-	else
-		rc = complete_request(b, peer, params, &t, done, arg, &e);
-	if (rc == -1)
-		fail(done, arg, &e);
-}
-
 /* ---- operators ---- */
 
-static struct request *
-find(struct broker *b, const char *which, struct err *e)
+struct request *
+request_find(struct broker *b, const char *which, struct err *e)
 {
 	struct request *found = NULL;
 
@@ -741,8 +403,8 @@ find(struct broker *b, const char *which, struct err *e)
 	return found;
 }
 
-static void
-audit(struct broker *b, const struct request *r, const char *code,
+void
+desk_audit(struct broker *b, const struct request *r, const char *code,
     const char *actor, const char *what)
 {
 	(void)event_add(b->events, b->now.wall, SEV_AUDIT, code, r->name,
@@ -779,10 +441,10 @@ desk_accept(struct broker *b, const char *which, const char *actor,
     desk_done *done, void *arg)
 {
 	struct err e = { 0 };
-	struct request *r = find(b, which, &e);
+	struct request *r = request_find(b, which, &e);
 	struct batch *batch;
 
-	if (r != NULL && !is(r, "pending") && !is(r, "accepted")) {
+	if (r != NULL && !request_is(r, "pending") && !request_is(r, "accepted")) {
 		(void)err_set(&e, ERR_FAILED, "join request %s of %s: it is "
 		    "%s: the node has to ask again (muster join request)",
 		    r->id, r->name, r->state);
@@ -796,8 +458,8 @@ desk_accept(struct broker *b, const char *which, const char *actor,
 	(void)MEM_STR(r->state, "accepted");
 	r->decided = b->now.wall;
 	request_store(r, batch);
-	audit(b, r, "join_accepted", actor, "accepted the request of");
-	store_then(b, batch, request_json(r), done, arg);
+	desk_audit(b, r, "join_accepted", actor, "accepted the request of");
+	desk_store_then(b, batch, request_json(r), done, arg);
 }
 
 void
@@ -805,13 +467,13 @@ desk_reject(struct broker *b, const char *which, const char *reason,
     const char *actor, desk_done *done, void *arg)
 {
 	struct err e = { 0 };
-	struct request *r = find(b, which, &e);
+	struct request *r = request_find(b, which, &e);
 	struct batch *batch;
 
-	if (r != NULL && !open_state(r) && !is(r, "locked")) {
+	if (r != NULL && !open_state(r) && !request_is(r, "locked")) {
 		(void)err_set(&e, ERR_FAILED, "join request %s of %s: it is "
 		    "%s and cannot be rejected%s", r->id, r->name, r->state,
-		    is(r, "joined") ? " (muster agent remove)" : "");
+		    request_is(r, "joined") ? " (muster agent remove)" : "");
 		r = NULL;
 	}
 	if (r == NULL) {
@@ -820,227 +482,29 @@ desk_reject(struct broker *b, const char *which, const char *reason,
 	}
 	batch = batch_new();
 	(void)MEM_STR(r->state, "rejected");
-	set(&r->reason, reason);
-	set(&r->hashes, NULL);
+	request_set(&r->reason, reason);
+	request_set(&r->hashes, NULL);
 	r->decided = b->now.wall;
 	request_store(r, batch);
-	audit(b, r, "join_rejected", actor, "rejected the request of");
-	store_then(b, batch, request_json(r), done, arg);
+	desk_audit(b, r, "join_rejected", actor, "rejected the request of");
+	desk_store_then(b, batch, request_json(r), done, arg);
 }
 
 static void
-make_token(struct broker *b, enum token_kind kind, const char *id,
-    struct token *t, char salt_hex[2 * TOKEN_SALT + 1], char hash_hex[HEX + 1],
-    char text[TOKEN_TEXT])
+expire(struct broker *b, struct request *r)
 {
-	unsigned char salt[TOKEN_SALT], hash[TOKEN_HASH], digest[32];
-
-	*t = (struct token){ .kind = kind,
-		.id = (uint32_t)strtoul(id, NULL, 10) };
-	(void)getrandom(t->secret, sizeof(t->secret), 0);
-	(void)key_digest(b->key->pub, digest, NULL);
-	memcpy(t->broker, digest, TOKEN_DIGEST);
-	if (salt_hex[0] == '\0') {
-		(void)getrandom(salt, sizeof(salt), 0);
-		hex(salt, sizeof(salt), salt_hex);
-	} else
-		(void)unhex(salt_hex, salt, sizeof(salt));
-	token_hash(t->secret, salt, hash);
-	hex(hash, sizeof(hash), hash_hex);
-	(void)token_text(t, text);
-}
-
-static json_t *
-token_json(struct broker *b, const char *via, const char *text, wall expires)
-{
-	char own[128], *command;
-	json_t *o;
-
-	(void)snprintf(own, sizeof(own), "%s:%d", b->node, b->port);
-	command = mem_fmt("muster join complete %s %s",
-	    via != NULL && via[0] != '\0' ? via : own, text);
-	o = json_pack("{s:s,s:o,s:s}", "token", text, "expires_at",
-	    js_time(expires), "command", command);
-	free(command);
-	return o;
-}
-
-void
-desk_token(struct broker *b, const char *which, const char *actor,
-    desk_done *done, void *arg)
-{
-	struct err e = { 0 };
-	struct request *r = find(b, which, &e);
-	char text[TOKEN_TEXT], hash[HEX + 1], *all;
-	struct batch *batch;
-	struct token t;
-
-	if (r != NULL && !is(r, "accepted") && !is(r, "left")) {
-		(void)err_set(&e, ERR_FAILED, "join request %s of %s: it is %s"
-		    "%s", r->id, r->name, r->state, is(r, "pending")
-		        ? ": accept it first (muster join accept)"
-		        : ": the node has to ask again (muster join request)");
-		r = NULL;
-	}
-	if (r == NULL) {
-		fail(done, arg, &e);
-		return;
-	}
-	make_token(b, TOKEN_REQUEST, r->id, &t, r->salt, hash, text);
-	if (r->hashes != NULL && strlen(r->hashes) > (HEX + 1) * VOID_MAX)
-		r->hashes[(HEX + 1) * VOID_MAX - 1] = '\0';
-	all = r->hashes != NULL ? mem_fmt("%s,%s", hash, r->hashes)
-				: mem_dup(hash);
-	free(r->hashes);
-	r->hashes = all;
-	r->expires.ms = b->now.wall.ms + b->set.token_ttl;
-	r->wrong = 0;
-	if (is(r, "left"))
-		(void)MEM_STR(r->state, "accepted");
-	batch = batch_new();
-	request_store(r, batch);
-	audit(b, r, "token_shown", actor, "showed a token for");
-	store_then(b, batch, token_json(b, r->via, text, r->expires), done,
-	    arg);
-}
-
-void
-desk_invite(struct broker *b, int64_t ttl_ms, int64_t uses, bool worker,
-    const char *actor, desk_done *done, void *arg)
-{
-	struct invite *i;
-	char text[TOKEN_TEXT];
-	struct batch *batch;
-	struct token t;
-	struct err e;
-
-	if (!b->open || !b->awake) {
-		(void)gate_not_a_broker(b, &e);
-		fail(done, arg, &e);
-		return;
-	}
-	i = mem_zero(1, sizeof(*i));
-	(void)snprintf(i->id, sizeof(i->id), "%lld",
-	    (long long)b->desk->next_id++);
-	(void)MEM_STR(i->state, "usable");
-	i->worker = worker;
-	i->uses = uses > 0 ? uses : 1;
-	i->made = b->now.wall;
-	i->made_by = mem_dup(actor);
-	i->expires.ms = b->now.wall.ms +
-	    (ttl_ms > 0 ? ttl_ms : b->set.token_ttl);
-	make_token(b, TOKEN_INVITE, i->id, &t, i->salt, i->hash, text);
-	i->next = b->desk->invites;
-	b->desk->invites = i;
-	batch = batch_new();
-	invite_store(i, batch);
-	(void)event_add(b->events, b->now.wall, SEV_AUDIT, "invite_made", NULL,
-	    actor, json_pack("{s:s,s:I}", "id", i->id, "uses",
-	    (json_int_t)i->uses), "made an invite for %lld as %s",
-	    (long long)i->uses, worker ? "worker" : "agent");
-	store_then(b, batch, token_json(b, NULL, text, i->expires), done, arg);
-}
-
-/* ---- going ---- */
-
-static void
-departed(enum store_rc rc, void *arg)
-{
-	struct departure *p = arg, **at = &p->b->desk->departures;
-	struct broker *b = p->b;
-	struct member *m = roster_by_id(b->roster, p->member);
-	json_t *result = json_pack("{s:s,s:s}", "agent",
-	    m != NULL ? m->name : "", "state", p->state);
-	struct err e;
-
-	if (rc == STORE_OK) {
-		if (p->done != NULL)
-			p->done(p->arg, result, NULL);
-		if (m != NULL)
-			gate_depart(b, m, p->reason);
-	} else if (p->done != NULL) {
-		(void)err_set(&e, ERR_IO, "nothing was stored (%s): free disk "
-		    "space at the broker, then try again", store_rc_word(rc));
-		p->done(p->arg, NULL, &e);
-	}
-	if (rc != STORE_OK && m != NULL)
-		(void)MEM_STR(m->state, "member");
-	json_decref(result);
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
-	departure_free(p);
-}
-
-static void
-finish(struct broker *b, struct departure *p)
-{
-	struct member *m = roster_by_id(b->roster, p->member);
-	struct request *r = by_key(b->desk, m->key);
 	struct batch *batch = batch_new();
 
-	p->storing = true;
-	roster_set_state(b, m, p->state, batch);
-	if (r != NULL && is(r, "joined")) {
-		(void)MEM_STR(r->state, p->state);
-		set(&r->reason, p->reason);
-		request_store(r, batch);
-	}
-	(void)event_add(b->events, b->now.wall,
-	    p->actor != NULL ? SEV_AUDIT : SEV_NOTICE, p->state, m->name,
-	    p->actor, NULL, "%s %s%s%s", m->name, p->state,
-	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");
-	alert_clear(b->events, b->now.wall, "agent_offline", m->name);
-	dispatch_agent_gone(b, m, "its agent is no longer a member");
-	store_submit(b->store, batch, departed, p);
-}
-
-void
-desk_depart(struct broker *b, struct member *m, const char *state,
-    const char *reason, const char *actor, desk_done *done, void *arg)
-{
-	struct departure *p = mem_zero(1, sizeof(*p));
-	struct role_event ev = { .kind = ROLE_EV_LEAVING, .agent = m->id,
-		.at = m->at, .must = true, .now = b->now };
-
-	p->b = b;
-	p->member = m->id;
-	(void)MEM_STR(p->state, state);
-	p->reason = mem_dup(reason);
-	p->actor = mem_dup(actor);
-	p->done = done;
-	p->arg = arg;
-	p->until = mono_add_ms(b->now.mono, b->set.off_timeout);
-	p->next = b->desk->departures;
-	b->desk->departures = p;
-	roster_agent(b->roster, m)->drained = true;
-	scheduler_event(b, &ev);
-}
-
-void
-desk_forget(struct broker *b, void *arg)
-{
-	for (struct departure *p = b->desk->departures; p != NULL; p = p->next)
-		if (p->arg == arg)
-			p->done = NULL;
+	(void)MEM_STR(r->state, "expired");
+	request_store(r, batch);
+	store_submit(b->store, batch, NULL, NULL);
 }
 
 mono
 desk_turn(struct broker *b)
 {
-	mono next = MONO_NEVER;
-	struct departure *p, *after;
+	mono next = departures_turn(b);
 
-	for (p = b->desk->departures; p != NULL; p = after) {
-		after = p->next;
-		if (p->storing)
-			continue;
-		if (scheduler_holder(b) != p->member ||
-		    p->until.us <= b->now.mono.us)
-			finish(b, p);
-		else
-			next = mono_min(next, p->until);
-	}
 	for (struct request *r = b->desk->requests; r != NULL; r = r->next) {
 		int64_t ms = r->requested.ms + PENDING_MS - b->now.wall.ms;
 
@@ -1050,13 +514,7 @@ desk_turn(struct broker *b)
 			next = mono_min(next, mono_add_ms(b->now.mono, ms));
 			continue;
 		}
-		(void)MEM_STR(r->state, "expired");
-		{
-			struct batch *batch = batch_new();
-
-			request_store(r, batch);
-			store_submit(b->store, batch, NULL, NULL);
-		}
+		expire(b, r);
 	}
 	return next;
 }

@@ -112,6 +112,9 @@ void	roster_catalog_changed(struct broker *);
 /* What a node must know of the settings. */
 json_t *roster_link_settings(const struct broker *, const struct member *);
 
+/* Per cent of the time since the broker knows it that it was heard. */
+double	roster_uptime(const struct broker *, const struct member *);
+
 /* The fields of SPEC section 8. */
 json_t *roster_json(const struct broker *, const struct member *);
 /* A condition about this member, explained when explain is not NULL. */

@@ -1,0 +1,14 @@
+/* Inside of catalog.c and catalog_apply.c. */
+#ifndef BROKER_CATALOG_IMPL_H
+#define BROKER_CATALOG_IMPL_H
+
+#include "broker/catalog.h"
+
+/* Takes the content of def; doc and due are made of it.  NULL when its schedule
+ * makes no sense. */
+struct cat_job *cat_job_new(const struct broker *, const struct catalog *,
+	    struct job *def, struct err *);
+/* A revision is never used twice, not even after what it named was removed. */
+void	catalog_put_rev(struct batch *, int64_t rev);
+
+#endif

@@ -1,0 +1,131 @@
+/* How members go: by themselves or removed, the Scheduler role first. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/desk_impl.h"
+#include "broker/dispatch.h"
+#include "broker/gate.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "mem.h"
+
+static void
+departure_free(struct departure *p)
+{
+	free(p->reason);
+	free(p->actor);
+	free(p);
+}
+
+void
+departures_free(struct desk *d)
+{
+	while (d->departures != NULL) {
+		struct departure *p = d->departures;
+
+		d->departures = p->next;
+		departure_free(p);
+	}
+}
+
+static void
+departed(enum store_rc rc, void *arg)
+{
+	struct departure *p = arg, **at = &p->b->desk->departures;
+	struct broker *b = p->b;
+	struct member *m = roster_by_id(b->roster, p->member);
+	json_t *result = json_pack("{s:s,s:s}", "agent",
+	    m != NULL ? m->name : "", "state", p->state);
+	struct err e;
+
+	if (rc == STORE_OK) {
+		if (p->done != NULL)
+			p->done(p->arg, result, NULL);
+		if (m != NULL)
+			gate_depart(b, m, p->reason);
+	} else if (p->done != NULL) {
+		(void)err_set(&e, ERR_IO, "nothing was stored (%s): free disk "
+		    "space at the broker, then try again", store_rc_word(rc));
+		p->done(p->arg, NULL, &e);
+	}
+	if (rc != STORE_OK && m != NULL)
+		(void)MEM_STR(m->state, "member");
+	json_decref(result);
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	departure_free(p);
+}
+
+static void
+finish(struct broker *b, struct departure *p)
+{
+	struct member *m = roster_by_id(b->roster, p->member);
+	struct request *r = request_by_key(b->desk, m->key);
+	struct batch *batch = batch_new();
+
+	p->storing = true;
+	roster_set_state(b, m, p->state, batch);
+	if (r != NULL && request_is(r, "joined")) {
+		(void)MEM_STR(r->state, p->state);
+		request_set(&r->reason, p->reason);
+		request_store(r, batch);
+	}
+	(void)event_add(b->events, b->now.wall,
+	    p->actor != NULL ? SEV_AUDIT : SEV_NOTICE, p->state, m->name,
+	    p->actor, NULL, "%s %s%s%s", m->name, p->state,
+	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");
+	alert_clear(b->events, b->now.wall, "agent_offline", m->name);
+	dispatch_agent_gone(b, m, "its agent is no longer a member");
+	store_submit(b->store, batch, departed, p);
+}
+
+void
+desk_depart(struct broker *b, struct member *m, const char *state,
+    const char *reason, const char *actor, desk_done *done, void *arg)
+{
+	struct departure *p = mem_zero(1, sizeof(*p));
+	struct role_event ev = { .kind = ROLE_EV_LEAVING, .agent = m->id,
+		.at = m->at, .must = true, .now = b->now };
+
+	p->b = b;
+	p->member = m->id;
+	(void)MEM_STR(p->state, state);
+	p->reason = mem_dup(reason);
+	p->actor = mem_dup(actor);
+	p->done = done;
+	p->arg = arg;
+	p->until = mono_add_ms(b->now.mono, b->set.off_timeout);
+	p->next = b->desk->departures;
+	b->desk->departures = p;
+	roster_agent(b->roster, m)->drained = true;
+	scheduler_event(b, &ev);
+}
+
+void
+desk_forget(struct broker *b, void *arg)
+{
+	for (struct departure *p = b->desk->departures; p != NULL; p = p->next)
+		if (p->arg == arg)
+			p->done = NULL;
+}
+
+mono
+departures_turn(struct broker *b)
+{
+	mono next = MONO_NEVER;
+	struct departure *p, *after;
+
+	for (p = b->desk->departures; p != NULL; p = after) {
+		after = p->next;
+		if (p->storing)
+			continue;
+		if (scheduler_holder(b) != p->member ||
+		    p->until.us <= b->now.mono.us)
+			finish(b, p);
+		else
+			next = mono_min(next, p->until);
+	}
+	return next;
+}

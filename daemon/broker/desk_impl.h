@@ -1,0 +1,79 @@
+/* Inside of desk.c, admission.c and departure.c. */
+#ifndef BROKER_DESK_IMPL_H
+#define BROKER_DESK_IMPL_H
+
+#include <string.h>
+
+#include "broker/desk.h"
+#include "core/token.h"
+
+enum {
+	DESK_HEX = 2 * TOKEN_HASH,	/* a hash in hexadecimal */
+	DESK_WRONG_MAX = 5		/* wrong tokens lock a request */
+};
+
+struct request {
+	char	id[16];
+	char   *name, *key, *fingerprint, *address, *message, *version, *words,
+	    *reason, *via;
+	bool	worker;
+	char	state[12];
+	char   *hashes;		/* hex of the token's hash, then void ones */
+	char	salt[2 * TOKEN_SALT + 1];
+	wall	expires, requested, decided;
+	int64_t	wrong, member;
+	struct request *next;
+};
+
+struct invite {
+	char	id[16], hash[DESK_HEX + 1], salt[2 * TOKEN_SALT + 1], state[12];
+	bool	worker;
+	int64_t uses, used;
+	wall	expires, made;
+	char   *made_by;
+	struct invite *next;
+};
+
+struct departure {
+	int64_t	   member;
+	char	   state[12];
+	char	  *reason, *actor;
+	mono	   until;
+	bool	   storing;
+	desk_done *done;
+	void	  *arg;
+	struct broker *b;
+	struct departure *next;
+};
+
+struct desk {
+	struct request	 *requests;	/* oldest first */
+	struct invite	 *invites;
+	struct departure *departures;
+	int64_t		  next_id;
+};
+
+static inline bool
+request_is(const struct request *r, const char *state)
+{
+	return strcmp(r->state, state) == 0;
+}
+
+void	request_set(char **dst, const char *src);	/* copies */
+void	request_store(const struct request *, struct batch *);
+void	invite_store(const struct invite *, struct batch *);
+/* The newest of this key; by id, then by name. */
+struct request *request_by_key(const struct desk *, const char *key);
+struct request *request_find(struct broker *, const char *which, struct err *);
+/* The name may be used by this key. */
+int	desk_check_name(const struct broker *, const char *name,
+	    const char *key, struct err *);
+/* Commits, then calls done with the result (stolen) or the error. */
+void	desk_store_then(struct broker *, struct batch *, json_t *result,
+	    desk_done *, void *arg);
+void	desk_audit(struct broker *, const struct request *, const char *code,
+	    const char *actor, const char *what);
+mono	departures_turn(struct broker *);
+void	departures_free(struct desk *);
+
+#endif

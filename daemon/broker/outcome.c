@@ -1,0 +1,350 @@
+/* How runs end: what agents report, what follows from an outcome (the next
+ * attempt, chains), and who is told. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "broker/dispatch_impl.h"
+#include "broker/placing.h"
+#include "broker/roster.h"
+#include "js.h"
+#include "log.h"
+#include "mem.h"
+
+/* One outcome on its way to the disk, with what follows from it. */
+struct ending {
+	struct broker *b;
+	int64_t	       id, attempt;
+	int64_t	       member;		/* to be told that it is settled, or 0 */
+	struct run_set next;		/* chains and the next attempt */
+	bool	       again;		/* there is a next attempt */
+};
+
+static void
+settled(struct broker *b, const struct member *m, int64_t id, int64_t attempt)
+{
+	(void)b;
+	if (m != NULL)
+		(void)roster_send(m, "link.settled", json_pack("{s:I,s:I}",
+		    "run", (json_int_t)id, "attempt", (json_int_t)attempt));
+}
+
+static void
+tell_watchers(struct broker *b, const struct run *r)
+{
+	struct watcher **link = &b->dispatch->watchers;
+	json_t *doc = run_json(r);
+
+	while (*link != NULL) {
+		struct watcher *w = *link;
+
+		if (w->run != r->id) {
+			link = &w->next;
+			continue;
+		}
+		*link = w->next;
+		w->ended(w->arg, doc);
+		free(w);
+		link = &b->dispatch->watchers;
+	}
+	json_decref(doc);
+}
+
+static void
+remember_last(struct broker *b, const struct run *r)
+{
+	struct cat_job *j = catalog_job(b->catalog, r->job);
+
+	if (j == NULL)
+		return;
+	j->last.run = r->id;
+	(void)MEM_STR(j->last.state, run_state_word(r->state));
+	j->last.at = r->ended;
+}
+
+static void
+on_ended(enum store_rc rc, void *arg)
+{
+	struct ending *e = arg;
+	struct broker *b = e->b;
+	struct run *r = live_get(b->dispatch, e->id, e->attempt);
+
+	dispatch_stored(b, &e->next, rc);
+	if (r != NULL && rc == STORE_OK) {
+		if (e->member != 0)
+			settled(b, roster_by_id(b->roster, e->member), e->id,
+			    e->attempt);
+		remember_last(b, r);
+		if (!e->again)
+			tell_watchers(b, r);
+		HASH_DEL(b->dispatch->live, r);
+		run_free(r);
+	} else if (r != NULL && rc != STORE_DOWN) {
+		/* The agent keeps the result until it is told: ask again. */
+		log_error("run", "run=%lld its end could not be stored: %s",
+		    (long long)e->id, store_rc_word(rc));
+		r->ended.ms = 0;
+		run_set_state(r, RUN_UNKNOWN, "its end could not be stored yet");
+		r->since = b->now.mono;
+		b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
+	}
+	free(e);
+}
+
+static bool
+outcome_listed(const json_t *list, enum run_state s)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+
+		if (word != NULL && strcmp(word, run_state_word(s)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The next attempt, when the job wants one for this outcome. */
+static void
+make_retry(struct broker *b, const struct run *r, struct ending *e,
+    struct batch *batch)
+{
+	const json_t *retries = json_object_get(r->spec, "retries");
+	double delay = js_num(retries, "delay", 0) * 1000;
+	struct run *next;
+
+	if (r->aborting || r->attempt > js_int(retries, "count", 0) ||
+	    !outcome_listed(json_object_get(retries, "on"), r->state))
+		return;
+	for (int64_t i = 1; i < r->attempt && delay < 86400000; i++)
+		delay *= js_num(retries, "backoff", 1);
+	next = run_new(r->id, r->attempt + 1, r->job, r->occ, r->cause, r->spec);
+	next->epoch = r->epoch;
+	next->queued = b->now.wall;
+	next->due.ms = b->now.wall.ms + (int64_t)delay;
+	if (!placing_moves(r->spec))
+		(void)MEM_STR(next->agent, r->agent);
+	run_set_state(next, RUN_WAITING, "for its next attempt");
+	live_add(b->dispatch, next);
+	queue_push(queue_for(b->dispatch, next), next);
+	run_store_new(next, batch);
+	e->next.v = mem_grow(e->next.v, (e->next.n + 1) * sizeof(*e->next.v));
+	e->next.v[e->next.n++] = next;
+	e->again = true;
+	b->dispatch->dirty = true;
+}
+
+static void
+chain_one(struct broker *b, const struct run *r, struct cat_job *j,
+    struct ending *e, struct batch *batch)
+{
+	char occ[40], cause[160];
+	struct run_set set;
+
+	if (j == NULL || !j->def.enabled)
+		return;
+	(void)snprintf(occ, sizeof(occ), "after:%lld", (long long)r->id);
+	(void)snprintf(cause, sizeof(cause), "after %s %s", r->job,
+	    run_state_word(r->state));
+	batch_add(batch, S_OCC_PUT, "tti", j->def.name, occ,
+	    b->dispatch->next_id);
+	set = dispatch_make(b, j, occ, cause, run_agent(b, r), j->doc, batch);
+	e->next.v = mem_grow(e->next.v,
+	    (e->next.n + set.n) * sizeof(*e->next.v));
+	memcpy(e->next.v + e->next.n, set.v, set.n * sizeof(*set.v));
+	e->next.n += set.n;
+	free(set.v);
+}
+
+/* Chains are decided at the broker, in the transaction of the outcome (SPEC
+ * section 4). */
+static void
+make_chains(struct broker *b, const struct run *r, struct ending *e,
+    struct batch *batch)
+{
+	const json_t *list = json_object_get(r->spec,
+	    r->state == RUN_SUCCEEDED ? "on_success" : "on_failure");
+	struct cat_job *j, *tmp;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		chain_one(b, r, catalog_job(b->catalog, json_string_value(
+		    json_array_get(list, i))), e, batch);
+	HASH_ITER(hh, b->catalog->jobs, j, tmp)
+		for (size_t i = 0; i < j->def.ntriggers; i++) {
+			const struct job_trigger *t = &j->def.triggers[i];
+
+			if (t->kind != JOB_AFTER || strcmp(t->after, r->job) !=
+			    0 || j->paused)
+				continue;
+			for (unsigned k = 0; k < JOB_NOUTCOMES; k++)
+				if ((t->on >> k & 1) != 0 &&
+				    strcmp(job_outcome_word((enum job_outcome)
+				        k), run_state_word(r->state)) == 0)
+					chain_one(b, r, j, e, batch);
+		}
+}
+
+void
+run_end(struct broker *b, struct run *r, enum run_state state,
+    const char *reason, const struct member *m, const char *output, size_t len)
+{
+	struct ending *e = mem_zero(1, sizeof(*e));
+	struct batch *batch = batch_new();
+
+	run_let_go(b, r);
+	run_set_state(r, state, reason);
+	if (r->ended.ms == 0)
+		r->ended = b->now.wall;
+	e->b = b;
+	e->id = r->id;
+	e->attempt = r->attempt;
+	e->member = m != NULL ? m->id : 0;
+	run_store_end(r, batch, output, len);
+	make_retry(b, r, e, batch);
+	if (!e->again)
+		make_chains(b, r, e, batch);
+	store_submit(b->store, batch, on_ended, e);
+}
+
+/* ---- reports ---- */
+
+static enum run_state
+outcome_of(const struct run *r, const json_t *report)
+{
+	const char *word = js_str(report, "state", "");
+	int64_t code = js_int(report, "code", -1);
+	const json_t *codes = json_object_get(r->spec, "success_codes");
+
+	if (strcmp(word, "exited") != 0) {
+		enum run_state s;
+
+		if (run_state_of(word, &s) == -1 || !run_ended(s))
+			return RUN_LOST;
+		return s;
+	}
+	if (r->aborting)
+		return RUN_ABORTED;
+	if (codes == NULL)
+		return code == 0 ? RUN_SUCCEEDED : RUN_FAILED;
+	for (size_t i = 0; i < json_array_size(codes); i++)
+		if (json_integer_value(json_array_get(codes, i)) == code)
+			return RUN_SUCCEEDED;
+	return RUN_FAILED;
+}
+
+static void
+take_end(struct broker *b, struct member *m, struct run *r,
+    const json_t *report)
+{
+	enum run_state state = outcome_of(r, report);
+	int code = (int)js_int(report, "code", 0);
+	const char *data = js_str(report, "output", "");
+	size_t len = 0;
+	unsigned char *out = base64_decode(data, &len);
+
+	r->started = js_wall(report, "started_at");
+	r->ended = js_wall(report, "ended_at");
+	if (strcmp(js_str(report, "state", ""), "exited") == 0)
+		r->exit_code = code;
+	else if (state == RUN_KILLED || state == RUN_TIMED_OUT ||
+	    state == RUN_ABORTED)
+		r->signal = code;
+	run_end(b, r, state, js_str(report, "reason", NULL), m,
+	    out != NULL ? (const char *)out : "", len);
+	free(out);
+}
+
+/* A result of a run that was given up: it replaces `lost` once. */
+struct late {
+	struct broker *b;
+	struct member *m;
+	const json_t  *report;
+	int64_t	       attempt;
+	bool	       taken;
+};
+
+static int
+on_late(const struct row *row, void *arg)
+{
+	struct late *l = arg;
+	struct run *r;
+	json_t *spec;
+
+	if (row_int(row, 1) != l->attempt || row_int(row, 13) != 0 ||
+	    strcmp(row_text(row, 6), "lost") != 0)
+		return 0;
+	spec = row_text(row, 16) != NULL ? json_loads(row_text(row, 16), 0,
+	    NULL) : NULL;
+	r = run_new(row_int(row, 0), l->attempt, row_text(row, 2),
+	    row_text(row, 3), row_text(row, 4),
+	    spec != NULL ? spec : json_object());
+	json_decref(spec);
+	(void)MEM_STR(r->agent, row_text(row, 5));
+	r->queued.ms = row_int(row, 9);
+	r->epoch = row_int(row, 12);
+	r->late = true;
+	r->stored = true;
+	run_set_state(r, RUN_UNKNOWN, NULL);
+	queue_take(queue_for(l->b->dispatch, r));
+	l->m->sent++;
+	live_add(l->b->dispatch, r);
+	take_end(l->b, l->m, r, l->report);
+	l->taken = true;
+	return 1;
+}
+
+static bool
+report_is_end(const json_t *report)
+{
+	const char *word = js_str(report, "state", "");
+
+	return strcmp(word, "held") != 0 && strcmp(word, "journaling") != 0 &&
+	    strcmp(word, "accepted") != 0 && strcmp(word, "running") != 0;
+}
+
+static void
+late_report(struct broker *b, struct member *m, const json_t *report)
+{
+	struct late l = { b, m, report, js_int(report, "attempt", 0), false };
+
+	if (report_is_end(report) &&
+	    strcmp(js_str(report, "state", ""), "lost") != 0)
+		(void)store_query(b->store, S_RUN_HIST_GET, on_late, &l, "i",
+		    js_int(report, "run", 0));
+	if (!l.taken && (report_is_end(report) ||
+			    strcmp(js_str(report, "state", ""), "held") == 0))
+		settled(b, m, js_int(report, "run", 0), l.attempt);
+}
+
+void
+dispatch_report(struct broker *b, struct member *m, const json_t *report)
+{
+	struct run *r = live_get(b->dispatch, js_int(report, "run", 0),
+	    js_int(report, "attempt", 0));
+	const char *word = js_str(report, "state", "");
+
+	if (r == NULL || strcmp(r->agent, m->name) != 0) {
+		late_report(b, m, report);
+		return;
+	}
+	if (run_ended(r->state) || !r->stored)
+		return;			/* its end is on its way to the disk */
+	if (report_is_end(report)) {
+		take_end(b, m, r, report);
+		return;
+	}
+	if (strcmp(word, "held") == 0) {
+		run_set_state(r, RUN_DISPATCHED, NULL);
+		run_send(b, r);
+		return;
+	}
+	r->accepted = true;
+	if (strcmp(word, "running") == 0) {
+		r->started = js_wall(report, "started_at");
+		run_set_state(r, RUN_RUNNING, NULL);
+	} else if (r->state == RUN_UNKNOWN)
+		run_set_state(r, RUN_DISPATCHED, NULL);
+	if (r->aborting)
+		run_send_abort(b, r);
+}
+

@@ -1,0 +1,148 @@
+/* What a condition may ask about a member. */
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/catalog.h"
+#include "broker/dispatch.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "tz.h"
+
+struct eval {
+	struct broker	    *b;
+	const struct member *m;
+	json_t		    *explain;
+};
+
+static const struct member *
+of_node(const struct eval *ev, const char *node)
+{
+	return node == NULL ? ev->m : roster_by_name(ev->b->roster, node);
+}
+
+static const struct series *
+ev_series(void *ctx, const char *node)
+{
+	const struct member *m = of_node(ctx, node);
+
+	return m == NULL ? NULL : &m->series;
+}
+
+static bool
+ev_metric(void *ctx, const char *node, enum metric metric, double *v)
+{
+	struct eval *ev = ctx;
+	const struct member *m = of_node(ev, node);
+
+	if (m == NULL)
+		return false;
+	if (metric == METRIC_RUNNING)
+		*v = (double)m->running;
+	else if (metric == METRIC_CONNECTED)
+		*v = member_connected(ev->b->roster, m);
+	else if (metric == METRIC_HEALTH)
+		*v = (double)m->health.level;
+	else if (metric == METRIC_UPTIME)
+		*v = roster_uptime(ev->b, m);
+	else if (metric == METRIC_OUTAGES)
+		*v = (double)m->outages;
+	else
+		return false;
+	return true;
+}
+
+static const char *
+ev_field(void *ctx, enum cond_field f)
+{
+	static char labels[1024];
+	struct eval *ev = ctx;
+	size_t len = 0;
+
+	switch (f) {
+	case COND_NAME:
+		return ev->m->name;
+	case COND_MODE:
+		return ev->m->worker ? "worker" : "agent";
+	case COND_ROLE:
+		return scheduler_holder(ev->b) == ev->m->id ? "scheduler"
+							     : "spare";
+	case COND_LABELS:
+		labels[0] = '\0';
+		for (size_t i = 0; i < json_array_size(ev->m->labels); i++)
+			len += (size_t)snprintf(labels + len,
+			    len < sizeof(labels) ? sizeof(labels) - len : 0,
+			    "%s%s", len > 0 ? " " : "",
+			    json_string_value(json_array_get(ev->m->labels,
+			        i)));
+		return labels;
+	case COND_NFIELDS:
+		break;
+	}
+	return NULL;
+}
+
+static int
+ev_connected(void *ctx, const char *node, mono *since)
+{
+	struct eval *ev = ctx;
+	const struct member *m = of_node(ev, node);
+
+	if (m == NULL)
+		return -1;
+	*since = member_connected(ev->b->roster, m) ? m->since
+						     : m->offline_from;
+	return member_connected(ev->b->roster, m);
+}
+
+static int64_t
+ev_running(void *ctx, const char *job)
+{
+	struct eval *ev = ctx;
+
+	return catalog_job(ev->b->catalog, job) == NULL
+	    ? -1
+	    : dispatch_running(ev->b, job);
+}
+
+static int
+ev_calendar(void *ctx, const char *name)
+{
+	struct eval *ev = ctx;
+	const struct catalog *c = ev->b->catalog;
+	const struct tz *tz = tz_get(ev->b->set.zone, NULL);
+	struct civil day = tz_civil(tz != NULL ? tz : tz_utc(), ev->b->now.wall);
+
+	for (size_t i = 0; i < c->ncalendars; i++)
+		if (strcmp(c->calendars[i].name, name) == 0)
+			return calendar_has(&c->calendars[i], (int)day.year,
+			    day.month, day.day);
+	return -1;
+}
+
+static void
+ev_term(void *ctx, const struct cond_term *t)
+{
+	struct eval *ev = ctx;
+
+	(void)json_array_append_new(ev->explain, json_pack(
+	    "{s:o,s:s,s:o}", "term", json_stringn(t->text, t->len), "result",
+	    t->skipped ? "skipped" : cond_result_word(t->result), "value",
+	    js_text(t->value)));
+}
+
+enum cond_result
+roster_eval(struct broker *b, const struct member *m, const struct cond *c,
+    json_t *explain)
+{
+	struct eval ev = { b, m, explain };
+	struct cond_env env = { .now = b->now,
+		.gap_ms = 3 * b->set.sample_interval, .ctx = &ev,
+		.series = ev_series, .metric = ev_metric, .field = ev_field,
+		.connected = ev_connected, .running = ev_running,
+		.calendar = ev_calendar,
+		.term = explain != NULL ? ev_term : NULL };
+
+	return cond_eval(c, &env);
+}
+
