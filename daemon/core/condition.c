@@ -298,9 +298,7 @@ value(struct parse *p, enum metric_unit unit, double *out)
 		}
 		break;
 	case METRIC_MS:
-	case METRIC_S:
-		what = unit == METRIC_S ? "a number of seconds or a duration" :
-		    "a number of milliseconds or a duration";
+		what = "a number of milliseconds or a duration";
 		if (p->t.kind == T_WORD && p->t.len < 32 &&
 		    isalpha((unsigned char)p->c->text[p->t.off + p->t.len -
 		    1])) {
@@ -312,7 +310,7 @@ value(struct parse *p, enum metric_unit unit, double *out)
 			if (text_dur(word, 0, INT64_MAX / 4, "", &ms,
 			    NULL) == -1)
 				return expected(p, what);
-			*out = (double)ms / (unit == METRIC_S ? 1000 : 1);
+			*out = (double)ms;
 			return next(p);
 		}
 		break;

@@ -24,7 +24,7 @@ static const struct {
 	[METRIC_RUNNING]   = { "running", METRIC_NUMBER },
 	[METRIC_CONNECTED] = { "connected", METRIC_BOOL },
 	[METRIC_LATENCY]   = { "latency", METRIC_MS },
-	[METRIC_UPTIME]	   = { "uptime", METRIC_S },
+	[METRIC_UPTIME]	   = { "uptime", METRIC_PERCENT },
 	[METRIC_OUTAGES]   = { "outages", METRIC_NUMBER },
 	[METRIC_HEALTH]	   = { "health", METRIC_LEVEL },
 };
@@ -62,9 +62,6 @@ metric_fmt(enum metric m, double v, char out[METRIC_TEXT])
 		break;
 	case METRIC_MS:
 		(void)snprintf(out, METRIC_TEXT, "%.6gms", v);
-		break;
-	case METRIC_S:
-		(void)snprintf(out, METRIC_TEXT, "%.0fs", v);
 		break;
 	case METRIC_BOOL:
 		(void)snprintf(out, METRIC_TEXT, "%s",

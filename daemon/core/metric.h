@@ -25,7 +25,7 @@ enum metric {
 	METRIC_RUNNING,		/* runs, a count */
 	METRIC_CONNECTED,	/* 0 or 1; the broker's knowledge from here on */
 	METRIC_LATENCY,		/* milliseconds */
-	METRIC_UPTIME,		/* seconds since the start of its musterd */
+	METRIC_UPTIME,		/* per cent of the last 24 h connected */
 	METRIC_OUTAGES,		/* a count */
 	METRIC_HEALTH,		/* enum health; the broker adds it */
 	METRIC_COUNT
@@ -36,7 +36,6 @@ enum metric_unit {
 	METRIC_NUMBER,
 	METRIC_BYTES_S,
 	METRIC_MS,
-	METRIC_S,
 	METRIC_BOOL,
 	METRIC_LEVEL
 };

@@ -162,7 +162,7 @@ comparisons(void **state)
 	world_init(&w);
 	put(&w, &w.mine, 1, METRIC_CPU, 93.1);
 	put(&w, &w.mine, 1, METRIC_HEALTH, HEALTH_BAD);
-	put(&w, &w.mine, 1, METRIC_UPTIME, 7200);
+	put(&w, &w.mine, 1, METRIC_UPTIME, 99.5);
 	put(&w, &w.mine, 1, METRIC_LATENCY, 31);
 	put(&w, &w.mine, 1, METRIC_RUNNING, 0);
 	put(&w, &w.other, 1, METRIC_CPU, 89.9);
@@ -181,7 +181,7 @@ comparisons(void **state)
 	unknown(&w, "mem > 1");
 	yes(&w, "health = bad");
 	yes(&w, "health <= bad and health > very_bad and health > 1");
-	yes(&w, "uptime > 1h and uptime < 7201");
+	yes(&w, "uptime > 99% and uptime < 99.9");
 	yes(&w, "latency < 50ms and latency > 30");
 	yes(&w, "running = 0");
 	yes(&w, "connected = true");
