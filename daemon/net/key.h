@@ -24,7 +24,7 @@ int	key_of_ssh(ssh_key, char pub[128], char fingerprint[64],
  * fingerprint. */
 int	key_parse(const char *text, char pub[128], char fingerprint[64],
 	    struct err *);
-/* The 32 raw bytes of SHA-256 over the key blob, as the fingerprint has them. */
+/* The 32 raw bytes of SHA-256 over the key blob, those of the fingerprint. */
 int	key_digest(const char *pub, unsigned char out[32], struct err *);
 
 #endif

@@ -76,8 +76,8 @@ on_ready(uv_poll_t *h, int status, int events)
 
 		if (fd != -1 && l->cb(l->ctx, fd, &ss, n))
 			continue;
-		if (fd != -1 || errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM) {
+		if (fd != -1 || errno == EMFILE || errno == ENFILE ||
+		    errno == ENOBUFS || errno == ENOMEM) {
 			rest(l);
 			return;
 		}

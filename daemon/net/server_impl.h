@@ -36,7 +36,7 @@ struct server {
 	char			*quarantine;
 	struct server_ear	 ears[SERVER_LISTENERS];
 	size_t			 nears;
-	struct guest_list	 pending;	/* with a deadline, oldest first */
+	struct guest_list	 pending;	/* oldest first */
 	struct guest_list	 settled;
 	struct guest_list	 turns;		/* logins that can go on */
 	size_t			 logins;

@@ -22,7 +22,7 @@ enum {
  *   |                                |  2 s, or an error           |
  *   |   session_lost, close(now)     v                             v
  *   +--------------------------> DROPPING <------- session_lost -- SAYING_BYE
- *                                    |  next turn: drop the wire, ops->closed
+ *                                    |  next turn: drop wire, ops->closed
  *                                    v
  *                                  GONE     (freed when the handles are shut)
  */
@@ -35,11 +35,11 @@ struct session {
 	void		       *t;
 	enum session_state	state;
 	struct peer		peer;
-	struct buf		in;	/* a line not ended yet, or held input */
+	struct buf		in;	/* an unfinished line, or held */
 	size_t			scanned;
 	struct queue		out;
-	bool			high, drained, paused, reading, eof, opened;
-	bool			busy;	/* in session_input: not entered twice */
+	bool			high, drained, paused, eof, opened;
+	bool			busy;	/* inside session_input */
 	bool			read_on; /* what the transport was told last */
 	char			why[256];
 	int64_t			idle_ms;

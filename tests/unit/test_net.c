@@ -345,7 +345,8 @@ static void
 local_echo(void **state)
 {
 	struct fx *fx = *state;
-	static const char two[] = "{\"n\":1}\n\r\n{\"n\":2,\"ü\":\"é\"}\r\n{\"n\"";
+	static const char two[] = "{\"n\":1}\n\r\n"
+	    "{\"n\":2,\"ü\":\"é\"}\r\n{\"n\"";
 	char out[4096];
 	struct stat st;
 	int fd;
@@ -411,7 +412,8 @@ local_garbage(void **state)
 {
 	struct fx *fx = *state;
 	static const char *const bad[] = { "hello\n", "[1,2]\n", "{\"a\":1}x\n",
-		"{\"a\":1,\"a\":2}\n", "\xff\xfe\n", "3\n", "{\"a\":\"\\ud800\"}\n",
+		"{\"a\":1,\"a\":2}\n", "\xff\xfe\n", "3\n",
+		"{\"a\":\"\\ud800\"}\n",
 		"{}\n\"\n{}\n" };
 	char *big = mem_zero(1, SESSION_LINE + 100);
 
@@ -545,7 +547,6 @@ local_not_a_socket(void **state)
 	struct fx *fx = *state;
 	struct server *srv = server_new(&fx->loop, &srv_ops, fx, &fx->key);
 	struct err e = { 0 };
-	bool gone = false;
 	FILE *f = fopen(fx->path, "w");
 
 	assert_non_null(f);
@@ -556,7 +557,7 @@ local_not_a_socket(void **state)
 	assert_int_equal(server_listen(srv, "::", 0, &e), -1);
 	assert_non_null(strstr(e.msg, "listen.port"));
 	assert_int_equal(server_listen(srv, "example.org", 7422, &e), -1);
-	server_close(srv, srv_gone, &gone);
+	server_close(srv, srv_gone, &fx->server_done);
 }
 
 /* Lost: identity: a key that others can read, or another key each start. */
@@ -622,7 +623,8 @@ static void
 watchdog_bites(void **state)
 {
 	struct fx *fx = *state;
-	struct peer p = { .fingerprint = "SHA256:hostile", .addr = "1.2.3.4:5" };
+	struct peer p = { .fingerprint = "SHA256:hostile",
+		.addr = "1.2.3.4:5" };
 	char path[160];
 	int status;
 	pid_t pid;
