@@ -12,8 +12,8 @@ enum { STRING_LIMIT = KMSG_MAX, NAME_LIMIT = 255, PATH_LIMIT = 4095 };
 bool
 kmsg_id_ok(const char *s)
 {
-	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
-			     "yz0123456789._-");
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789._-");
 
 	return n > 0 && n < KMSG_ID && s[n] == '\0';
 }

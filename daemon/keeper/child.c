@@ -235,7 +235,7 @@ environment(const struct kmsg_start *s, const struct who *w)
 	add(s->env, "LOGNAME", w->name);
 	add(s->env, "SHELL", w->shell);
 	add(s->env, "LANG", lang != NULL && *lang != '\0' ? lang : "C.UTF-8");
-	for (size_t i = 0; s->env[i] != NULL && i < KMSG_WORDS; i++)
+	for (size_t i = 0; i < KMSG_WORDS && s->env[i] != NULL; i++)
 		if (!names(s->env[i], CHILD_MARK))
 			env[nenv++] = s->env[i];
 	env[nenv] = NULL;

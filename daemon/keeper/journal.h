@@ -1,7 +1,6 @@
 /* The keeper's memory on disk: STATE_DIR/keeper/journal, append only.
  *
- * Order is everything (LOOP.md section 3 of the design notes says: the report
- * can be lost, the record not): a start is on file before the fork, the pid
+ * Order is everything, because the report can be lost, the record not: a start is on file before the fork, the pid
  * after it, the end before it is reported.  Records are collected and written
  * by one write(2) a turn.  No fdatasync: the page cache outlives processes, and
  * after a crash of the machine no run is alive.
@@ -25,7 +24,8 @@ struct journal_head {
 /* Reads the journal in dir_fd, if there is one, into the runs of run.h.
  * Returns whose it was in *old ("" when there was none). */
 int	journal_load(int dir_fd, struct journal_head *old, struct err *);
-/* Begins a new file with this head and everything known, in place of the old. */
+/* Begins a new file with this head and everything known, in place of the
+ * old one. */
 int	journal_begin(int dir_fd, const struct journal_head *, struct err *);
 /* Goes on with the file that is there (after a re-exec). */
 int	journal_resume(int dir_fd, const struct journal_head *, struct err *);
@@ -41,6 +41,7 @@ bool	journal_dirty(void);
 
 /* The same records as bytes, for a re-exec. */
 void	journal_snapshot(struct buf *, const struct journal_head *);
-int	journal_parse(const char *, size_t, struct journal_head *, size_t *good);
+int	journal_parse(const char *, size_t, struct journal_head *,
+	    size_t *good);
 
 #endif

@@ -9,7 +9,8 @@
  * line that says how much was left out, and tail.
  *
  * A slot's name is not used for another run before its run was forgotten, so a
- * reader that opens it by the name of a report never sees a stranger's output. */
+ * reader that opens it by the name of a report never sees a stranger's
+ * output. */
 #ifndef KEEPER_SLOT_H
 #define KEEPER_SLOT_H
 

@@ -59,6 +59,18 @@ end_run(struct run *r, enum kmsg_state state, int code)
 	link_report(r);
 }
 
+/* A reason may quote the job's own bytes: always text, and cut between
+ * characters. */
+static void
+set_why(struct run *r, const char *why)
+{
+	struct buf b = BUF_INIT(KMSG_WHY - 1);
+
+	buf_safe(&b, why, strlen(why));
+	(void)MEM_STR(r->why, b.p);
+	buf_free(&b);
+}
+
 static void
 say(struct run *r, const char *what)
 {
@@ -81,7 +93,7 @@ ended_by_itself(struct run *r)
 	if (r->straying)
 		say(r, "left running");
 	if (*why != '\0') {
-		(void)MEM_STR(r->why, why);
+		set_why(r, why);
 		end_run(r, RUN_REFUSED, 0);
 	} else if (r->pidfd != -1) {
 		(void)MEM_STR(r->why,
@@ -277,7 +289,7 @@ super_tick(mono now)
 static void
 refuse(struct run *r, const char *why)
 {
-	(void)MEM_STR(r->why, why);
+	set_why(r, why);
 	r->started = clock_wall();
 	end_run(r, RUN_REFUSED, 0);
 	if (stuck)

@@ -258,10 +258,13 @@ close_over(void)
 
 	while (again) {
 		again = false;
-		for (size_t i = 0; i < snap.n; i++)
-			if (!snap.all[i].member && snap.all[i].above != NOBODY &&
-			    snap.all[snap.all[i].above].member)
-				again = snap.all[i].member = true;
+		for (size_t i = 0; i < snap.n; i++) {
+			struct proc *p = &snap.all[i];
+
+			if (!p->member && p->above != NOBODY &&
+			    snap.all[p->above].member)
+				again = p->member = true;
+		}
 	}
 }
 

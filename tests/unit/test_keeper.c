@@ -91,6 +91,14 @@ refusals_say_why(void **state)
 	assert_non_null(strstr(w.seen[index_of(&w, "user")].why,
 	    "user no-such-user-x: "));
 	assert_non_null(strstr(w.seen[index_of(&w, "empty")].why, "empty"));
+	/* Bytes of the job never reach a terminal or JSON as they are. */
+	s.dir = "/no\xff\033[2J";
+	s.argv = good;
+	s.id = "bytes";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, ENDED(&w, "bytes"));
+	assert_string_equal(w.seen[index_of(&w, "bytes")].why,
+	    "directory /no\\xff^[[2J: No such file or directory");
 	world_end(&w);
 }
 

@@ -283,7 +283,8 @@ static void
 garbage(void **state)
 {
 	static const char *const says[] = { "\xff\xff\xff\xff\x01zz",
-		"\2\0\0\0\x02xx", "\x02\0\0\0\x01\x63\0", "GET / HTTP/1.0\r\n\r\n",
+		"\2\0\0\0\x02xx", "\x02\0\0\0\x01\x63\0",
+		"GET / HTTP/1.0\r\n\r\n",
 		"\0\0\0\0\x05" };
 	static const size_t lens[] = { 7, 7, 7, 18, 5 };
 	char part[512];
