@@ -1,0 +1,56 @@
+/* The pieces that screens are made of.  Pure: documents and a place in, cells
+ * out. */
+#ifndef CONSOLE_WIDGET_H
+#define CONSOLE_WIDGET_H
+
+#include <jansson.h>
+
+#include "grid.h"
+#include "view.h"
+
+/* ---- tables ----------------------------------------------------------- */
+
+/* What stands in a cell.  ctx is the screen's; text starts empty. */
+typedef void widget_cell(const void *ctx, const json_t *row, int column,
+	    struct buf *text, unsigned *attr);
+
+struct widget_column {
+	const char *title;
+	const char *path;	/* what `s` sorts by, with dots; NULL: not */
+	int	    width;	/* cells; 0: takes what is left */
+	int	    priority;	/* 0 always there; the highest goes first */
+	bool	    right;
+};
+
+struct widget_table {
+	const struct widget_column *columns;
+	int	     ncolumns;
+	widget_cell *cell;
+	const void  *ctx;
+	const char  *key;	/* member that is the row's id */
+};
+
+/* Heading and rows; the selected row has the mark and the cursor.  Rows come
+ * from view_rows.  rows: as many as fit below the heading. */
+void	widget_table(const struct area *, const struct widget_table *,
+	    const struct view *, const struct view_rows *);
+
+/* ---- lines, boxes ----------------------------------------------------- */
+
+/* " -- title ------" */
+void	widget_rule(const struct area *, int y, const char *title);
+/* A frame with a title around the whole area. */
+void	widget_box(const struct area *, const char *title);
+/* "[###..]" of value out of 5; 0: "[?????]". */
+void	widget_health(int value, struct buf *);
+
+/* ---- graphs ----------------------------------------------------------- */
+
+/* values: an array of numbers and nulls, drawn right-aligned in w cells of h
+ * rows, 0 to top; more values than cells are put together by their largest.
+ * A null is a gap: a space, never joined. */
+void	widget_graph(const struct area *, const json_t *values, double top);
+/* The largest number of the array, at least floor. */
+double	widget_top(const json_t *values, double floor);
+
+#endif
