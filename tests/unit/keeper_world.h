@@ -165,8 +165,9 @@ keeper_pid(const struct world *w)
 static inline int
 launch(struct world *w, const char *rules)
 {
-	const char *argv[] = { w->exe, w->dir, "-d", rules == NULL ? NULL :
-		"-f", rules, NULL };
+	/* -o: the keeper of a test that failed does not stay for ever. */
+	const char *argv[] = { w->exe, w->dir, "-d", "-o", "30",
+		rules == NULL ? NULL : "-f", rules, NULL };
 	int status;
 	pid_t pid = fork();
 
