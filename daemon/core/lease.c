@@ -139,9 +139,8 @@ grant(struct lease *l, const struct lease_event *ev, struct lease_out *out)
 {
 	const char *why = refuse(l, ev);
 
-	if (why != NULL) {
+	if (why != NULL) {	/* no heartbeat: it would be granted again */
 		act(out, LEASE_ACT_REFUSE, why);
-		act(out, LEASE_ACT_BEAT, NULL);
 		return;
 	}
 	l->d.on = true;
@@ -173,7 +172,6 @@ off(struct lease *l, const struct lease_event *ev, struct lease_out *out)
 {
 	if (ev->epoch < l->d.epoch && !MUTANT(MUTANT_OLD_OFF)) {
 		act(out, LEASE_ACT_REFUSE, "the off is below its epoch");
-		act(out, LEASE_ACT_BEAT, NULL);
 		return;
 	}
 	if (l->d.on || ev->epoch > l->d.floor)

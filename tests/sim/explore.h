@@ -23,9 +23,15 @@ struct msg {
 	struct lease_beat beat;		/* from it */
 };
 
+enum move_kind {
+	MOVE_TICK, MOVE_BEAT, MOVE_DELIVER, MOVE_DOUBLE, MOVE_CUT,
+	MOVE_MEND, MOVE_RESTART, MOVE_BROKER, MOVE_KEY, MOVE_ON, MOVE_OFF,
+	MOVE_VACANT, MOVE_RELEASE, MOVE_CONDITION, MOVE_BACKUP, MOVE_KINDS
+};
+
 /* How much of each may still happen. */
 struct budget {
-	int crashes, cuts, dups, keys, ops, conditions;
+	int crashes, cuts, dups, keys, ops, conditions, restores;
 };
 
 struct world {

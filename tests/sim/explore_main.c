@@ -1,4 +1,4 @@
-/* explore [--seconds N] [--seed S] [--depth D] [--quick]
+/* explore [--seconds N] [--seed S] [--depth D] [--verbose] [--no-mutants]
  *
  * Searches the role protocol for a broken rule: breadth-first, so that what is
  * found is shortest, then by random walks, which go deep and ask now and then
@@ -197,7 +197,7 @@ walk(const struct world_setup *s, int steps, struct trace *t,
 		/* Time and messages move on more often than accidents. */
 		if (rnd(3) != 0)
 			m = w.npool > 0 && rnd(4) != 0 ?
-			    (uint16_t)(2 << 4 | rnd((uint32_t)w.npool)) : 0;
+			    (uint16_t)(MOVE_DELIVER << 4 | rnd((uint32_t)w.npool)) : 0;
 		if (!world_apply(&w, m))
 			continue;
 		t->move[t->n++] = m;
@@ -211,57 +211,85 @@ walk(const struct world_setup *s, int steps, struct trace *t,
 	return false;
 }
 
+/* Few kinds of accidents in one walk lead further. */
+static void
+any_setup(struct world_setup *s)
+{
+	s->budget = (struct budget){
+		.crashes = rnd(2) ? (int)rnd(4) : 0,
+		.cuts = rnd(2) ? (int)rnd(4) : 0,
+		.dups = rnd(2) ? (int)rnd(3) : 0,
+		.keys = rnd(3) ? 0 : (int)rnd(4),
+		.ops = (int)rnd(4),
+		.conditions = rnd(3) ? 0 : (int)rnd(3),
+		.restores = rnd(4) == 0,
+	};
+	s->agents = 2 + (int)rnd(2);
+	s->first = rnd(2) != 0;
+	s->deaf = rnd(4) == 0 ? (int)rnd((uint32_t)s->agents) : -1;
+}
+
+/* only: these accidents and no others, with two agents; or NULL. */
 static bool
-walks(struct world_setup s, double seconds, struct world_setup *at,
+walks(const struct budget *only, double seconds, struct world_setup *at,
     struct trace *t, unsigned long *done)
 {
 	double end = now_s() + seconds;
 
+	*at = (struct world_setup){ .agents = 2, .first = true, .deaf = -1 };
 	while (now_s() < end) {
-		s.agents = 2 + (int)rnd(2);
-		s.first = rnd(2) != 0;
-		s.deaf = rnd(4) == 0 ? (int)rnd((uint32_t)s.agents) : -1;
-		if (walk(&s, 20 + (int)rnd(160), t, done)) {
-			*at = s;
+		if (only == NULL)
+			any_setup(at);
+		else
+			at->budget = *only;
+		if (walk(at, 20 + (int)rnd(only == NULL ? 160 : 30), t, done))
 			return true;
-		}
 	}
 	return false;
 }
 
-static const struct budget rich = { .crashes = 3, .cuts = 3, .dups = 2,
-    .keys = 2, .ops = 3, .conditions = 2 };
-static const struct budget lean = { .crashes = 1, .cuts = 1, .dups = 1,
-    .keys = 0, .ops = 1, .conditions = 0 };
+/* Breadth-first goes deep with few kinds of accidents at a time. */
+static const struct budget lean[] = {
+	{ .ops = 1, .dups = 1 }, { .ops = 1, .crashes = 1 },
+	{ .cuts = 1, .ops = 1 }, { .ops = 2 }, { .keys = 2 },
+	{ .restores = 1 }, { .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 },
+};
+enum { NLEAN = sizeof(lean) / sizeof(lean[0]) };
 
 struct mutant {
 	const char   *name;
 	unsigned long bits;
+	struct budget only;	/* what leads there; none: anything */
 };
 
-#define ONE(m) { #m, 1UL << MUTANT_##m }
+#define ONE(m, ...) { #m, 1UL << MUTANT_##m, { __VA_ARGS__ } }
 static const struct mutant mutants[] = {
-	ONE(NO_FENCE), ONE(RENEW_AFTER_OFF), ONE(FLOOR_BELOW),
-	ONE(FLOOR_NONE), ONE(NO_WANT_OFF), ONE(NO_BOOT_WAIT), ONE(NO_RAISE),
-	ONE(TARGET_DROPPED), ONE(KEY_IS_PROOF), ONE(ADOPT_EARLY),
+	ONE(NO_FENCE, .ops = 1), ONE(RENEW_AFTER_OFF, .ops = 1),
+	ONE(FLOOR_BELOW, .ops = 2, .dups = 2),
+	ONE(FLOOR_NONE), ONE(NO_WANT_OFF), 
+	ONE(NO_BOOT_WAIT, .crashes = 1, .ops = 1), ONE(NO_RAISE),
+	ONE(TARGET_DROPPED), ONE(KEY_IS_PROOF, .keys = 2, .ops = 1), ONE(ADOPT_EARLY),
 	ONE(FAILED_AGAIN), ONE(RAISE_NO_WAIT), ONE(LEASE_RECEIPT),
 	ONE(ACK_ANY), ONE(CASE1_AT_ONCE), ONE(NO_REGRANT), ONE(SEND_FIRST),
 	ONE(INTENT_LOST), ONE(HOLD_LOST), ONE(DRIFT),
 	/* Each covers the other: alone they look like dead guards. */
 	{ "AGENT_SEND_FIRST and NO_INCARNATION",
-	    1UL << MUTANT_AGENT_SEND_FIRST | 1UL << MUTANT_NO_INCARNATION },
+	    1UL << MUTANT_AGENT_SEND_FIRST | 1UL << MUTANT_NO_INCARNATION,
+	    { .crashes = 1, .ops = 1, .dups = 1 } },
 };
 
 static bool
 caught(const struct mutant *m, double seconds, bool verbose)
 {
-	struct world_setup s = { .budget = rich }, at;
+	static const struct budget none;
+	struct world_setup at;
 	struct trace	   t;
 	unsigned long	   steps = 0;
 	bool		   found;
 
 	role_mutants = m->bits;
-	found = walks(s, seconds, &at, &t, &steps);
+	found = walks(memcmp(&m->only, &none, sizeof(none)) == 0 ? NULL
+	    : &m->only, seconds, &at, &t, &steps);
 	if (found)
 		shrink(&at, &t);
 	printf("without %-36s %s", m->name, found ? t.rule : "NOT CAUGHT");
@@ -278,12 +306,12 @@ caught(const struct mutant *m, double seconds, bool verbose)
 int
 main(int argc, char **argv)
 {
-	struct world_setup s = { .agents = 2, .budget = lean, .first = true,
-	    .deaf = -1 }, at = s;
-	double		   seconds = 20, each;
+	struct world_setup s = { .agents = 2, .first = true, .deaf = -1 },
+	    at = s;
+	double		   seconds = 12, each;
 	uint64_t	   seed = 1;
 	int		   depth = 1000, missed = 0;
-	bool		   verbose = false, found;
+	bool		   verbose = false, found = false, all = true;
 	struct trace	   t = { .n = 0 };
 	unsigned long	   steps = 0;
 
@@ -298,13 +326,19 @@ main(int argc, char **argv)
 			depth = (int)strtol(v, NULL, 10), i++;
 		else if (strcmp(argv[i], "--verbose") == 0)
 			verbose = true;
+		else if (strcmp(argv[i], "--no-mutants") == 0)
+			all = false;
 	}
 	seed_state = seed * 0x9e3779b97f4a7c15ULL + 1;
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("seed %llu\n", (unsigned long long)seed);
-	found = breadth(&s, seconds * 0.3, depth, &t, 1 << 20);
+	for (int k = 0; k < NLEAN && !found; k++) {
+		s.budget = lean[k];
+		at = s;
+		found = breadth(&s, seconds * 0.4 / NLEAN, depth, &t, 1 << 21);
+	}
 	if (!found) {
-		s.budget = rich;
-		found = walks(s, seconds * 0.3, &at, &t, &steps);
+		found = walks(NULL, seconds * 0.3, &at, &t, &steps);
 		printf("walks: %lu steps%s\n", steps, found ? "" :
 		    ", no rule broken");
 	}
@@ -314,8 +348,9 @@ main(int argc, char **argv)
 		(void)play(&at, &t, true);
 		return 1;
 	}
-	each = seconds * 0.4;
-	for (size_t k = 0; k < sizeof(mutants) / sizeof(mutants[0]); k++)
+	each = seconds * 0.3;
+	for (size_t k = 0; all && k < sizeof(mutants) / sizeof(mutants[0]);
+	    k++)
 		missed += !caught(&mutants[k], each, verbose);
 	return missed > 0;
 }

@@ -8,12 +8,6 @@ unsigned long role_mutants;
 
 enum { TICK = 1000 };			/* ms of the broker's clock */
 
-enum move_kind {
-	MOVE_TICK, MOVE_BEAT, MOVE_DELIVER, MOVE_DROP, MOVE_DOUBLE, MOVE_CUT,
-	MOVE_MEND, MOVE_RESTART, MOVE_BROKER, MOVE_KEY, MOVE_ON, MOVE_OFF,
-	MOVE_VACANT, MOVE_RELEASE, MOVE_CONDITION, MOVE_KINDS
-};
-
 static const struct role_policy policy = {
 	.connection_timeout = 4 * TICK, .off_timeout = 3 * TICK,
 	.grant_timeout = 2 * TICK, .lease = 2 * TICK, .heartbeat = TICK,
@@ -31,11 +25,48 @@ broken(struct world *w, const char *rule)
 }
 
 static void
+forget(struct world *w, int k)
+{
+	memmove(&w->pool[k], &w->pool[k + 1],
+	    (size_t)(--w->npool - k) * sizeof(w->pool[0]));
+	memset(&w->pool[w->npool], 0, sizeof(w->pool[0]));
+}
+
+/* A full network loses the oldest; otherwise a loss is a message that is never
+ * delivered. */
+static void
 put(struct world *w, const struct msg *m)
 {
-	/* A full network loses; any loss is possible anyway. */
-	if (w->npool < WORLD_POOL && !(w->deaf[m->i] && m->kind != MSG_BEAT))
-		w->pool[w->npool++] = *m;
+	if (w->deaf[m->i] && m->kind != MSG_BEAT)
+		return;
+	if (w->npool == WORLD_POOL)
+		forget(w, 0);
+	w->pool[w->npool++] = *m;
+}
+
+/* A session is an ordered stream: nothing older comes after. */
+static bool
+stale(const struct world *w, const struct msg *m)
+{
+	const struct lease_beat *b = &w->a[m->i].beat;
+
+	return m->kind == MSG_BEAT && (m->beat.start < b->start ||
+	    (m->beat.start == b->start && m->beat.seq <= b->seq));
+}
+
+static void
+tidy(struct world *w)
+{
+	for (int k = w->npool - 1; k >= 0; k--) {
+		bool again = false;
+
+		for (int j = 0; j < k; j++)
+			again = again || (w->pool[k].kind == MSG_ASK &&
+			    w->pool[j].kind == MSG_ASK &&
+			    w->pool[j].i == w->pool[k].i);
+		if (again || stale(w, &w->pool[k]))
+			forget(w, k);
+	}
 }
 
 /* No act of the broker may break what operators asked for. */
@@ -109,6 +140,8 @@ broker(struct world *w, struct role_event ev)
 {
 	static struct role_out out;
 	uint64_t failed = w->r.count.failed, raised = w->r.count.raised;
+	int64_t	 holder = w->r.state == ROLE_WAIT ? w->r.d.holder : 0;
+	int64_t	 epoch = w->r.d.epoch;
 
 	ev.now = w->now;
 	ev.at = (size_t)(ev.agent - 1);
@@ -116,6 +149,13 @@ broker(struct world *w, struct role_event ev)
 	/* Its grant was not confirmed, or this broker is of a backup. */
 	if (w->r.count.failed != failed || w->r.count.raised != raised)
 		w->choice = 0;
+	/* Case 1: "wait connection_timeout, counted from the last heartbeat" */
+	if (holder != 0 && w->r.state == ROLE_GRANTING &&
+	    w->r.d.epoch > epoch && w->r.d.holder != holder &&
+	    (ev.kind == ROLE_EV_HEARTBEAT || ev.kind == ROLE_EV_TICK) &&
+	    mono_diff_ms(w->now.mono, w->a[holder - 1].last_heard) <
+	    policy.connection_timeout)
+		broken(w, "case 1 did not wait connection_timeout");
 	broker_acts(w, &out);
 }
 
@@ -156,9 +196,7 @@ deliver_beat(struct world *w, const struct msg *m)
 {
 	struct role_agent *a = &w->a[m->i];
 
-	/* A session is an ordered stream: nothing older comes after. */
-	if (!w->link[m->i] || m->beat.start < a->beat.start ||
-	    (m->beat.start == a->beat.start && m->beat.seq <= a->beat.seq))
+	if (!w->link[m->i] || stale(w, m))
 		return;
 	a->beat = m->beat;
 	a->controlled = m->key;
@@ -187,14 +225,6 @@ deliver(struct world *w, struct msg m)
 		agent(w, m.i, (struct lease_event){ .kind = kind[m.kind],
 		    .epoch = m.epoch, .start = m.start, .seq = m.seq,
 		    .lease_ms = policy.lease, .by_operator = m.by_operator });
-}
-
-static void
-forget(struct world *w, int k)
-{
-	memmove(&w->pool[k], &w->pool[k + 1],
-	    (size_t)(--w->npool - k) * sizeof(w->pool[0]));
-	memset(&w->pool[w->npool], 0, sizeof(w->pool[0]));
 }
 
 static void
@@ -252,6 +282,22 @@ restart_broker(struct world *w)
 	}
 	role_boot(&w->r, &w->disk, &policy, w->now, &out);
 	broker_acts(w, &out);
+}
+
+/* A backup of the day when the cluster was made, held by another machine. */
+static void
+restore(struct world *w)
+{
+	w->left.restores--;
+	memset(&w->disk, 0, sizeof(w->disk));
+	memset(w->mdisk, 0, sizeof(w->mdisk));
+	memset(w->granted_to, 0, sizeof(w->granted_to));
+	memset(w->held, 0, sizeof(w->held));
+	w->disk.restored = true;
+	w->disk.fence_ms = policy.off_timeout;
+	w->late = w->vacant = false;
+	w->choice = 0;
+	restart_broker(w);
 }
 
 static void
@@ -326,8 +372,7 @@ number(enum move_kind kind, int arg)
 static bool
 possible(const struct world *w, enum move_kind kind, int i)
 {
-	bool pool = kind == MOVE_DELIVER || kind == MOVE_DROP ||
-	    kind == MOVE_DOUBLE;
+	bool pool = kind == MOVE_DELIVER || kind == MOVE_DOUBLE;
 
 	if (pool ? i >= w->npool : i >= w->n)
 		return false;
@@ -337,7 +382,6 @@ possible(const struct world *w, enum move_kind kind, int i)
 	case MOVE_BEAT:
 		return w->link[i] && !w->beaten[i];
 	case MOVE_DELIVER:
-	case MOVE_DROP:
 		return true;
 	case MOVE_DOUBLE:
 		return w->left.dups > 0;
@@ -359,6 +403,8 @@ possible(const struct world *w, enum move_kind kind, int i)
 		return w->left.ops > 0 && w->held[i];
 	case MOVE_CONDITION:
 		return w->left.conditions > 0;
+	case MOVE_BACKUP:
+		return w->left.restores > 0 && i == 0;
 	case MOVE_KINDS:
 		break;
 	}
@@ -406,9 +452,6 @@ world_apply(struct world *w, uint16_t move)
 		forget(w, i);
 		deliver(w, m);
 		break;
-	case MOVE_DROP:
-		forget(w, i);
-		break;
 	case MOVE_DOUBLE:
 		w->left.dups--;
 		deliver(w, w->pool[i]);
@@ -445,9 +488,13 @@ world_apply(struct world *w, uint16_t move)
 		w->left.conditions--;
 		w->a[i].condition_met = !w->a[i].condition_met;
 		break;
+	case MOVE_BACKUP:
+		restore(w);
+		break;
 	case MOVE_KINDS:
 		break;
 	}
+	tidy(w);
 	check(w);
 	return true;
 }
@@ -483,18 +530,17 @@ void
 world_describe(const struct world *w, uint16_t move, char *s, size_t size)
 {
 	static const char *const word[MOVE_KINDS] = { "a second passes",
-	    "heartbeat of", "arrives:", "is lost:", "arrives, and once more:",
+	    "heartbeat of", "arrives:", "arrives, and once more:",
 	    "link cut to", "link mended to", "crash and start of",
 	    "crash and start of the broker", "key toggled at", "operator: on",
 	    "operator: off", "operator: off --vacant", "operator: release",
-	    "condition toggled at" };
+	    "condition toggled at", "the broker is restored from a backup" };
 	static const char *const kind[] = { "?", "heartbeat from", "grant to",
 	    "off to", "ack to", "ask to" };
 	enum move_kind k = (enum move_kind)(move >> 4);
 	int	       i = move & 15;
 	const struct msg *m = &w->pool[i < WORLD_POOL ? i : 0];
-	bool	       pool = k == MOVE_DELIVER || k == MOVE_DROP ||
-	    k == MOVE_DOUBLE;
+	bool	       pool = k == MOVE_DELIVER || k == MOVE_DOUBLE;
 
 	if (k >= MOVE_KINDS)
 		(void)snprintf(s, size, "?");
@@ -506,7 +552,7 @@ world_describe(const struct world *w, uint16_t move, char *s, size_t size)
 	else if (pool)
 		(void)snprintf(s, size, "%s %s %c (epoch %lld)", word[k],
 		    kind[m->kind], 'a' + m->i, (long long)m->epoch);
-	else if (k == MOVE_TICK || k == MOVE_BROKER)
+	else if (k == MOVE_TICK || k == MOVE_BROKER || k == MOVE_BACKUP)
 		(void)snprintf(s, size, "%s", word[k]);
 	else
 		(void)snprintf(s, size, "%s %c", word[k], 'a' + i);
