@@ -287,7 +287,7 @@ const struct cmd cmds[CMD_COUNT] = {
 	},
 	[CMD_EVENT_LIST] = {
 		.noun = "event", .verb = "list",
-		.args = "--severity:info|warning|alert --code:WORD "
+		.args = "--severity:info|notice|warn|error|audit --code:WORD "
 			"--node:NAME --actor:WORD --since:DUR --limit:INT",
 		.help = "what happened, newest first",
 		.columns = "SEQ=seq:num AT=at:time SEVERITY=severity CODE=code "
@@ -296,7 +296,7 @@ const struct cmd cmds[CMD_COUNT] = {
 	},
 	[CMD_EVENT_FOLLOW] = {
 		.noun = "event", .verb = "follow",
-		.args = "--severity:info|warning|alert --code:WORD "
+		.args = "--severity:info|notice|warn|error|audit --code:WORD "
 			"--node:NAME --actor:WORD --since:DUR",
 		.help = "what happens, as it happens",
 		.columns = "AT=at:time SEVERITY=severity CODE=code NODE=node "

@@ -42,7 +42,7 @@ js_num(const json_t *o, const char *key, double def)
 json_t *
 js_text(const char *s)
 {
-	struct buf b = BUF_INIT(1 << 20);
+	struct buf b = BUF_INIT(0);
 	json_t *v;
 	size_t n;
 
@@ -51,6 +51,7 @@ js_text(const char *s)
 	n = strlen(s);
 	if (utf8_valid(s, n))
 		return json_string(s);
+	b.max = 3 * n + 1;		/* at worst all of it is replaced */
 	while (n > 0) {
 		uint32_t cp;
 		size_t used = utf8_next(s, n, &cp);

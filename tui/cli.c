@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base64.h"
 #include "call.h"
 #include "clock.h"
 #include "js.h"
@@ -166,27 +167,50 @@ show_row(struct show *s, const json_t *row, struct err *e)
 	return rc;
 }
 
+/* For --json: a byte that is no text becomes U+FFFD (NUL here, the others when
+ * the document is made). */
+static void
+collect(struct show *s, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] == '\0')
+			buf_puts(&s->text, "\xef\xbf\xbd");
+		else
+			buf_putc(&s->text, p[i]);
+}
+
+/* params.text, or params.data: base64 of bytes that are no text. */
 static int
 show_text(struct show *s, const json_t *params, struct err *e)
 {
 	const json_t *t = json_object_get(params, "text");
+	const char *data = js_str(params, "data", NULL);
+	const char *p = json_string_value(t);
+	size_t n = json_string_length(t);
+	unsigned char *bytes = NULL;
 	struct buf b = BUF_INIT(8 << 20);
-	int rc;
+	int rc = 0;
 
-	if (s->cli->json && !s->follow) {
-		buf_put(&s->text, json_string_value(t), json_string_length(t));
-		return 0;
+	if (s->cli->json && s->follow)
+		return show_row(s, params, e);
+	if (data != NULL) {
+		bytes = base64_decode(data, &n);
+		if (bytes == NULL)
+			return 0;
+		p = (char *)bytes;
 	}
 	if (s->cli->json)
-		return show_row(s, params, e);
-	render_raw(&b, json_string_value(t), json_string_length(t),
-	    s->cli->out_terminal);
-	rc = put(s->cli->out, &b, e);
+		collect(s, p, n);
+	else {
+		render_raw(&b, p, n, s->cli->out_terminal);
+		rc = put(s->cli->out, &b, e);
+	}
+	free(bytes);
 	buf_free(&b);
 	return rc;
 }
 
-/* A "stream" notification: params.row, params.rows or params.text. */
+/* A "stream" notification: params.row, .rows, .text or .data. */
 static int
 on_stream(void *ctx, json_t *params, struct err *e)
 {
@@ -202,7 +226,8 @@ on_stream(void *ctx, json_t *params, struct err *e)
 			return -1;
 	if (row != NULL && show_row(s, row, e) == -1)
 		return -1;
-	if (json_is_string(json_object_get(params, "text")))
+	if (json_is_string(json_object_get(params, "text")) ||
+	    json_is_string(json_object_get(params, "data")))
 		return show_text(s, params, e);
 	return 0;
 }

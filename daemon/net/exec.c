@@ -36,6 +36,12 @@ exec_peer(const struct exec *x)
 	return x->peer;
 }
 
+bool
+exec_terminal(const struct exec *x)
+{
+	return x->terminal;
+}
+
 void
 exec_own(struct exec *x, void (*gone)(struct exec *, void *),
     void (*input)(struct exec *, const char *, size_t, void *), void *ctx)

@@ -13,6 +13,8 @@
 /* `ssh host VERB …`: one command line, one answer. */
 struct exec;
 const struct peer *exec_peer(const struct exec *);
+/* The client asked for a terminal (ssh -t). */
+bool	exec_terminal(const struct exec *);
 /* Standard output, or standard error when err is set; -1 when the peer is gone
  * or too far behind. */
 int	exec_write(struct exec *, bool err, const char *, size_t);

@@ -1,0 +1,202 @@
+/* The node's own verbs: status, key show, backup. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/call.h"
+#include "js.h"
+#include "mem.h"
+
+void
+do_status(struct call *c)
+{
+	json_t *doc = node_status(c->api->node, c->b->now);
+	bool ours = node_away(c->api->node) == NULL;
+
+	/* How the role is controlled is the cluster's: an agent elsewhere does
+	 * not know it. */
+	(void)json_object_set_new(doc, "control", !ours ? json_null()
+	    : json_string(c->b->set.control_status
+	        ? control_word(c->b->set.control) : "off"));
+	(void)json_object_set_new(doc, "alerts", alert_list(c->b->events));
+	call_done(c, doc);
+}
+
+void
+do_key_show(struct call *c)
+{
+	const struct key *key = node_key(c->api->node);
+
+	call_done(c, json_pack("{s:s,s:s,s:s}", "node",
+	    node_name(c->api->node), "fingerprint", key->fingerprint, "key",
+	    key->pub));
+}
+
+/* ---- backup ---- */
+
+/* A new directory with store, host key and configuration.  The copying is done
+ * in a thread: a store may be large and a disk slow. */
+struct backup {
+	uv_work_t     work;
+	struct call  *call;		/* NULL: the daemon ends */
+	struct store *store;
+	char	     *dir, *store_name, *key, *config;
+	struct err    e;
+	bool	      failed;
+};
+
+static const char *
+base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static int
+copy_all(int in, int out, const char *to, struct err *e)
+{
+	char buf[16384];
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, (size_t)n) != n)
+			return err_sys(e, "backup %s", to);
+	if (n == -1 || fsync(out) == -1)
+		return err_sys(e, "backup %s", to);
+	return 0;
+}
+
+static int
+copy_file(const char *from, const char *dir, struct err *e)
+{
+	char *to = mem_fmt("%s/%s", dir, base(from));
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, rc = -1;
+
+	if (in == -1)
+		(void)err_sys(e, "backup: %s", from);
+	else if ((out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	              0600)) == -1)
+		(void)err_sys(e, "backup %s", to);
+	else
+		rc = copy_all(in, out, to, e);
+	if (in != -1)
+		(void)close(in);
+	if (out != -1)
+		(void)close(out);
+	free(to);
+	return rc;
+}
+
+static void
+undo(const char *dir, const char *name)
+{
+	char *path = mem_fmt("%s/%s", dir, name);
+
+	(void)unlink(path);
+	free(path);
+}
+
+static void
+backup_work(uv_work_t *w)
+{
+	struct backup *k = w->data;
+	char *path = mem_fmt("%s/%s", k->dir, k->store_name);
+	int fd;
+
+	k->failed = true;
+	if (mkdir(k->dir, 0700) == -1) {
+		if (errno == EEXIST)
+			(void)err_set(&k->e, ERR_FAILED, "backup %s: it exists "
+			    "already: name a new directory", k->dir);
+		else
+			(void)err_sys(&k->e, "backup %s", k->dir);
+		free(path);
+		return;
+	}
+	if (store_backup(k->store, path, &k->e) == 0 &&
+	    copy_file(k->key, k->dir, &k->e) == 0 &&
+	    (k->config == NULL || copy_file(k->config, k->dir, &k->e) == 0))
+		k->failed = false;
+	if (k->failed) {		/* complete or not there */
+		undo(k->dir, k->store_name);
+		undo(k->dir, base(k->key));
+		if (k->config != NULL)
+			undo(k->dir, base(k->config));
+		(void)rmdir(k->dir);
+	} else if ((fd = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) !=
+	    -1) {
+		(void)fsync(fd);
+		(void)close(fd);
+	}
+	free(path);
+}
+
+static void
+backup_done(uv_work_t *w, int status)
+{
+	struct backup *k = w->data;
+	struct call *c = k->call;
+
+	(void)status;
+	if (c != NULL) {
+		c->b->now = c->b->clock();
+		if (k->failed)
+			call_fail(c, &k->e);
+		else
+			call_told(c, json_pack("{s:s}", "path", k->dir),
+			    "%s holds store, host key and configuration: keep "
+			    "it secret, it is this node's identity", k->dir);
+	}
+	free(k->dir);
+	free(k->store_name);
+	free(k->key);
+	free(k->config);
+	free(k);
+}
+
+static void
+backup_cancel(struct call *c)
+{
+	struct backup *k = c->state;
+
+	if (!c->api->closing)
+		return;			/* it is finished all the same */
+	k->call = NULL;
+	call_drop(c);
+}
+
+void
+do_backup(struct call *c)
+{
+	const char *dir = call_str(c, "path"), *url;
+	struct backup *k;
+
+	if (dir[0] != '/') {
+		call_failed(c, ERR_USAGE, "backup %s: a path on the daemon's "
+		    "machine starts with /", dir);
+		return;
+	}
+	k = mem_zero(1, sizeof(*k));
+	url = node_config(c->api->node)->store;
+	k->work.data = k;
+	k->call = c;
+	k->store = c->b->store;
+	k->dir = mem_dup(dir);
+	k->store_name = mem_dup(base(strncmp(url, "sqlite:", 7) == 0 ? url + 7
+								      : url));
+	k->key = mem_dup(c->api->files.key);
+	k->config = mem_dup(c->api->files.config);
+	c->state = k;
+	c->cancel = backup_cancel;
+	if (uv_queue_work(c->api->loop, &k->work, backup_work, backup_done) !=
+	    0) {
+		(void)err_set(&k->e, ERR_BUSY, "backup: no thread to do it: "
+		    "try again");
+		k->failed = true;
+		backup_done(&k->work, 0);
+	}
+}

@@ -1,0 +1,267 @@
+/* The Scheduler role: agent on, off, release, drain, undrain, remove; why and
+ * whatif. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "broker/desk.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "mem.h"
+
+enum { WHY = 20 };
+
+/* ---- on, off, release ---- */
+
+static enum err_code
+code_of(enum role_told told)
+{
+	switch (told) {
+	case ROLE_TOLD_DONE:
+		return ERR_OK;
+	case ROLE_TOLD_STALE:
+		return ERR_STALE;
+	case ROLE_TOLD_TIMED_OUT:
+		return ERR_TIMEOUT;
+	case ROLE_TOLD_UNKNOWN:
+		return ERR_NOTFOUND;
+	case ROLE_TOLD_REFUSED:
+	case ROLE_TOLD_SUPERSEDED:
+		break;
+	}
+	return ERR_FAILED;
+}
+
+static void
+on_told(void *arg, enum role_told told, const char *text)
+{
+	struct call *c = arg;
+
+	if (told == ROLE_TOLD_DONE)
+		call_told(c, json_pack("{s:I}", "epoch",
+		    (json_int_t)scheduler_epoch(c->b)), "%s", text);
+	else
+		call_failed(c, code_of(told), "%s", text);
+}
+
+/* The agent that is named, or this node's own. */
+static struct member *
+member_or_self(struct call *c)
+{
+	struct member *m;
+
+	if (call_str(c, "agent") != NULL)
+		return call_member(c, "agent");
+	m = roster_by_key(c->b->roster, c->b->key->pub);
+	if (m != NULL && member_active(m))
+		return m;
+	call_failed(c, ERR_FAILED, "%s has no agent of its own "
+	    "(broker.local_agent is off): name one", c->b->node);
+	return NULL;
+}
+
+static void
+operate(struct call *c, enum role_event_kind kind, int64_t for_ms, bool vacant)
+{
+	struct member *m = member_or_self(c);
+	struct role_event ev = { .kind = kind, .for_ms = for_ms,
+		.vacant = vacant, .epoch = js_int(c->params, "epoch", 0) };
+
+	if (m == NULL)
+		return;
+	ev.agent = m->id;
+	ev.at = m->at;
+	scheduler_op(c->b, &ev, c->who, on_told, c);
+}
+
+/* An agent of another broker, asked about itself: it may hold itself off, and
+ * end that; the rest is the broker's (SPEC section 2). */
+static bool
+held_here(struct call *c, bool off)
+{
+	struct seat *away = node_away(c->api->node);
+
+	if (away == NULL || call_str(c, "agent") != NULL)
+		return false;
+	seat_hold(away, off, c->b->now);
+	if (off)
+		call_told(c, NULL, "%s is off and holds itself off until muster "
+		    "agent on: the broker %s decides who takes over",
+		    node_name(c->api->node), seat_facts(away)->broker);
+	else
+		call_told(c, NULL, "%s no longer holds itself off: whether it "
+		    "gets the role is decided at the broker (muster -H %s "
+		    "agent on %s)", node_name(c->api->node),
+		    seat_facts(away)->broker, seat_facts(away)->name);
+	return true;
+}
+
+void
+do_agent_on(struct call *c)
+{
+	int64_t ms;
+
+	if (held_here(c, false))
+		return;
+	ms = call_for(c, 0);
+	if (ms >= 0)
+		operate(c, ROLE_EV_OP_ON, ms, false);
+}
+
+void
+do_agent_off(struct call *c)
+{
+	if (!held_here(c, true))
+		operate(c, ROLE_EV_OP_OFF, 0,
+		    js_bool(c->params, "vacant", false));
+}
+
+void
+do_agent_release(struct call *c)
+{
+	operate(c, ROLE_EV_OP_RELEASE, 0, false);
+}
+
+/* ---- drain ---- */
+
+struct drain {
+	struct call *call;
+	int64_t	     member;
+	bool	     drain, was;
+};
+
+static void
+on_drained(enum store_rc rc, void *arg)
+{
+	struct drain *d = arg;
+	struct call *c = d->call;
+	struct member *m = roster_by_id(c->b->roster, d->member);
+	struct role_event ev = { .kind = ROLE_EV_LEAVING, .agent = d->member,
+		.must = true, .now = c->b->now };
+
+	if (rc != STORE_OK || m == NULL) {
+		if (m != NULL)
+			roster_agent(c->b->roster, m)->drained = d->was;
+		call_failed(c, ERR_IO, "agent %s: nothing was stored (%s): "
+		    "free disk space, then try again", c->cmd->verb,
+		    store_rc_word(rc));
+		free(d);
+		return;
+	}
+	if (!d->drain)
+		ev.kind = ROLE_EV_TICK;
+	scheduler_event(c->b, &ev);
+	if (d->drain)
+		call_told(c, json_pack("{s:s,s:I}", "agent", m->name, "running",
+		    (json_int_t)m->running), "%s is drained: it gets no new "
+		    "runs, %lld go on", m->name, (long long)m->running);
+	else
+		call_told(c, json_pack("{s:s}", "agent", m->name),
+		    "%s works again", m->name);
+	free(d);
+}
+
+/* In memory at once, so that nothing is sent there meanwhile. */
+static void
+drain(struct call *c, bool on)
+{
+	struct member *m = call_member(c, "agent");
+	struct role_agent *a;
+	struct batch *batch;
+	struct drain *d;
+
+	if (m == NULL || !call_epoch_ok(c))
+		return;
+	a = roster_agent(c->b->roster, m);
+	d = mem_zero(1, sizeof(*d));
+	d->call = c;
+	d->member = m->id;
+	d->drain = on;
+	d->was = a->drained;
+	a->drained = on;
+	c->facts = json_pack("{s:b,s:b}", "old", d->was, "new", on);
+	batch = batch_new();
+	batch_add(batch, S_MEMBER_MARKS, "iiii", m->id, (int64_t)a->drained,
+	    (int64_t)a->marks.held_off, (int64_t)a->marks.want_off);
+	store_submit(c->b->store, batch, on_drained, d);
+}
+
+void
+do_agent_drain(struct call *c)
+{
+	drain(c, true);
+}
+
+void
+do_agent_undrain(struct call *c)
+{
+	drain(c, false);
+}
+
+static void
+on_removed(void *arg, json_t *result, const struct err *e)
+{
+	struct call *c = arg;
+
+	if (result == NULL)
+		call_fail(c, e);
+	else
+		call_told(c, json_incref(result), "%s is removed: its key is "
+		    "refused from now on", js_str(result, "agent", ""));
+}
+
+void
+do_agent_remove(struct call *c)
+{
+	struct member *m = call_member(c, "agent");
+
+	if (m == NULL || !call_epoch_ok(c))
+		return;
+	if (strcmp(m->key, c->b->key->pub) == 0) {
+		call_failed(c, ERR_FAILED, "%s is the broker's own agent: set "
+		    "broker.local_agent = false in its musterd.conf", m->name);
+		return;
+	}
+	c->audited = true;
+	desk_depart(c->b, m, "removed", call_str(c, "reason"), c->who,
+	    on_removed, c);
+}
+
+/* ---- decisions ---- */
+
+void
+do_why(struct call *c)
+{
+	int64_t id = 0;
+	json_t *list;
+
+	if (call_str(c, "decision") != NULL &&
+	    (id = call_number(c, "decision")) == -1)
+		return;
+	list = scheduler_why(c->b, id, js_int(c->params, "case", 0),
+	    id != 0 ? (wall){ 0 } : call_since(c), call_limit(c, WHY));
+	if (id == 0) {
+		call_done(c, list);
+		return;
+	}
+	if (json_array_size(list) == 0)
+		call_failed(c, ERR_NOTFOUND, "decision %lld: there is none of "
+		    "this number (muster why)", (long long)id);
+	else
+		call_done(c, json_incref(json_array_get(list, 0)));
+	json_decref(list);
+}
+
+void
+do_whatif(struct call *c)
+{
+	struct err e;
+	json_t *doc = scheduler_whatif(c->b, json_object_get(c->params,
+	    "event"), &e);
+
+	if (doc != NULL)
+		call_done(c, doc);
+	else
+		call_fail(c, &e);
+}

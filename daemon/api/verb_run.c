@@ -1,0 +1,92 @@
+/* run list, show, abort, explain. */
+#include <string.h>
+
+#include "api/call.h"
+#include "broker/dispatch.h"
+#include "js.h"
+
+enum { RUNS = 100 };
+
+void
+do_run_list(struct call *c)
+{
+	struct run_filter f = { .job = call_str(c, "job"),
+		.agent = call_str(c, "agent"), .state = call_str(c, "state"),
+		.cause = call_str(c, "cause"), .since = call_since(c),
+		.limit = call_limit(c, RUNS) };
+
+	call_done(c, f.limit > 0 ? dispatch_list(c->b, &f) : json_array());
+}
+
+static void
+no_such(struct call *c, int64_t id)
+{
+	call_failed(c, ERR_NOTFOUND, "run %lld: there is none of this number "
+	    "(muster run list)", (long long)id);
+}
+
+void
+do_run_show(struct call *c)
+{
+	int64_t id = call_number(c, "run");
+	json_t *doc;
+
+	if (id == -1)
+		return;
+	doc = dispatch_show(c->b, id);
+	if (doc != NULL)
+		call_done(c, doc);
+	else
+		no_such(c, id);
+}
+
+/* The live run, or NULL: the call has ended. */
+static struct run *
+live(struct call *c, const char *cannot)
+{
+	int64_t id = call_number(c, "run");
+	struct run *r;
+	json_t *doc;
+
+	if (id == -1)
+		return NULL;
+	r = dispatch_find(c->b, id);
+	if (r != NULL && !run_ended(r->state))
+		return r;
+	doc = dispatch_show(c->b, id);
+	if (doc == NULL && r == NULL)
+		no_such(c, id);
+	else
+		call_failed(c, ERR_FAILED, "run %lld: it has ended (%s) and "
+		    "%s: muster run show %lld", (long long)id,
+		    doc != NULL ? js_str(doc, "state", "") : "just now",
+		    cannot, (long long)id);
+	json_decref(doc);
+	return NULL;
+}
+
+void
+do_run_abort(struct call *c)
+{
+	struct run *r = live(c, "cannot be aborted");
+	int64_t id;
+	struct err e;
+
+	if (r == NULL)
+		return;
+	id = r->id;
+	if (dispatch_abort(c->b, r, c->who, &e) == -1)
+		call_fail(c, &e);
+	else
+		call_told(c, json_pack("{s:I}", "run", (json_int_t)id),
+		    "run %lld is being aborted", (long long)id);
+}
+
+void
+do_run_explain(struct call *c)
+{
+	struct run *r = live(c, "waits for nothing");
+
+	if (r != NULL)
+		call_done(c, dispatch_explain(c->b, r));
+}
