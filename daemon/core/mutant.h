@@ -4,7 +4,7 @@
 #define MUTANT_H
 
 enum role_mutant {
-	MUTANT_NO_FENCE,	/* grant without waiting for the lease: a1, a5 */
+	MUTANT_NO_FENCE,	/* grant while a lease may live: a1, a5 */
 	MUTANT_RENEW_AFTER_OFF,	/* a3 */
 	MUTANT_FLOOR_BELOW,	/* a grant at the floor is taken: a4 */
 	MUTANT_FLOOR_NONE,

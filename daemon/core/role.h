@@ -182,7 +182,8 @@ enum role_act_kind {
 	ROLE_ACT_ACK,		/* agent, epoch, start, seq */
 	ROLE_ACT_ASK,		/* agent: send a heartbeat now */
 	ROLE_ACT_RELEASE,	/* agent: lift the hold that it has itself */
-	ROLE_ACT_DECIDE,	/* move (case), from, agent (to), outcome, text */
+	ROLE_ACT_DECIDE,	/* move (case), from, agent (to), outcome,
+				 * text */
 	ROLE_ACT_STEP,		/* a line for the running decision: text */
 	ROLE_ACT_TELL,		/* op, told, text */
 	ROLE_ACT_ALERT,		/* alert, agent, text */

@@ -104,6 +104,10 @@ role_unwanted(const struct role *r, const struct role_agent *a)
 		return true;
 	if (a->marks.held_off || r->d.vacant || r->d.restored)
 		return true;
+	/* The epoch of somebody else: from before a backup was restored. */
+	if (r->d.holder != 0 && a->id != r->d.holder &&
+	    a->beat.epoch >= r->d.epoch && r->d.epoch > 0)
+		return true;
 	if (MUTANT(MUTANT_NO_WANT_OFF))
 		return false;
 	return a->marks.want_off || (r->d.epoch > 0 &&

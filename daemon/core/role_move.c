@@ -45,6 +45,7 @@ move_vacant(struct step *s)
 	s->r->asked = 0;
 	s->r->timer = MONO_NEVER;
 	move_forget(s);
+	step_lapse(s, "an operator wants nobody");
 	step_alert(s, ROLE_ALERT_VACANT, 0,
 	    "nobody is the Scheduler: an operator turned it off --vacant; "
 	    "muster agent on NAME");
@@ -125,7 +126,7 @@ ask_or_grant(struct step *s, const struct role_agent *x)
 	step_note(s, "asked %s for a heartbeat", x->name);
 }
 
-/* Case 5: "If nobody can be chosen, case 1 follows after connection_timeout." */
+/* "If nobody can be chosen, case 1 follows after connection_timeout." */
 static void
 nobody(struct step *s)
 {

@@ -157,11 +157,13 @@ step_off(struct step *s, const struct role_agent *a)
 }
 
 /* G2: whatever leaves extends what the broker must wait for.  The lease counts
- * from the sending of the heartbeat, which was before its arrival. */
+ * from the sending of the heartbeat, which was before its arrival; that may be
+ * newer than an event that had to wait for the disk. */
 static void
-fence(struct step *s)
+fence(struct step *s, const struct role_agent *a)
 {
-	mono end = step_later(s, s->p->off_timeout);
+	mono at = a->last_heard.us > s->now.us ? a->last_heard : s->now;
+	mono end = mono_add_ms(at, s->p->off_timeout);
 
 	if (end.us > s->r->fence.us)
 		s->r->fence = end;
@@ -182,7 +184,7 @@ step_ack(struct step *s, const struct role_agent *a)
 
 	answer_beat(x, a);
 	x->epoch = s->r->d.epoch;
-	fence(s);
+	fence(s, a);
 	s->r->count.renewals++;
 }
 
@@ -239,7 +241,7 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 	}
 	r->ready = false;
 	r->asked = 0;
-	fence(s);
+	fence(s, a);
 	if (r->state != ROLE_GRANTING || !again)
 		r->timer = step_later(s, s->p->grant_timeout);
 	if (r->state != ROLE_GRANTING)

@@ -26,22 +26,25 @@ struct msg {
 enum move_kind {
 	MOVE_TICK, MOVE_BEAT, MOVE_DELIVER, MOVE_DOUBLE, MOVE_CUT,
 	MOVE_MEND, MOVE_RESTART, MOVE_BROKER, MOVE_KEY, MOVE_ON, MOVE_OFF,
-	MOVE_VACANT, MOVE_RELEASE, MOVE_CONDITION, MOVE_BACKUP, MOVE_KINDS
+	MOVE_VACANT, MOVE_RELEASE, MOVE_CONDITION, MOVE_BACKUP,
+	MOVE_CONTROL, MOVE_CONFIRM, MOVE_KINDS
 };
 
 /* How much of each may still happen. */
 struct budget {
-	int crashes, cuts, dups, keys, ops, conditions, restores;
+	int crashes, cuts, dups, keys, ops, conditions, restores, controls;
 };
 
 struct world {
 	int		     n;
 	struct now	     now;		/* the broker's clock */
 	struct role	     r;
+	bool		     off;	/* control_status */
+	enum role_control    control;
 	struct role_agent    a[WORLD_AGENTS];
 	struct role_durable  disk;
 	struct role_marks    mdisk[WORLD_AGENTS];
-	bool		     late;		/* SEND_FIRST: not yet on disk */
+	bool		     late;		/* SEND_FIRST: not on disk */
 	struct role_durable  was;
 	struct role_marks    mwas[WORLD_AGENTS];
 	struct lease	     l[WORLD_AGENTS];
@@ -69,6 +72,7 @@ struct world_setup {
 	struct budget budget;
 	bool	      first;		/* one says ON at the start */
 	int	      deaf;		/* index, -1: none */
+	enum role_control control;
 };
 
 void	world_make(struct world *, const struct world_setup *);

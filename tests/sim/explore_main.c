@@ -197,7 +197,8 @@ walk(const struct world_setup *s, int steps, struct trace *t,
 		/* Time and messages move on more often than accidents. */
 		if (rnd(3) != 0)
 			m = w.npool > 0 && rnd(4) != 0 ?
-			    (uint16_t)(MOVE_DELIVER << 4 | rnd((uint32_t)w.npool)) : 0;
+			    (uint16_t)(MOVE_DELIVER << 4 |
+			    rnd((uint32_t)w.npool)) : 0;
 		if (!world_apply(&w, m))
 			continue;
 		t->move[t->n++] = m;
@@ -223,7 +224,9 @@ any_setup(struct world_setup *s)
 		.ops = (int)rnd(4),
 		.conditions = rnd(3) ? 0 : (int)rnd(3),
 		.restores = rnd(4) == 0,
+		.controls = rnd(4) ? 0 : (int)rnd(3),
 	};
+	s->control = rnd(4) ? ROLE_AUTO : rnd(2) ? ROLE_ADVISE : ROLE_MANUAL;
 	s->agents = 2 + (int)rnd(2);
 	s->first = rnd(2) != 0;
 	s->deaf = rnd(4) == 0 ? (int)rnd((uint32_t)s->agents) : -1;
@@ -252,7 +255,7 @@ walks(const struct budget *only, double seconds, struct world_setup *at,
 static const struct budget lean[] = {
 	{ .ops = 1, .dups = 1 }, { .ops = 1, .crashes = 1 },
 	{ .cuts = 1, .ops = 1 }, { .ops = 2 }, { .keys = 2 },
-	{ .restores = 1 }, { .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 },
+	{ .restores = 1 }, { .controls = 1, .ops = 1 }, { .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 },
 };
 enum { NLEAN = sizeof(lean) / sizeof(lean[0]) };
 
@@ -268,7 +271,8 @@ static const struct mutant mutants[] = {
 	ONE(FLOOR_BELOW, .ops = 2, .dups = 2),
 	ONE(FLOOR_NONE), ONE(NO_WANT_OFF), 
 	ONE(NO_BOOT_WAIT, .crashes = 1, .ops = 1), ONE(NO_RAISE),
-	ONE(TARGET_DROPPED), ONE(KEY_IS_PROOF, .keys = 2, .ops = 1), ONE(ADOPT_EARLY),
+	ONE(TARGET_DROPPED), ONE(KEY_IS_PROOF, .keys = 2, .ops = 1),
+	ONE(ADOPT_EARLY),
 	ONE(FAILED_AGAIN), ONE(RAISE_NO_WAIT), ONE(LEASE_RECEIPT),
 	ONE(ACK_ANY), ONE(CASE1_AT_ONCE), ONE(NO_REGRANT), ONE(SEND_FIRST),
 	ONE(INTENT_LOST), ONE(HOLD_LOST), ONE(DRIFT),

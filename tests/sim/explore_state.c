@@ -169,7 +169,9 @@ world_hash(const struct world *w)
 	byte(&c, w->left.crashes << 4 | w->left.cuts);
 	byte(&c, w->left.dups << 4 | w->left.keys);
 	byte(&c, w->left.ops << 4 | w->left.conditions);
-	byte(&c, w->left.restores);
+	byte(&c, w->left.restores << 4 | w->left.controls);
+	byte(&c, w->off | w->control << 1 | w->r.observing << 3);
+	byte(&c, w->r.proposal.move << 4 | w->r.proposal.to);
 	for (size_t i = 0; i < c.n; i++)
 		h = (h ^ c.b[i]) * 1099511628211ULL;
 	h ^= h >> 32;
@@ -212,7 +214,7 @@ world_settles(const struct world *was, bool print)
 	int  since = -1, bound;
 
 	w = *was;
-	if (w.vacant || !somebody_can(&w))
+	if (w.vacant || w.off || w.control != ROLE_AUTO || !somebody_can(&w))
 		return NULL;
 	for (int i = 0; i < w.n; i++)
 		slow = slow || w.deaf[i];

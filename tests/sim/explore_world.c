@@ -17,6 +17,16 @@ static const struct role_policy policy = {
 };
 static const struct lease_policy suspend;
 
+static struct role_policy
+settings(const struct world *w)
+{
+	struct role_policy p = policy;
+
+	p.control_status = !w->off;
+	p.control = w->control;
+	return p;
+}
+
 static void
 broken(struct world *w, const char *rule)
 {
@@ -82,6 +92,8 @@ judge_grant(struct world *w, const struct role_act *x)
 			broken(w, "an epoch was granted twice");
 		*to = (int8_t)x->agent;
 	}
+	if (w->off)
+		broken(w, "granted with control_status off");
 	if (w->held[i])
 		broken(w, "one that is held off works");
 	if (w->vacant)
@@ -124,9 +136,11 @@ broker_acts(struct world *w, const struct role_out *out)
 		if (x->kind == ROLE_ACT_GRANT) {
 			judge_grant(w, x);
 			m.kind = MSG_GRANT;
-		} else if (x->kind == ROLE_ACT_OFF)
+		} else if (x->kind == ROLE_ACT_OFF) {
 			m.kind = MSG_OFF;
-		else if (x->kind == ROLE_ACT_ACK)
+			if (w->off)
+				broken(w, "off with control_status off");
+		} else if (x->kind == ROLE_ACT_ACK)
 			m.kind = MSG_ACK;
 		else if (x->kind == ROLE_ACT_ASK)
 			m.kind = MSG_ASK;
@@ -142,10 +156,11 @@ broker(struct world *w, struct role_event ev)
 	uint64_t failed = w->r.count.failed, raised = w->r.count.raised;
 	int64_t	 holder = w->r.state == ROLE_WAIT ? w->r.d.holder : 0;
 	int64_t	 epoch = w->r.d.epoch;
+	struct role_policy p = settings(w);
 
 	ev.now = w->now;
 	ev.at = (size_t)(ev.agent - 1);
-	role_step(&w->r, &policy, w->a, (size_t)w->n, &ev, &out);
+	role_step(&w->r, &p, w->a, (size_t)w->n, &ev, &out);
 	/* Its grant was not confirmed, or this broker is of a backup. */
 	if (w->r.count.failed != failed || w->r.count.raised != raised)
 		w->choice = 0;
@@ -264,6 +279,7 @@ static void
 restart_broker(struct world *w)
 {
 	static struct role_out out;
+	struct role_policy     p = settings(w);
 
 	if (w->late) {
 		w->disk = w->was;
@@ -280,7 +296,7 @@ restart_broker(struct world *w)
 		if (MUTANT(MUTANT_HOLD_LOST))
 			w->a[i].marks.held_off = false;
 	}
-	role_boot(&w->r, &w->disk, &policy, w->now, &out);
+	role_boot(&w->r, &w->disk, &p, w->now, &out);
 	broker_acts(w, &out);
 }
 
@@ -324,7 +340,10 @@ operator(struct world *w, enum move_kind kind, int i)
 	struct role_event ev = { .agent = i + 1, .op = ++w->op };
 
 	w->left.ops--;
-	if (kind == MOVE_ON) {
+	if (w->off && kind != MOVE_RELEASE) {	/* refused */
+		ev.kind = kind == MOVE_ON ? ROLE_EV_OP_ON : ROLE_EV_OP_OFF;
+		ev.vacant = kind == MOVE_VACANT;
+	} else if (kind == MOVE_ON) {
 		ev.kind = ROLE_EV_OP_ON;
 		if (role_why_not(&w->r, &w->a[i], ROLE_FOR_TARGET) ==
 		    ROLE_FIT) {
@@ -405,6 +424,10 @@ possible(const struct world *w, enum move_kind kind, int i)
 		return w->left.conditions > 0;
 	case MOVE_BACKUP:
 		return w->left.restores > 0 && i == 0;
+	case MOVE_CONTROL:
+		return w->left.controls > 0 && i == 0;
+	case MOVE_CONFIRM:
+		return w->r.proposal.move != 0 && i == 0;
 	case MOVE_KINDS:
 		break;
 	}
@@ -491,6 +514,17 @@ world_apply(struct world *w, uint16_t move)
 	case MOVE_BACKUP:
 		restore(w);
 		break;
+	case MOVE_CONTROL:
+		w->left.controls--;
+		w->off = !w->off;
+		w->choice = 0;
+		broker(w, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+		break;
+	case MOVE_CONFIRM:
+		w->choice = 0;
+		broker(w, (struct role_event){ .kind = ROLE_EV_OP_CONFIRM,
+		    .op = ++w->op });
+		break;
 	case MOVE_KINDS:
 		break;
 	}
@@ -509,6 +543,7 @@ world_make(struct world *w, const struct world_setup *s)
 	memset(w, 0, sizeof(*w));
 	w->n = s->agents;
 	w->left = s->budget;
+	w->control = s->control;
 	w->now.mono.us = 1000000000;
 	w->now.wall.ms = 1700000000000;
 	role_boot(&w->r, NULL, &policy, w->now, &out);
@@ -534,7 +569,8 @@ world_describe(const struct world *w, uint16_t move, char *s, size_t size)
 	    "link cut to", "link mended to", "crash and start of",
 	    "crash and start of the broker", "key toggled at", "operator: on",
 	    "operator: off", "operator: off --vacant", "operator: release",
-	    "condition toggled at", "the broker is restored from a backup" };
+	    "condition toggled at", "the broker is restored from a backup",
+	    "control_status toggled", "operator: confirm" };
 	static const char *const kind[] = { "?", "heartbeat from", "grant to",
 	    "off to", "ack to", "ask to" };
 	enum move_kind k = (enum move_kind)(move >> 4);
@@ -552,7 +588,7 @@ world_describe(const struct world *w, uint16_t move, char *s, size_t size)
 	else if (pool)
 		(void)snprintf(s, size, "%s %s %c (epoch %lld)", word[k],
 		    kind[m->kind], 'a' + m->i, (long long)m->epoch);
-	else if (k == MOVE_TICK || k == MOVE_BROKER || k == MOVE_BACKUP)
+	else if (k == MOVE_TICK || k == MOVE_BROKER || k >= MOVE_BACKUP)
 		(void)snprintf(s, size, "%s", word[k]);
 	else
 		(void)snprintf(s, size, "%s %c", word[k], 'a' + i);

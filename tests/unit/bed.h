@@ -52,7 +52,7 @@ struct bed {
 	enum role_outcome outcome;
 	char	   steps[2048];
 	unsigned   raised;		/* alerts ever raised, bits */
-	bool	   may_be_two;		/* this test breaks the rule on purpose */
+	bool	   may_be_two;		/* broken on purpose */
 };
 
 static inline int

@@ -26,7 +26,7 @@ case_1_waits_connection_timeout_from_the_last_heartbeat(void **unused)
 	last = b.a[A].last_heard;
 	bed_run(&b, 700);
 	last = b.a[A].last_heard;
-	b.up[A] = false;		/* killed, and the broker is told late */
+	b.up[A] = false;		/* killed; the broker is told late */
 	bed_run(&b, 3000);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, C, 20000) >= 0);

@@ -307,6 +307,49 @@ b5_raising_the_epoch_restarts_the_wait(void **unused)
 	assert_int_equal(b.r.d.epoch, 51);
 }
 
+/* Found by the explorer: after a restore the epochs are given out a second
+ * time; who has the holder's epoch from before is no candidate of case 3. */
+static void
+c1_the_same_epoch_from_before_a_restore(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_cut(&b, A);
+	memset(&b.disk, 0, sizeof(b.disk));
+	b.disk.restored = true;
+	bed_broker_restart(&b);
+	bed_run(&b, 1000);
+	bed_on(&b, B, 1);
+	assert_true(bed_until(&b, B, 6000) > 0);
+	assert_int_equal(b.r.d.epoch, 1);
+	b.a[A].health = 5;
+	b.a[B].health = 1;
+	b.r.d.pinned = 0;
+	bed_mend(&b, A);		/* ON with epoch 1, too */
+	bed_run(&b, 20000);
+	assert_int_equal(bed_at_work(&b), B);
+	assert_false(b.l[A].d.on);
+}
+
+/* An event that waited for the disk has an older time than the heartbeat that
+ * its answer names: the fence must not count from it. */
+static void
+c2_a_late_event_does_not_shorten_the_fence(void **unused)
+{
+	struct bed	  b;
+	struct role_event ev = { .kind = ROLE_EV_HEARTBEAT, .agent = A + 1 };
+	static struct role_out out;
+
+	(void)unused;
+	with_a(&b);
+	ev.now = b.now;
+	b.a[A].last_heard = mono_add_ms(b.now.mono, 3000);
+	role_step(&b.r, &b.p, b.a, BED_N, &ev, &out);
+	assert_true(mono_diff_ms(b.r.fence, b.now.mono) >= 8000);
+}
+
 int
 main(void)
 {
@@ -331,6 +374,8 @@ main(void)
 		cmocka_unit_test(
 		    b4_case_2_never_moves_to_one_that_ignores_grants),
 		cmocka_unit_test(b5_raising_the_epoch_restarts_the_wait),
+		cmocka_unit_test(c1_the_same_epoch_from_before_a_restore),
+		cmocka_unit_test(c2_a_late_event_does_not_shorten_the_fence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
