@@ -255,7 +255,8 @@ walks(const struct budget *only, double seconds, struct world_setup *at,
 static const struct budget lean[] = {
 	{ .ops = 1, .dups = 1 }, { .ops = 1, .crashes = 1 },
 	{ .cuts = 1, .ops = 1 }, { .ops = 2 }, { .keys = 2 },
-	{ .restores = 1 }, { .controls = 1, .ops = 1 }, { .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 },
+	{ .restores = 1 }, { .controls = 1, .ops = 1 },
+	{ .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 },
 };
 enum { NLEAN = sizeof(lean) / sizeof(lean[0]) };
 

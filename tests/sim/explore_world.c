@@ -447,21 +447,11 @@ world_moves(const struct world *w, uint16_t moves[WORLD_MOVES])
 	return n;
 }
 
-bool
-world_apply(struct world *w, uint16_t move)
+static void
+apply(struct world *w, enum move_kind kind, int i)
 {
-	enum move_kind kind = (enum move_kind)(move >> 4);
-	int	       i = move & 15;
-	struct msg     m;
+	struct msg m;
 
-	if (kind >= MOVE_KINDS || !possible(w, kind, i))
-		return false;
-	/* What was not yet on disk is now, unless this is the crash. */
-	if (kind != MOVE_BROKER)
-		w->late = false;
-	for (int k = 0; k < w->n; k++)
-		if (kind != MOVE_RESTART || k != i)
-			w->llate[k] = false;
 	switch (kind) {
 	case MOVE_TICK:
 		tick(w);
@@ -528,6 +518,23 @@ world_apply(struct world *w, uint16_t move)
 	case MOVE_KINDS:
 		break;
 	}
+}
+
+bool
+world_apply(struct world *w, uint16_t move)
+{
+	enum move_kind kind = (enum move_kind)(move >> 4);
+	int	       i = move & 15;
+
+	if (kind >= MOVE_KINDS || !possible(w, kind, i))
+		return false;
+	/* What was not yet on disk is now, unless this is the crash. */
+	if (kind != MOVE_BROKER)
+		w->late = false;
+	for (int k = 0; k < w->n; k++)
+		if (kind != MOVE_RESTART || k != i)
+			w->llate[k] = false;
+	apply(w, kind, i);
 	tidy(w);
 	check(w);
 	return true;
