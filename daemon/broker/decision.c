@@ -60,11 +60,19 @@ decisions_flush(struct decisions *d)
 	free(text);
 }
 
+/* The end of a move may no longer know whom it began with. */
+static void
+set_name(json_t *o, const char *key, const char *name)
+{
+	if (name != NULL || json_object_get(o, key) == NULL)
+		(void)json_object_set_new(o, key, js_text(name));
+}
+
 static void
 set_facts(json_t *o, const struct decision_facts *f, enum role_outcome outcome)
 {
-	(void)json_object_set_new(o, "from", js_text(f->from));
-	(void)json_object_set_new(o, "to", js_text(f->to));
+	set_name(o, "from", f->from);
+	set_name(o, "to", f->to);
 	(void)json_object_set_new(o, "epoch", json_integer(f->epoch));
 	(void)json_object_set_new(o, "outcome",
 	    json_string(role_outcome_name(outcome)));

@@ -113,8 +113,7 @@ on_member(const struct row *row, void *arg)
 
 	m->id = row_int(row, 0);
 	(void)MEM_STR(m->name, row_text(row, 1));
-	(void)MEM_STR(m->key, row_text(row, 2));
-	(void)key_parse(m->key, m->key, m->fingerprint, NULL);
+	(void)key_parse(row_text(row, 2), m->key, m->fingerprint, NULL);
 	m->worker = strcmp(row_text(row, 3), "worker") == 0;
 	(void)MEM_STR(m->state, row_text(row, 4));
 	a->priority = (int)row_int(row, 5);
@@ -298,9 +297,11 @@ json_t *
 roster_link_settings(const struct broker *b, const struct member *m)
 {
 	(void)m;
-	return json_pack("{s:s,s:I,s:I,s:I,s:b,s:I}", "cluster_name",
-	    b->set.cluster_name, "heartbeat", (json_int_t)b->set.heartbeat,
-	    "sample_interval", (json_int_t)b->set.sample_interval, "lease",
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:b,s:I}", "cluster_name",
+	    b->set.cluster_name, "control", b->set.control_status
+	        ? control_word(b->set.control) : "off", "heartbeat",
+	    (json_int_t)b->set.heartbeat, "sample_interval",
+	    (json_int_t)b->set.sample_interval, "lease",
 	    (json_int_t)b->set.lease, "go_on",
 	    b->set.on_broker_loss == BROKER_LOSS_CONTINUE, "max_skew",
 	    (json_int_t)b->set.max_skew);
