@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/call.h"
+#include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
 
@@ -14,13 +15,19 @@ void
 do_status(struct call *c)
 {
 	json_t *doc = node_status(c->api->node, c->b->now);
-	bool ours = node_away(c->api->node) == NULL;
 
-	/* How the role is controlled is the cluster's: an agent elsewhere does
-	 * not know it. */
-	(void)json_object_set_new(doc, "control", !ours ? json_null()
-	    : json_string(c->b->set.control_status
-	        ? control_word(c->b->set.control) : "off"));
+	/* A member of a cluster elsewhere says what that broker told it. */
+	if (node_away(c->api->node) == NULL)
+		(void)json_object_set_new(doc, "control", json_string(
+		    c->b->set.control_status
+		        ? control_word(c->b->set.control) : "off"));
+	/* A dedicated broker has no lease of its own: the cluster's epoch. */
+	if (node_seat(c->api->node) == NULL) {
+		(void)json_object_set_new(doc, "cluster",
+		    json_string(c->b->set.cluster_name));
+		(void)json_object_set_new(doc, "epoch",
+		    json_integer(scheduler_epoch(c->b)));
+	}
 	(void)json_object_set_new(doc, "alerts", alert_list(c->b->events));
 	call_done(c, doc);
 }

@@ -493,7 +493,7 @@ node_status(const struct node *n, struct now now)
 	if (part && s != NULL && seat_facts(s)->controlled)
 		role = on ? "scheduler" : "spare";
 	return json_pack(
-	    "{s:s,s:o,s:s,s:s,s:s,s:b,s:I,s:o,s:o,s:s,s:o}", "node",
+	    "{s:s,s:o,s:s,s:s,s:s,s:b,s:I,s:o,s:o,s:o,s:s,s:o}", "node",
 	    node_name(n), "cluster",
 	    n->away != NULL ? js_text(seat_facts(n->away)->cluster)
 	    : n->cfg->broker && n->own != NULL
@@ -502,7 +502,9 @@ node_status(const struct node *n, struct now now)
 	    on ? "on" : "off", "suspended", on && !fires, "epoch",
 	    (json_int_t)(l != NULL ? l->d.epoch : 0), "lease_left",
 	    fires ? js_secs(lease_left(l, now.mono)) : json_null(), "broker",
-	    broker_json(n), "version", MUSTER_VERSION, "join",
+	    broker_json(n), "control", n->away != NULL
+	        ? js_text(seat_facts(n->away)->control) : json_null(),
+	    "version", MUSTER_VERSION, "join",
 	    node_join_state(n));
 }
 

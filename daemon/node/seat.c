@@ -311,6 +311,8 @@ take_settings(struct seat *s, const json_t *o)
 	s->lease_ms = js_int(o, "lease", s->lease_ms);
 	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
 	    s->facts.cluster));
+	(void)MEM_STR(s->facts.control, js_str(o, "control",
+	    s->facts.control));
 }
 
 static struct lease_event

@@ -37,6 +37,7 @@ struct seat_facts {
 	char	cluster_id[40], cluster[64], name[64], broker[128];
 	char	boot[40];
 	char	broker_key[128];	/* the only one that is trusted */
+	char	control[8];	/* as the broker last said: auto, advise, … */
 	int64_t start;		/* this start of the daemon, > 0 */
 	bool	controlled;	/* allow_control, and not a worker */
 	int64_t cap;		/* most runs at once, 0: none */
