@@ -1,0 +1,168 @@
+# What a node's own triggers do in each mode, and the ways back.
+
+load lib
+
+setup()
+{
+	world
+	broker a
+	node b
+	apply b <<<"$(ticking "${STEP:-1s}" all)"
+}
+
+fires()
+{
+	local n=$(wc -l <"$T/fired")
+
+	wait_for 8 more_than "$n"
+}
+
+more_than()
+{
+	[ "$(wc -l <"$T/fired")" -gt "$1" ]
+}
+
+dormant()
+{
+	is b true "$1" status
+}
+
+@test "a standalone node fires its own jobs at once; off and on again" {
+	wait_for 4 test -s "$T/fired"
+	is b standalone .mode status
+	m b agent off
+	is b off .status status
+	wait_for 5 quiet b
+	m b agent on
+	fires
+	is b on .status status
+	m b job pause tick
+	wait_for 5 quiet b
+	exactly_once b
+	# A restart wakes it by itself.
+	m b job resume tick
+	stop b
+	start b
+	fires
+	kill9 b
+	start b
+	fires
+	m b job pause tick
+	wait_for 5 quiet b
+	exactly_once b
+}
+
+@test "joining makes its jobs dormant, leave wakes them with their misfires" {
+	local n
+
+	wait_for 4 test -s "$T/fired"
+	join a b worker
+	is b worker .mode status
+	refused 1 "worker of a" m b job run tick
+	n=$(wc -l <"$T/fired")
+	apply a <<<"$(ticking 1s | sed "s/tick/tock/; s,fired,tocked,")"
+	wait_for 10 test -s "$T/tocked"
+	[ "$(wc -l <"$T/fired")" -eq "$n" ]
+	m b leave --yes
+	is b standalone .mode status
+	is a left '.[] | select(.name == "b") | .state' join list
+	fires
+	m b job pause tick
+	wait_for 10 quiet b
+	exactly_once b
+}
+
+@test "misfire once and skip after coming back" {
+	apply b <<<"$(ticking 1s skip)"
+	wait_for 4 test -s "$T/fired"
+	join a b worker
+	wait_for 10 is a true '.[] | select(.name == "b") | .uptime != null' \
+	    agent list
+	wait_for 5 idle_for 2500
+	m b leave --yes
+	wait_for 5 is b true 'any(.[]; .state == "skipped")' run list
+	is b true 'all(.[]; .state != "skipped" or .reason != null)' run list
+}
+
+# The job wrote nothing for so many ms.
+idle_for()
+{
+	[ $(($(now_ms) - $(date -r "$T/fired" +%s%3N))) -gt "$1" ]
+}
+
+@test "removed at the broker: the node converts back by itself" {
+	join a b
+	refused 2 "--yes" m a agent remove b
+	m a agent remove b --yes --reason "sold"
+	wait_for 5 is b standalone .mode status
+	fires
+	is a removed '.[] | select(.name == "b") | .state' join list
+	is b true 'any(.[]; .code == "disowned" and (.message | test("sold")))' \
+	    event list
+	is a a 'map(.name) | join(" ")' agent list
+}
+
+@test "removed while it was offline: it learns it when it comes back" {
+	join a b worker
+	stop b
+	wait_for 10 is a false '.[] | select(.name == "b") | .connected' agent list
+	m a agent remove b --yes
+	start b
+	wait_for 10 is b standalone .mode status
+	fires
+}
+
+@test "leave with the broker unreachable says what remains there" {
+	join a b worker
+	stop a
+	wait_for 15 is b false .broker.connected status
+	run -0 m b leave --yes
+	[[ "$output" == *"muster agent remove b"* ]]
+	is b standalone .mode status
+	fires
+	refused 1 "no cluster" m b leave --yes
+	# The broker still thinks it a member; and it may join again.
+	start a
+	is a 2 length agent list
+	m a agent remove b --yes
+	join a b
+}
+
+@test "the Scheduler that leaves hands over first" {
+	node c
+	join a b
+	join a c
+	fast a
+	m a agent on c
+	wait_for 5 scheduler_is a c
+	m c leave --yes
+	wait_for 3 scheduler_other_than a c
+	is c standalone .mode status
+}
+
+@test "a broker with members joins nobody; a dedicated one runs nothing" {
+	join a b
+	broker z
+	refused 1 "broker" m a join request "$(at z)"
+	dedicated y
+	is y "broker none" '"\(.mode) \(.role)"' status
+	is y 0 length agent list
+}
+
+@test "renamed, drained, labels and priority" {
+	join a b
+	m a agent rename b bee
+	is a "a bee" 'map(.name) | join(" ")' agent list
+	wait_for 5 is b bee .node status
+	m a agent set bee priority=7 labels=tape,big
+	is a 7 '.[] | select(.name == "bee") | .priority' agent list
+	is a true '.[] | select(.name == "bee") | .labels | tostring |
+	    test("tape")' agent list
+	m a agent drain bee
+	is a true '.[] | select(.name == "bee") | .drained' agent list
+	kill9 a
+	start a
+	is a "7 true" '.[] | select(.name == "bee") | "\(.priority) \(.drained)"' \
+	    agent list
+	m a agent undrain bee
+}

@@ -1,0 +1,201 @@
+# The five cases of the Scheduler role on real processes, every timeout at its
+# least (slow/role.bats has the defaults).  a is a broker that is no agent.
+
+load lib
+
+setup()
+{
+	world
+	dedicated a
+	fast a
+	node b "agent: { initial_status = \"on\"; };"
+	node c
+	join a b
+	join a c
+	wait_for 10 scheduler_is a b
+	fast a
+	wait_for 5 scheduler_is a b
+}
+
+# why_case N: the newest finished decision of that case.
+why_case()
+{
+	m a why --case "$1" --json |
+	    jq '[.[] | select(.outcome == "done")][0]'
+}
+
+@test "case 1: the Scheduler dies; not before the timeout, and soon after" {
+	local dead granted d
+
+	dead=$(now_ms)
+	kill9 b
+	wait_for 6 scheduler_is a c
+	d=$(why_case 1)
+	jq -e '.case == 1 and .from == "b" and .to == "c"' <<<"$d"
+	# b is named as no candidate, with the reason; c as the choice.
+	jq -e '.candidates | any(.name == "b" and (.eligible | not)
+	    and (.reason | length > 0)) and any(.name == "c" and .eligible)' \
+	    <<<"$d"
+	granted=$(ms_of "$(jq -r .at <<<"$d")")
+	echo "granted $((granted - dead)) ms after the kill"
+	# 1 s from its last heartbeat, which is at most 200 ms before the kill
+	# (and half of that again when this machine is busy).
+	[ $((granted - dead)) -ge 700 ]
+	[ $((granted - dead)) -le 1500 ]
+	# The one that died is a spare when it returns.
+	start b
+	wait_for 5 is a "true off" \
+	    '.[] | select(.name == "b") | "\(.connected) \(.status)"' agent list
+	scheduler_is a c
+}
+
+@test "case 1: a clean stop hands over at once" {
+	local before=$(now_ms)
+
+	stop b
+	wait_for 3 scheduler_is a c
+	start b
+	wait_for 5 is a off '.[] | select(.name == "b") | .status' agent list
+}
+
+@test "case 2: the switch condition is met" {
+	m a setting set transfer_on_condition=true switch_min_interval=0s \
+	    "switch_condition=name = \"b\""
+	wait_for 5 scheduler_is a c
+	why_case 2 | jq -e '.case == 2 and .from == "b" and .to == "c" and
+	    (.candidates | any(.name == "b" and .condition_met))'
+	# Nobody else: it stays, and says so.
+	m a setting set "switch_condition=any"
+	wait_for 5 is a true '.alerts | tostring | test("condition")' status
+	scheduler_is a c
+	is a true '[.[] | select(.role == "scheduler")] | length == 1' agent list
+}
+
+@test "case 2 is off unless transfer_on_condition is set" {
+	m a setting set "switch_condition=name = \"b\""
+	wait_for 5 is a true '.[] | select(.name == "b") | .condition_met' \
+	    agent list
+	scheduler_is a b
+}
+
+@test "case 3: an older copy of a state directory brings a second ON" {
+	local id
+
+	# b's state of now says ON; then c becomes the Scheduler and b OFF.
+	stop_hard_copy b
+	m a agent on c --for 1s
+	wait_for 5 scheduler_is a c
+	wait_for 5 is a off '.[] | select(.name == "b") | .status' agent list
+	kill9 b
+	rm -rf "$T/b/state"
+	cp -a "$T/b/copy" "$T/b/state"
+	start b
+	# However it is decided, one is left and the other is OFF, and says so.
+	wait_for 8 is a '["off","on"]' \
+	    '[.[] | select(.connected) | .status] | sort | tostring' agent list
+	wait_for 5 scheduler_other_than a ""
+	wait_for 5 is a true 'any(.[]; .case == 3 or .case == 4)' why
+	is b "$(q a '.[] | select(.name == "b") | .status' agent list)" \
+	    .status status
+}
+
+# A copy of a node's state directory as it is on disk now.
+stop_hard_copy()
+{
+	freeze "$1"
+	cp -a "$T/$1/state" "$T/$1/copy"
+	thaw "$1"
+	wait_for 5 scheduler_is a "$1"
+}
+
+@test "case 4: agent on" {
+	m a agent on c
+	wait_for 3 scheduler_is a c
+	why_case 4 | jq -e '.case == 4 and .from == "b" and .to == "c"'
+	is a true '.[] | select(.name == "c") | .pinned_until != null' agent list
+	# Again: done already.
+	m a agent on c
+	# Refused, each with its reason.
+	refused 5 nosuch m a agent on nosuch
+	m a agent drain b
+	refused 1 drained m a agent on b
+	m a agent undrain b
+	kill9 b
+	wait_for 5 is a false '.[] | select(.name == "b") | .connected' agent list
+	refused 1 connected m a agent on b
+	scheduler_is a c
+	refused 1 moved m a agent off c --epoch 1
+}
+
+@test "case 4: the old Scheduler does not answer: after off_timeout" {
+	local asked d granted
+
+	freeze b
+	asked=$(now_ms)
+	m a agent on c
+	wait_for 5 scheduler_is a c
+	d=$(why_case 4)
+	granted=$(ms_of "$(jq -r '.steps[-1].at' <<<"$d")")
+	echo "c after $((granted - asked)) ms"
+	[ $((granted - asked)) -ge 700 ]
+	thaw b
+	wait_for 5 is a off '.[] | select(.name == "b") | .status' agent list
+	scheduler_is a c
+}
+
+@test "case 5: agent off, release, --vacant" {
+	m a agent off b --reason "disk swap"
+	wait_for 3 scheduler_is a c
+	why_case 5 | jq -e '.case == 5 and .from == "b" and .to == "c"'
+	is a true '.[] | select(.name == "b") | .held_off' agent list
+	# Held off: not chosen, even when the other dies.
+	kill9 c
+	wait_for 5 is a false '.[] | select(.name == "c") | .connected' agent list
+	wait_for 5 is a true '.alerts | length > 0' status
+	m a agent release b
+	wait_for 5 scheduler_is a b
+	start c
+	m a agent off b --vacant
+	wait_for 5 is a 0 '[.[] | select(.status == "on")] | length' agent list
+	is a true '.alerts | tostring | test("vacant|nobody")' status
+	m a agent on c
+	wait_for 5 scheduler_is a c
+}
+
+@test "control_status off: the broker moves nothing and says so" {
+	m a setting set control_status=false
+	refused 1 control_status m a agent on c
+	kill9 b
+	wait_for 5 is a false '.[] | select(.name == "b") | .connected' agent list
+	is a 0 '[.[] | select(.name == "c" and .status == "on")] | length' \
+	    agent list
+	start b
+	wait_for 5 is a true '.[] | select(.name == "b") | .connected' agent list
+	m a setting set control_status=true
+	wait_for 6 scheduler_other_than a ""
+}
+
+@test "control = advise proposes, an operator confirms" {
+	m a setting set control=advise
+	kill9 b
+	wait_for 6 is a true 'any(.[]; .case == 1 and .outcome == "proposed")' why
+	is a off '.[] | select(.name == "c") | .status' agent list
+	m a agent on c
+	wait_for 5 scheduler_is a c
+}
+
+@test "whatif changes nothing; the broker's restart keeps the Scheduler" {
+	local epoch
+
+	is a c .to whatif kill b
+	scheduler_is a b
+	kill9 a
+	start a
+	wait_for 10 scheduler_is a b
+	m a agent on c
+	kill9 a
+	start a
+	wait_for 10 scheduler_is a c
+	epoch=$(q a .epoch status)
+	[ "$epoch" -ge 2 ]
+}
