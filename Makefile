@@ -1,14 +1,20 @@
 # make            the three programs, in build/
-# make check      every test; make demo: a real three-node cluster
-# make SAN=address,undefined …, make CC=clang …: variants, each in its own folder
-# make install    DESTDIR and PREFIX as usual
+# make demo       a real three-node cluster on this machine, in a minute
+# make check      every test; its parts: unit, explore, e2e, lint
+# make deps       installs what contrib/deps-debian lists, as root
+# make install    DESTDIR and PREFIX as usual; make uninstall
+# Variants, each in its own folder: make CC=clang, make SAN=address,undefined.
+# CI=1 makes warnings errors, V=1 shows the commands.
 
 PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/muster
 MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/muster
+COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 SYSCONFDIR ?= /etc
+DESTDIR    ?=
 VERSION    := 0.1.0
 CFLAGS     ?= -O2 -g
 CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -39,11 +45,24 @@ KEEPER := $(call src,daemon/keeper)
 SHARED := $(call src,shared)
 TUI    := $(filter-out tui/muster.c,$(call src,tui tui/console))
 UNIT   := $(patsubst %.c,$(B)/%,$(call src,tests/unit))
-SIM    := $(patsubst %.c,$(B)/%,$(wildcard tests/sim/*_main.c))
+E2E    := $(wildcard tests/e2e/*.bats)
+MANUALS := $(wildcard $(foreach n,1 5 7 8,$(addsuffix /*.$(n),daemon \
+	daemon/keeper shared tui)))
 BENCH  := $(patsubst %.c,$(B)/%,$(call src,tests/bench))
 PROGS  := $(B)/musterd $(B)/muster-keeper $(B)/muster
 
 all: $(PROGS)
+
+# The packages first, and then a make that finds them.
+deps:
+	@contrib/deps
+
+demo: deps
+	+@$(MAKE) --no-print-directory all
+	@MUSTER_BUILD=$(B) contrib/demo
+
+check: deps
+	@CC='$(CC)' CI='$(CI)' tests/check
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -54,7 +73,15 @@ $(B)/%.o: %.c
 $(B)/gen/sql_text.h: daemon/store/statements.sql daemon/store/sql2c.awk
 	@mkdir -p $(@D)
 	$(Q)awk -f daemon/store/sql2c.awk daemon/store/statements.sql >$@.tmp && mv $@.tmp $@
-$(call obj,$(DAEMON)) $(call obj,$(wildcard tests/*/*.c)): | $(B)/gen/sql_text.h
+$(call obj,$(DAEMON) daemon/daemon.c $(wildcard tests/*/*.c)): | $(B)/gen/sql_text.h
+
+# Who knows the version or a path is compiled again when that changes.
+$(B)/gen/built-in: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(LIBEXECDIR)' | cmp -s - $@ || \
+	    echo '$(VERSION) $(LIBEXECDIR)' >$@
+$(call obj,$(shell grep -rlE --include=*.c 'MUSTER_(VERSION|LIBEXEC)' \
+	daemon shared tui tests)): $(B)/gen/built-in
 
 ar = @mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
 $(B)/libshared.a: $(call obj,$(SHARED)) ; $(ar)
@@ -73,11 +100,68 @@ $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libdaemon.a $(B)/libtui.a $
 $(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdaemon.a $(B)/libshared.a
 	$(Q)$(link) $(D_LIBS)
 
+# The explorer takes guards away from the shipped role core: its own objects.
+EXPLORE := $(call src,tests/sim) $(wildcard daemon/core/role*.c daemon/core/lease.c)
+$(B)/mutant/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC   $< (mutants)")
+	$(Q)$(CC) $(ALL_C) -DROLE_MUTANTS -c -o $@ $<
+$(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/libshared.a
+	$(Q)$(link)
+
+tests: $(UNIT) $(BENCH)
 unit: $(UNIT) $(PROGS)
-	@set -e; for t in $(UNIT); do echo "== $$t"; MUSTER_BUILD=$(B) $$t; done
+	@MUSTER_BUILD=$(B) tests/run $(UNIT)
+explore: $(B)/explore
+	$(B)/explore --seconds 20
+e2e: $(PROGS)
+	@MUSTER_BUILD=$(B) tests/e2e/run $(E2E)
+bench: $(BENCH) $(PROGS)
+	@set -e; for b in $(BENCH); do MUSTER_BUILD=$(B) $$b; done
+lint:
+	@tests/lint $(MANUALS)
+
+I := $(DESTDIR)$(PREFIX)
+UNITS := $(wildcard etc/systemd/*.service)
+install: all
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) \
+	    $(COMPDIR) $(DOCDIR)/examples $(SYSCONFDIR)/muster) \
+	    $(addprefix $I/lib/,systemd/system sysusers.d tmpfiles.d)
+	install -m 755 $(B)/musterd $(DESTDIR)$(SBINDIR)
+	install -m 755 $(B)/muster $(DESTDIR)$(BINDIR)
+	install -m 755 $(B)/muster-keeper $(DESTDIR)$(LIBEXECDIR)
+	for m in $(MANUALS); do \
+	    install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${m##*.} $$m || exit; \
+	done
+	install -m 644 etc/muster.bash $(DESTDIR)$(COMPDIR)/muster
+	install -m 644 README CHANGES $(DESTDIR)$(DOCDIR)
+	install -m 644 etc/musterd.conf etc/keeper.conf $(DESTDIR)$(DOCDIR)/examples
+	for f in musterd.conf keeper.conf; do \
+	    test -e $(DESTDIR)$(SYSCONFDIR)/muster/$$f || \
+	    install -m 644 etc/$$f $(DESTDIR)$(SYSCONFDIR)/muster || exit; done
+	for u in $(notdir $(UNITS)); do sed -e 's,/usr/local/sbin,$(SBINDIR),' \
+	    -e 's,/usr/local/libexec/muster,$(LIBEXECDIR),' \
+	    etc/systemd/$$u >$I/lib/systemd/system/$$u || exit; done
+	install -m 644 etc/sysusers.d/muster.conf $I/lib/sysusers.d
+	install -m 644 etc/tmpfiles.d/muster.conf $I/lib/tmpfiles.d
+	@$(if $(DESTDIR),,echo; echo "Then: systemd-sysusers && systemd-tmpfiles --create"; \
+	    echo "      systemctl daemon-reload"; \
+	    echo "      systemctl enable --now muster-keeper musterd")
+
+# Configuration and state stay.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/musterd $(DESTDIR)$(BINDIR)/muster \
+	    $(DESTDIR)$(COMPDIR)/muster $I/lib/sysusers.d/muster.conf \
+	    $I/lib/tmpfiles.d/muster.conf \
+	    $(addprefix $I/lib/systemd/system/,$(notdir $(UNITS)))
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)
+	for m in $(notdir $(MANUALS)); do \
+	    rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$$m; done
 
 clean:
 	rm -rf build
 
-.PHONY: all unit clean
+FORCE:
+.PHONY: all deps demo check tests unit explore e2e bench lint install uninstall clean FORCE
+.DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
