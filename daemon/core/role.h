@@ -216,6 +216,8 @@ struct role_act {
 	int64_t		   from;	/* DECIDE: 0 nobody */
 	int64_t		   epoch;
 	int64_t		   start, seq;	/* the heartbeat that is answered */
+	int64_t		   lease_ms;	/* GRANT, ACK: of the policy that the
+					 * fence was set by */
 	bool		   by_operator;	/* GRANT: lifts the agent's own hold */
 	int		   move;	/* DECIDE: case 1 to 5 */
 	enum role_outcome  outcome;

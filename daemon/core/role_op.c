@@ -123,7 +123,9 @@ op_on(struct step *s, int64_t op, int64_t for_ms)
 		on_other(s);
 		return;
 	}
-	r->d.off_below = r->d.epoch - 1;
+	/* All but X; and X too, where only a new epoch brings it back. */
+	r->d.off_below = r->state == ROLE_REVOKING ? r->d.epoch
+	    : r->d.epoch - 1;
 	switch (r->state) {
 	case ROLE_HELD:		/* "X already holds it: done, pin renewed" */
 		step_tell(s, op, ROLE_TOLD_DONE,

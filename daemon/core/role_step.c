@@ -170,9 +170,10 @@ fence(struct step *s, const struct role_agent *a)
 }
 
 static void
-answer_beat(struct role_act *x, const struct role_agent *a)
+answer_beat(struct step *s, struct role_act *x, const struct role_agent *a)
 {
 	x->agent = a->id;
+	x->lease_ms = s->p->lease;
 	x->start = a->beat.start;
 	x->seq = a->beat.seq;
 }
@@ -182,7 +183,7 @@ step_ack(struct step *s, const struct role_agent *a)
 {
 	struct role_act *x = act(s, ROLE_ACT_ACK);
 
-	answer_beat(x, a);
+	answer_beat(s, x, a);
 	x->epoch = s->r->d.epoch;
 	fence(s, a);
 	s->r->count.renewals++;
@@ -248,7 +249,7 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 		step_state(s, ROLE_GRANTING, again ? "granted again"
 		    : "granted");
 	x = act(s, ROLE_ACT_GRANT);
-	answer_beat(x, a);
+	answer_beat(s, x, a);
 	x->epoch = r->d.epoch;
 	x->by_operator = r->d.by_operator;
 	if (!again)

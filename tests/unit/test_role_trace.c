@@ -67,6 +67,7 @@ a4_a_late_copy_of_a_revoked_grant(void **unused)
 	with_a(&b);
 	m.act.epoch = b.l[A].d.epoch;
 	m.act.start = b.l[A].start;
+	m.act.lease_ms = b.p.lease;
 	bed_on(&b, B, 1);
 	assert_int_equal(bed_at_work(&b), B);
 	bed_beat(&b, A);
