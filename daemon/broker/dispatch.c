@@ -65,7 +65,7 @@ run_let_go(struct broker *b, struct run *r)
 	if (!run_holds_slot(r))
 		queue_remove(q, r);
 	else {
-		queue_give(b, q);
+		queue_vacate(b, q);
 		if (m != NULL && m->sent > 0)
 			m->sent--;
 	}
@@ -85,7 +85,7 @@ on_live(const struct row *row, void *arg)
 	if (run_holds_slot(r)) {
 		struct member *m = run_agent(d->b, r);
 
-		queue_take(queue_for(d, r));
+		queue_occupy(queue_for(d, r));
 		if (m != NULL)
 			m->sent++;
 	} else
@@ -211,7 +211,7 @@ try_place(struct broker *b, struct run *r)
 	(void)MEM_STR(r->agent, m->name);
 	r->dispatched = b->now.wall;
 	m->sent++;
-	queue_take(q);
+	queue_occupy(q);
 	run_set_state(r, RUN_DISPATCHED, NULL);
 	return true;
 }

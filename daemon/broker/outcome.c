@@ -285,7 +285,7 @@ on_late(const struct row *row, void *arg)
 	r->late = true;
 	r->stored = true;
 	run_set_state(r, RUN_UNKNOWN, NULL);
-	queue_take(queue_for(l->b->dispatch, r));
+	queue_occupy(queue_for(l->b->dispatch, r));
 	l->m->sent++;
 	live_add(l->b->dispatch, r);
 	take_end(l->b, l->m, r, l->report);

@@ -139,13 +139,13 @@ queue_has_slot(struct broker *b, struct queue *q)
 }
 
 void
-queue_take(struct queue *q)
+queue_occupy(struct queue *q)
 {
 	q->busy++;
 }
 
 void
-queue_give(struct broker *b, struct queue *q)
+queue_vacate(struct broker *b, struct queue *q)
 {
 	int64_t slots;
 	const struct queue_rule *rule = queue_rule(b, q, &slots);

@@ -29,8 +29,8 @@ void	queue_remove(struct queue *, struct run *);
 const struct queue_rule *queue_rule(const struct broker *,
 	    const struct queue *, int64_t *slots);
 bool	queue_has_slot(struct broker *, struct queue *);
-void	queue_take(struct queue *);
-void	queue_give(struct broker *, struct queue *);
+void	queue_occupy(struct queue *);
+void	queue_vacate(struct broker *, struct queue *);
 mono	queue_deadline(const struct queue *);
 /* 1 is the next. */
 int64_t	queue_position(const struct queue *, const struct run *);
