@@ -71,15 +71,7 @@ api_new(uv_loop_t *loop, struct node *node, struct broker *b,
 	a->node = node;
 	a->b = b;
 	a->files = *files;
-	(void)uv_timer_init(loop, &a->tick);
-	a->tick.data = a;
 	return a;
-}
-
-static void
-on_closed(uv_handle_t *h)
-{
-	free(h->data);
 }
 
 void
@@ -97,7 +89,8 @@ api_free(struct api *a)
 		else
 			call_drop(c);
 	}
-	uv_close((uv_handle_t *)&a->tick, on_closed);
+	call_ticks_end(a);
+	free(a);
 }
 
 bool

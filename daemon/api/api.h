@@ -26,7 +26,7 @@ struct api_files {
 struct api *api_new(uv_loop_t *, struct node *, struct broker *,
 	    const struct api_files *);
 /* After every session and exec is closed and the store answers no more; what
- * is still asked is dropped.  The loop must turn once more. */
+ * is still asked is dropped. */
 void	api_free(struct api *);
 
 /* For struct server_ops.  Operators are those of musterd.conf, known by their

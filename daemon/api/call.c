@@ -424,6 +424,20 @@ call_bytes(struct call *c, const char *p, size_t n, bool last)
 }
 
 static void
+on_tick_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+void
+call_ticks_end(struct api *a)
+{
+	if (a->tick != NULL)
+		uv_close((uv_handle_t *)a->tick, on_tick_closed);
+	a->tick = NULL;
+}
+
+static void
 on_tick(uv_timer_t *h)
 {
 	struct api *a = h->data;
@@ -439,13 +453,19 @@ on_tick(uv_timer_t *h)
 		}
 	}
 	if (!any)
-		(void)uv_timer_stop(h);
+		call_ticks_end(a);
 }
 
 void
 call_tick(struct call *c, void (*tick)(struct call *))
 {
+	struct api *a = c->api;
+
 	c->tick = tick;
-	if (!uv_is_active((uv_handle_t *)&c->api->tick))
-		(void)uv_timer_start(&c->api->tick, on_tick, TICK_MS, TICK_MS);
+	if (a->tick != NULL)
+		return;
+	a->tick = mem_zero(1, sizeof(*a->tick));
+	(void)uv_timer_init(a->loop, a->tick);
+	a->tick->data = a;
+	(void)uv_timer_start(a->tick, on_tick, TICK_MS, TICK_MS);
 }

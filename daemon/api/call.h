@@ -57,7 +57,7 @@ struct api {
 	struct node	*node;
 	struct broker	*b;
 	struct api_files files;
-	uv_timer_t	 tick;
+	uv_timer_t	*tick;		/* while a call wants it */
 	struct call	*calls;
 	struct rpc	*rpcs;
 	bool		 closing;	/* in api_free */
@@ -99,6 +99,7 @@ void	call_row(struct call *, json_t *row);
  * character are left.  Returns how many were taken. */
 size_t	call_bytes(struct call *, const char *, size_t, bool last);
 void	call_tick(struct call *, void (*tick)(struct call *));
+void	call_ticks_end(struct api *);
 
 /* Parameters. */
 const char *call_str(const struct call *, const char *name);	/* or NULL */

@@ -163,7 +163,10 @@ on_piece(void *arg, const json_t *result, const struct err *e)
 	free(p);
 	l->offset += (int64_t)took;
 	l->sent |= took > 0;
-	if (l->offset >= js_int(result, "size", 0) && (ended || !l->follow))
+	(void)locate(c);
+	/* A follower is told how the run ended, so that is waited for. */
+	if (l->offset >= js_int(result, "size", 0) &&
+	    (!l->follow || (ended && l->over)))
 		finish(c);
 	else if (took > 0)
 		look(c);
