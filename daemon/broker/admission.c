@@ -63,11 +63,11 @@ wrong(struct broker *b, struct request *r, struct err *e)
 	    r->name, NULL, NULL, "a wrong token from %s (%lld of %d)%s",
 	    r->name, (long long)r->wrong, DESK_WRONG_MAX,
 	    r->wrong >= DESK_WRONG_MAX ? ": its request is locked" : "");
-	(void)err_set(e, ERR_DENIED, "join: wrong token (%lld of %d tries%s)",
+	(void)err_set(e, ERR_FAILED, "join: wrong token (%lld of %d tries): %s",
 	    (long long)r->wrong, DESK_WRONG_MAX, r->wrong >= DESK_WRONG_MAX
-	        ? "; the request is locked: have it rejected at the broker, "
+	        ? "the request is locked: have it rejected at the broker, "
 	          "then ask again"
-	        : "); copy it again from the broker: muster join token");
+	        : "copy it again from the broker: muster join token");
 }
 
 static int
@@ -77,7 +77,7 @@ check_token(struct broker *b, struct request *r, const struct token *t,
 	bool current, voided = false;
 
 	if (request_is(r, "locked"))
-		return err_set(e, ERR_DENIED, "join: this request is locked "
+		return err_set(e, ERR_FAILED, "join: this request is locked "
 		    "after %d wrong tokens: have it rejected at the broker, "
 		    "then ask again", DESK_WRONG_MAX);
 	if (request_is(r, "pending"))
@@ -85,7 +85,7 @@ check_token(struct broker *b, struct request *r, const struct token *t,
 		    "accepted yet: at the broker, muster join accept %s",
 		    r->name);
 	if (request_is(r, "rejected"))
-		return err_set(e, ERR_DENIED, "join: the request was rejected: "
+		return err_set(e, ERR_FAILED, "join: the request was rejected: "
 		    "%s", r->reason != NULL ? r->reason : "no reason given");
 	if (request_is(r, "expired"))
 		return err_set(e, ERR_FAILED, "join: the request has expired: "
@@ -96,15 +96,19 @@ check_token(struct broker *b, struct request *r, const struct token *t,
 		voided |= hash_is(h, r->salt, t);
 	}
 	if (voided)
-		return err_set(e, ERR_DENIED, "join: this token is void, a "
+		return err_set(e, ERR_FAILED, "join: this token is void, a "
 		    "newer one was shown for %s: use that one, or show another "
 		    "at the broker: muster join token %s", r->name, r->name);
 	if (!current) {
 		wrong(b, r, e);
 		return -1;
 	}
+	if (request_is(r, "left"))
+		return err_set(e, ERR_FAILED, "join: this token was used "
+		    "already: have another shown at the broker: muster join "
+		    "token %s", r->name);
 	if (request_is(r, "joined") || request_is(r, "removed"))
-		return err_set(e, ERR_DENIED, "join: this token was used "
+		return err_set(e, ERR_FAILED, "join: this token was used "
 		    "already: ask again (muster join request)");
 	if (r->expires.ms <= b->now.wall.ms) {
 		char d[TEXT_DUR];
@@ -127,10 +131,10 @@ find_invite(struct broker *b, const struct token *t, struct err *e)
 		if (strcmp(i->id, id) != 0 || !hash_is(i->hash, i->salt, t))
 			continue;
 		if (strcmp(i->state, "usable") != 0)
-			(void)err_set(e, ERR_DENIED, "join: this invite was "
+			(void)err_set(e, ERR_FAILED, "join: this invite was "
 			    "revoked: ask for another (muster join invite)");
 		else if (i->used >= i->uses)
-			(void)err_set(e, ERR_DENIED, "join: this invite is used "
+			(void)err_set(e, ERR_FAILED, "join: this invite is used "
 			    "up (%lld of %lld): ask for another (muster join "
 			    "invite)", (long long)i->used, (long long)i->uses);
 		else if (i->expires.ms <= b->now.wall.ms)
@@ -140,7 +144,7 @@ find_invite(struct broker *b, const struct token *t, struct err *e)
 			return i;
 		return NULL;
 	}
-	(void)err_set(e, ERR_DENIED, "join: wrong token: no such invite here");
+	(void)err_set(e, ERR_FAILED, "join: wrong token: no such invite here");
 	return NULL;
 }
 
@@ -162,7 +166,7 @@ find_request(struct broker *b, const struct peer *peer, const struct token *t,
 		    "token_other_key", r->name, NULL, NULL,
 		    "a node with another key (%s) tried the token of %s",
 		    peer->fingerprint, r->name);
-		(void)err_set(e, ERR_DENIED, "join: this token was made for "
+		(void)err_set(e, ERR_FAILED, "join: this token was made for "
 		    "the key of %s, and this node has another: use the token "
 		    "of this node's own request", r->name);
 		return NULL;
@@ -272,7 +276,7 @@ desk_complete(struct broker *b, const struct peer *peer, const json_t *params,
 		(void)0;
 	else if (key_digest(b->key->pub, digest, &e) == -1 ||
 	    !token_is_for(&t, digest))
-		(void)err_set(&e, ERR_DENIED, "join: this token belongs to "
+		(void)err_set(&e, ERR_FAILED, "join: this token belongs to "
 		    "another broker");
 	else if (m != NULL && member_active(m) && t.kind == TOKEN_INVITE)
 		(void)err_set(&e, ERR_FAILED, "join: this node is a member of "

@@ -350,7 +350,7 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 			at = &(*at)->next;
 		*at = r;
 	} else if (request_is(r, "locked")) {
-		(void)err_set(&e, ERR_DENIED, "join: this request is locked "
+		(void)err_set(&e, ERR_FAILED, "join: this request is locked "
 		    "after %d wrong tokens: have it rejected at the broker, "
 		    "then ask again", DESK_WRONG_MAX);
 		fail(done, arg, &e);

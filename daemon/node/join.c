@@ -30,6 +30,7 @@ struct errand {
 	struct session *session;
 	bool		asked;		/* hello was answered */
 	bool		told;		/* done was called */
+	bool		distrust;	/* of the key that was shown */
 	node_done      *done;
 	void	       *arg;
 	struct errand  *next;
@@ -237,7 +238,8 @@ on_closed(struct session *s, const char *why, void *ctx)
 	struct err err;
 
 	(void)s;
-	(void)err_set(&err, ERR_CONNECT, "%s: %s", e->where,
+	(void)err_set(&err, e->distrust ? ERR_FAILED : ERR_CONNECT, "%s: %s",
+	    e->where,
 	    why[0] != '\0' ? why : "the broker closed the connection");
 	tell(e, NULL, &err);
 	errand_free(e);
@@ -264,6 +266,7 @@ trust(void *ctx, const char *pub, const char *fingerprint, struct err *why)
 		if (key_digest(pub, digest, why) == 0 &&
 		    token_is_for(&e->token, digest))
 			return true;
+		e->distrust = true;
 		(void)err_set(why, ERR_DENIED, "STOP: the key of %s (%s) is "
 		    "not the one in the token: a token of another broker, the "
 		    "wrong machine, or someone in between", e->where,
