@@ -193,8 +193,9 @@ do_backup(struct call *c)
 	k->call = c;
 	k->store = c->b->store;
 	k->dir = mem_dup(dir);
-	k->store_name = mem_dup(base(strncmp(url, "sqlite:", 7) == 0 ? url + 7
-								      : url));
+	/* "sqlite:" alone is the file in the state directory. */
+	k->store_name = mem_dup(strncmp(url, "sqlite:", 7) == 0 &&
+	    url[7] != '\0' ? base(url + 7) : "muster.db");
 	k->key = mem_dup(c->api->files.key);
 	k->config = mem_dup(c->api->files.config);
 	c->state = k;
