@@ -47,9 +47,9 @@ static struct key key;
 static struct seat_facts away_facts = { .cluster = "prod", .name = "node-e",
 	.broker = "hub.example:7422" };
 
-static struct seat {
+struct seat {
 	int unused;
-} away_seat;
+};
 
 enum node_mode node_mode(const struct node *n) { (void)n; return nd.mode; }
 const char *node_mode_word(const struct node *n)

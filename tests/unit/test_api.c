@@ -569,6 +569,8 @@ joining(void **state)
 	json_decref(o);
 }
 
+static struct seat elsewhere_seat;
+
 /* An agent of another broker passes reading on, refuses changes with the cure,
  * and can hold itself off. */
 static void
@@ -579,7 +581,7 @@ elsewhere(void **state)
 	struct err e;
 
 	(void)state;
-	nd.away = &away_seat;
+	nd.away = &elsewhere_seat;
 	begin(&a, 1u << PRIV_VIEW, "agent.list", json_pack("{s:i}", "limit",
 	    3));
 	assert_string_equal(nd.asked, "link.view");

@@ -1,0 +1,208 @@
+/* The protocol as a client sees it: hello, answers and errors by id, lists that
+ * do not fit in one message. */
+#include "api_fixture.h"
+
+static struct {
+	struct session *s, *far;
+	json_t	       *got;		/* messages */
+	bool		closed;
+} cl;
+
+static void
+on_message(struct session *s, json_t *msg, void *ctx)
+{
+	(void)s;
+	(void)ctx;
+	(void)json_array_append(cl.got, msg);
+}
+
+static void
+on_closed(struct session *s, const char *why, void *ctx)
+{
+	(void)s;
+	(void)why;
+	(void)ctx;
+	cl.closed = true;
+}
+
+static const struct session_ops client_ops = { .message = on_message,
+	.closed = on_closed };
+
+static void
+client(enum peer_kind kind, uid_t uid)
+{
+	json_decref(cl.got);
+	memset(&cl, 0, sizeof(cl));
+	cl.got = json_array();
+	session_pair(&loop, &cl.s, &cl.far);
+	session_own(cl.s, &client_ops, NULL);
+	session_peer_edit(cl.far)->kind = kind;
+	session_peer_edit(cl.far)->uid = uid;
+	(void)MEM_STR(session_peer_edit(cl.far)->user, "ann");
+}
+
+static void
+hang_up(void)
+{
+	session_close(cl.s, false, "");
+	UNTIL(cl.closed && api->rpcs == NULL);
+	json_decref(cl.got);
+	cl.got = NULL;
+}
+
+static const json_t *
+say(const char *text)
+{
+	size_t n = json_array_size(cl.got);
+	json_t *doc = json_loads(text, 0, NULL);
+
+	assert_non_null(doc);
+	(void)session_send(cl.s, doc);
+	json_decref(doc);
+	UNTIL(json_array_size(cl.got) > n);
+	return json_array_get(cl.got, json_array_size(cl.got) - 1);
+}
+
+static const char *
+code(const json_t *answer)
+{
+	return js_str(json_object_get(json_object_get(answer, "error"),
+	    "data"), "code", "");
+}
+
+static int64_t
+number(const json_t *answer)
+{
+	return js_int(json_object_get(answer, "error"), "code", 0);
+}
+
+static void
+hello_first(void **state)
+{
+	const json_t *a;
+
+	(void)state;
+	client(PEER_LOCAL, 0);
+	assert_true(api_open(api, cl.far));
+	a = say("{\"id\":1,\"method\":\"status\"}");
+	assert_int_equal(number(a), -32600);
+	a = say("{\"id\":2,\"method\":\"hello\",\"params\":{\"protocol\":9}}");
+	assert_string_equal(code(a), "refused");
+	a = say("{\"id\":3,\"method\":\"hello\",\"params\":{\"protocol\":1}}");
+	has(json_object_get(a, "result"), "server version protocol node mode "
+	    "who privileges");
+	assert_string_equal(js_str(json_object_get(a, "result"), "who", ""),
+	    "ann@local");
+	a = say("{\"id\":4,\"method\":\"no.such\"}");
+	assert_int_equal(number(a), -32601);
+	a = say("{\"id\":5,\"method\":\"agent.show\",\"params\":{}}");
+	assert_int_equal(number(a), -32602);
+	assert_int_equal(js_int(a, "id", 0), 5);
+	a = say("{\"id\":6,\"method\":\"agent.show\",\"params\":[1]}");
+	assert_int_equal(number(a), -32602);
+	a = say("{\"id\":\"x\",\"method\":\"status\"}");
+	assert_string_equal(js_str(a, "id", ""), "x");
+	has(json_object_get(a, "result"), "node");
+	a = say("{\"id\":7}");
+	assert_int_equal(number(a), -32600);
+	hang_up();
+}
+
+static void
+strangers_get_nothing(void **state)
+{
+	const json_t *a;
+
+	(void)state;
+	client(PEER_LOCAL, geteuid() + 4711);
+	assert_true(api_open(api, cl.far));
+	(void)say("{\"id\":1,\"method\":\"hello\"}");
+	a = say("{\"id\":2,\"method\":\"status\"}");
+	assert_string_equal(code(a), "not_permitted");
+	hang_up();
+	/* A node's session is not an operator's. */
+	client(PEER_NODE, 0);
+	assert_false(api_open(api, cl.far));
+	session_close(cl.far, false, "");
+	UNTIL(cl.closed);
+	json_decref(cl.got);
+	cl.got = NULL;
+}
+
+/* 6,000 jobs are more than a message, and more than may wait at once. */
+static void
+long_lists_come_in_parts(void **state)
+{
+	struct buf b = BUF_INIT(16 << 20);
+	size_t rows = 0, i, last = 0;
+	json_t *m, *jobs;
+	struct err e;
+
+	(void)state;
+	for (i = 0; i < 6000; i++) {
+		struct cat_job *j = mem_zero(1, sizeof(*j));
+		char *doc = mem_fmt("{\"name\":\"job-with-a-rather-long-name-"
+		    "%05zu\",\"command\":[\"/bin/true\"],\"triggers\":["
+		    "{\"cron\":\"15 2 * * mon,tue,wed,thu,fri\"},{\"cron\":"
+		    "\"15 4 * * mon,tue,wed,thu,fri\"},{\"cron\":"
+		    "\"15 6 * * mon,tue,wed,thu,fri\"}]}", i);
+
+		jobs = json_loads(doc, 0, NULL);
+		if (job_of_json(jobs, &broker_checks, &j->def, &e) == -1)
+			fail_msg("%s", e.msg);
+		j->doc = jobs;
+		j->due = due_new(&j->def, "UTC", NULL, 0, &e);
+		HASH_ADD_KEYPTR(hh, broker->catalog->jobs, j->def.name,
+		    strlen(j->def.name), j);
+		free(doc);
+	}
+	client(PEER_LOCAL, 0);
+	assert_true(api_open(api, cl.far));
+	(void)say("{\"id\":1,\"method\":\"hello\"}");
+	(void)say("{\"id\":2,\"method\":\"job.list\"}");
+	UNTIL(json_object_get(json_array_get(cl.got, json_array_size(cl.got) -
+	    1), "result") != NULL);
+	json_array_foreach(cl.got, i, m) {
+		json_t *p = json_object_get(m, "params");
+
+		if (p != NULL) {
+			assert_int_equal(js_int(p, "id", 0), 2);
+			rows += json_array_size(json_object_get(p, "rows"));
+			last = i;
+		}
+	}
+	assert_int_equal(rows, 6000);
+	assert_int_equal(last, json_array_size(cl.got) - 2);
+	hang_up();
+	buf_free(&b);
+}
+
+/* Whoever hangs up while it follows costs nothing further. */
+static void
+followers_may_go(void **state)
+{
+	(void)state;
+	client(PEER_LOCAL, 0);
+	assert_true(api_open(api, cl.far));
+	(void)say("{\"id\":1,\"method\":\"hello\"}");
+	(void)say("{\"id\":2,\"method\":\"event.follow\",\"params\":"
+	    "{\"since\":3600}}");
+	assert_non_null(api->calls);
+	hang_up();
+	assert_null(api->calls);
+	json_decref(get("setting.set", json_pack("{s:{s:s}}", "values",
+	    "token_ttl", "21m")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(hello_first),
+		T(strangers_get_nothing),
+		T(long_lists_come_in_parts),
+		T(followers_may_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
