@@ -2,7 +2,9 @@
  * with a write, so that a store that takes none is seen. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #include "js.h"
 #include "mem.h"
 
-enum { DISK_BAD = 95, DISK_FULL_SOON = 90, FD_BAD = 90 };
+enum { DISK_BAD = 95, DISK_FULL_SOON = 90, FD_BAD = 90, ANSWER_MS = 100 };
 
 enum verdict { FINE, WARNING, PROBLEM };
 
@@ -189,8 +191,15 @@ answers(const char *host, int64_t port)
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
 	if (fd != -1) {
-		/* To an address of this machine it does not stay pending. */
+		/* To an address of this machine it is pending, if at all, for
+		 * a moment only. */
 		rc = connect(fd, ai->ai_addr, ai->ai_addrlen);
+		if (rc == -1 && errno == EINPROGRESS) {
+			struct pollfd p = { fd, POLLOUT, 0 };
+
+			rc = poll(&p, 1, ANSWER_MS) == 1 &&
+			    (p.revents & (POLLERR | POLLHUP)) == 0 ? 0 : -1;
+		}
 		(void)close(fd);
 	}
 	freeaddrinfo(ai);

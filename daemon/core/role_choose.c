@@ -50,7 +50,7 @@ role_reason_text(enum role_reason reason)
 		[ROLE_HELD_OFF] = "held off",
 		[ROLE_NOT_IN_SYNC] = "its catalogue is not in sync",
 		[ROLE_CLOCK] = "its clock is off by more than max_skew",
-		[ROLE_NO_DISK] = "its disk is full",
+		[ROLE_NO_DISK] = "it takes no runs (disk full, or no keeper)",
 		[ROLE_MEETS_CONDITION] = "meets the switch condition",
 		[ROLE_FAILED_GRANT] = "did not answer its last grant",
 		[ROLE_TURNED_OFF] = "just turned off",

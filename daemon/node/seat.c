@@ -39,6 +39,7 @@ struct seat {
 	/* heartbeats */
 	int64_t		heartbeat, sample_interval, lease_ms;
 	mono		beat_at, sample_at;
+	bool		accepts;	/* as the last heartbeat said */
 	mono		sent[LEASE_RING];	/* for the round trip */
 	double		rtt;
 	/* role */
@@ -187,8 +188,8 @@ beat(struct seat *s)
 	    (json_int_t)s->now.wall.ms, "rev", (json_int_t)watch_rev(s->watch),
 	    "running", (json_int_t)runs_running(s->runs), "interval",
 	    (json_int_t)interval(s));
-	(void)json_object_set_new(o, "accepts",
-	    json_boolean(s->ops->refuses(s->ctx) == NULL));
+	s->accepts = s->ops->refuses(s->ctx) == NULL;
+	(void)json_object_set_new(o, "accepts", json_boolean(s->accepts));
 	if (s->rtt >= 0)
 		(void)json_object_set_new(o, "rtt", json_real(s->rtt));
 	if (s->sample_at.us <= s->now.mono.us) {
@@ -309,6 +310,11 @@ take_settings(struct seat *s, const json_t *o)
 	s->heartbeat = js_int(o, "heartbeat", s->heartbeat);
 	s->sample_interval = js_int(o, "sample_interval", s->sample_interval);
 	s->lease_ms = js_int(o, "lease", s->lease_ms);
+	/* The broker expects the new pace from now on. */
+	s->beat_at = mono_min(s->beat_at,
+	    mono_add_ms(s->now.mono, interval(s)));
+	s->sample_at = mono_min(s->sample_at,
+	    mono_add_ms(s->now.mono, s->sample_interval - 100));
 	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
 	    s->facts.cluster));
 	(void)MEM_STR(s->facts.control, js_str(o, "control",
@@ -693,7 +699,8 @@ seat_turn(struct seat *s, struct now now)
 	if (lease.us > now.mono.us)
 		next = mono_min(next, lease);
 	if (s->up) {
-		if (s->beat_at.us <= now.mono.us)
+		if (s->beat_at.us <= now.mono.us ||
+		    s->accepts != (s->ops->refuses(s->ctx) == NULL))
 			beat(s);
 		next = mono_min(next, s->beat_at);
 		if (quiet_at(s).us <= now.mono.us && !s->facts.near) {
