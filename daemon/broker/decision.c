@@ -11,6 +11,8 @@ struct decisions {
 	struct store *store;
 	int64_t	      last;
 	json_t	     *open;		/* the one that is running, or NULL */
+	json_t	     *ended;		/* the one before: on its way to the
+					 * disk, perhaps */
 	bool	      dirty;
 };
 
@@ -37,6 +39,7 @@ decisions_free(struct decisions *d)
 	if (d == NULL)
 		return;
 	json_decref(d->open);
+	json_decref(d->ended);
 	free(d);
 }
 
@@ -114,13 +117,15 @@ decision_end(struct decisions *d, const struct decision_facts *f,
 		decision_step(d, f->at, f->text);
 	d->dirty = true;
 	decisions_flush(d);
-	json_decref(d->open);
+	json_decref(d->ended);
+	d->ended = d->open;
 	d->open = NULL;
 }
 
 struct listing {
 	json_t *list;
-	int64_t kase, limit;
+	int64_t id, kase, limit;
+	int64_t below;			/* the newer ones came from memory */
 	wall	since;
 };
 
@@ -132,7 +137,8 @@ on_row(const struct row *r, void *arg)
 
 	if (row_int(r, 1) < l->since.ms)
 		return 1;
-	if (l->kase != 0 && row_int(r, 2) != l->kase)
+	if ((l->kase != 0 && row_int(r, 2) != l->kase) ||
+	    row_int(r, 0) >= l->below)
 		return 0;
 	o = row_text(r, 7) != NULL ? json_loads(row_text(r, 7), 0, NULL) : NULL;
 	if (o != NULL)
@@ -140,18 +146,39 @@ on_row(const struct row *r, void *arg)
 	return (int64_t)json_array_size(l->list) >= l->limit;
 }
 
+/* What was decided a moment ago is told before the disk has it. */
+static void
+from_memory(struct listing *l, const json_t *o)
+{
+	int64_t id = js_int(o, "decision", 0);
+
+	if (o == NULL || id >= l->below)
+		return;
+	l->below = id;
+	if ((l->id == 0 || l->id == id) &&
+	    (l->kase == 0 || l->kase == js_int(o, "case", 0)) &&
+	    js_wall(o, "at").ms >= l->since.ms &&
+	    (int64_t)json_array_size(l->list) < l->limit)
+		(void)json_array_append_new(l->list,
+		    json_deep_copy((json_t *)o));
+}
+
 json_t *
 decision_list(const struct decisions *d, int64_t id, int64_t kase, wall since,
     int64_t limit)
 {
-	struct listing l = { json_array(), kase, limit, since };
+	struct listing l = { json_array(), id, kase, limit, INT64_MAX, since };
 
+	from_memory(&l, d->open);
+	from_memory(&l, d->ended);
+	if ((int64_t)json_array_size(l.list) >= limit)
+		return l.list;
 	if (id != 0)
 		(void)store_query(d->store, S_DECISION_GET, on_row, &l, "i",
 		    id);
 	else
 		(void)store_query(d->store, S_DECISION_LIST, on_row, &l, "i",
-		    kase != 0 ? (int64_t)100000 : limit);
+		    kase != 0 ? (int64_t)100000 : limit + 2);
 	return l.list;
 }
 
