@@ -93,14 +93,13 @@ do_agent_show(struct call *c)
 		return;
 	doc = roster_json(c->b, m);
 	(void)json_object_update_new(doc, json_pack(
-	    "{s:s,s:s,s:o,s:O?,s:b,s:o,s:o,s:o,s:I,s:o}", "fingerprint",
+	    "{s:s,s:s,s:o,s:O?,s:b,s:o,s:o,s:o,s:I}", "fingerprint",
 	    m->fingerprint, "key", m->key, "joined_at", js_time(m->joined),
 	    "addresses", m->addresses, "offline_ok", m->offline_ok,
 	    "max_runs", m->cap > 0 ? json_integer(m->cap) : json_null(),
 	    "clock_skew", json_real((double)m->skew_ms / 1000), "boot_id",
 	    js_text(m->boot[0] != '\0' ? m->boot : NULL), "outages",
-	    (json_int_t)m->outages, "reason", m->health.reason[0] != '\0'
-	        ? js_text(m->health.reason) : json_null()));
+	    (json_int_t)m->outages));
 	f.agent = m->name;
 	live = json_array();
 	runs = dispatch_list(c->b, &f);

@@ -378,6 +378,8 @@ do_apply(struct call *c)
 	else if (js_bool(c->params, "dry_run", false) ||
 	    json_array_size(json_object_get(d.result, "plan")) == 0) {
 		c->audited = true;
+		(void)json_object_set_new(d.result, "dry_run",
+		    json_boolean(js_bool(c->params, "dry_run", false)));
 		call_done(c, d.result);
 	} else {
 		json_decref(d.result);
