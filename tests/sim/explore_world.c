@@ -218,6 +218,11 @@ deliver_beat(struct world *w, const struct msg *m)
 	a->last_heard = w->now.mono;
 	if (w->choice == a->id)
 		w->unheard = 0;
+	/* It went off by itself, before the operator chose it: case 1. */
+	if (w->choice == a->id && w->r.d.holder == a->id &&
+	    w->r.state != ROLE_REVOKING && !a->beat.on &&
+	    a->beat.floor >= w->r.d.epoch)
+		w->choice = 0;
 	broker(w, (struct role_event){ .kind = ROLE_EV_HEARTBEAT,
 	    .agent = a->id });
 }
