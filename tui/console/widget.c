@@ -78,7 +78,7 @@ table_row(const struct area *a, int y, const struct widget_table *t,
 
 		if (w[i] == 0)
 			continue;
-		t->cell(t->ctx, row, i, &text, &attr);
+		t->cell(t->ctx, row, i, w[i], &text, &attr);
 		if (t->columns[i].right)
 			area_right(&cell, 0, w[i] - 1, attr | base, text.p);
 		else
@@ -209,10 +209,7 @@ void
 widget_graph(const struct area *a, const json_t *values, double top)
 {
 	static const uint32_t ascii[] = { '.', ':', '|', '#' };
-	static const uint32_t blocks[] = { 0x2581, 0x2582, 0x2583, 0x2584,
-		0x2585, 0x2586, 0x2587, 0x2588 };
 	bool utf8 = a->g->glyphs == GLYPHS_UTF8;
-	const uint32_t *set = utf8 ? blocks : ascii;
 	int levels = utf8 ? 8 : 4;
 
 	for (int x = 0; x < a->w; x++) {
@@ -228,8 +225,23 @@ widget_graph(const struct area *a, const json_t *values, double top)
 		for (int y = a->h - 1; y >= 0 && steps > 0; y--) {
 			int n = steps > levels ? levels : steps;
 
-			area_put(a, y, x, GRID_PLAIN, set[n - 1]);
+			area_put(a, y, x, GRID_PLAIN, utf8
+			    ? 0x2580 + (uint32_t)n : ascii[n - 1]);
 			steps -= n;
 		}
 	}
+}
+
+void
+widget_trend(const json_t *values, double top, int w, enum glyphs glyphs,
+    struct buf *b)
+{
+	struct grid *g = grid_new(w, 1, glyphs);
+	struct area a = grid_area(g);
+
+	widget_graph(&a, values, top);
+	grid_text(g, b);
+	if (b->len > 0 && b->p[b->len - 1] == '\n')
+		b->p[--b->len] = '\0';
+	grid_free(g);
 }

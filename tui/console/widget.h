@@ -10,9 +10,10 @@
 
 /* ---- tables ----------------------------------------------------------- */
 
-/* What stands in a cell.  ctx is the screen's; text starts empty. */
+/* What stands in a cell of this width.  ctx is the screen's; text starts
+ * empty. */
 typedef void widget_cell(const void *ctx, const json_t *row, int column,
-	    struct buf *text, unsigned *attr);
+	    int width, struct buf *text, unsigned *attr);
 
 struct widget_column {
 	const char *title;
@@ -50,6 +51,9 @@ void	widget_health(int value, struct buf *);
  * rows, 0 to top; more values than cells are put together by their largest.
  * A null is a gap: a space, never joined. */
 void	widget_graph(const struct area *, const json_t *values, double top);
+/* The same in one row, as text of w cells. */
+void	widget_trend(const json_t *values, double top, int w, enum glyphs,
+	    struct buf *);
 /* The largest number of the array, at least floor. */
 double	widget_top(const json_t *values, double floor);
 

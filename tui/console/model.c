@@ -1,0 +1,312 @@
+#include "model.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "js.h"
+#include "mem.h"
+#include "question.h"
+
+const struct topic_about topics[TOPIC_COUNT] = {
+	[TOPIC_STATUS] = { "status", "{}", NULL, 2 },
+	[TOPIC_AGENTS] = { "agent.list", "{}", "name", 2 },
+	[TOPIC_JOINS] = { "join.list", "{\"limit\":200}", "id", 3 },
+	[TOPIC_JOBS] = { "job.list", "{}", "name", 10 },
+	[TOPIC_RUNS] = { "run.list", "{\"limit\":200}", "id", 3 },
+	[TOPIC_EVENTS] = { "event.list", "{\"limit\":300}", "seq", 5 },
+	[TOPIC_WHY] = { "why", "{\"limit\":50}", "decision", 5 },
+	[TOPIC_SETTINGS] = { "setting.list", "{}", "name", 10 },
+	[TOPIC_NEXT] = { "job.next", "{\"limit\":5}", NULL, 5 },
+};
+
+enum { SLOW_MS = 3000, STALE_MS = 10000 };
+
+void
+model_init(struct model *m)
+{
+	memset(m, 0, sizeof(*m));
+	for (int i = 0; i < SCREEN_COUNT; i++)
+		m->view[i].sort = -1;
+	m->rtt_ms = -1;
+	m->window = 600;
+	m->stats = json_object();
+}
+
+void
+model_clear(struct model *m)
+{
+	for (int i = 0; i < TOPIC_COUNT; i++)
+		json_decref(m->topic[i].doc);
+	for (int i = 0; i < SCREEN_COUNT; i++)
+		json_decref(m->view[i].marks);
+	json_decref(m->stats);
+	json_decref(m->detail);
+	json_decref(m->whatif);
+	runlog_clear(&m->log);
+	free(m->output.text);
+	question_free(m->question);
+	m->question = NULL;
+}
+
+/* ---- what the daemon says --------------------------------------------- */
+
+void
+model_put(struct model *m, enum topic t, json_t *doc)
+{
+	struct topic_doc *d = &m->topic[t];
+	const json_t *broker;
+
+	json_decref(d->doc);
+	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall };
+	if (t != TOPIC_STATUS)
+		return;
+	broker = json_object_get(doc, "broker");
+	if (!json_is_object(broker) || js_bool(broker, "connected", true))
+		m->broker_lost = (wall){ 0 };
+	else if (m->broker_lost.ms == 0)
+		m->broker_lost = m->now.wall;
+}
+
+static bool
+same_id(const json_t *row, const char *key, const json_t *id)
+{
+	return json_equal(json_object_get(row, key), id);
+}
+
+/* New rows go where the daemon's order has them: lists by name come sorted,
+ * the others newest first. */
+static size_t
+place(const json_t *list, const char *key, const json_t *row)
+{
+	const json_t *id = json_object_get(row, key), *other;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		other = json_object_get(json_array_get(list, i), key);
+		if (json_is_integer(id) && json_is_integer(other) &&
+		    json_integer_value(other) < json_integer_value(id))
+			break;
+		if (strcmp(key, "name") == 0 && json_is_string(id) &&
+		    json_is_string(other) && strcmp(json_string_value(other),
+		    json_string_value(id)) > 0)
+			break;
+		if (strcmp(key, "id") == 0 && json_is_string(id))
+			break;
+	}
+	return i;
+}
+
+static void
+list_set(json_t *list, const char *key, json_t *row)
+{
+	const json_t *id = json_object_get(row, key);
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (same_id(json_array_get(list, i), key, id)) {
+			(void)json_array_set(list, i, row);
+			return;
+		}
+	(void)json_array_insert(list, place(list, key, row), row);
+}
+
+void
+model_update(struct model *m, enum topic t, const json_t *params)
+{
+	struct topic_doc *d = &m->topic[t];
+	json_t *doc = json_object_get(params, "doc"), *item;
+	const char *key = topics[t].key;
+	size_t i;
+
+	if (doc != NULL) {
+		model_put(m, t, json_incref(doc));
+		return;
+	}
+	if (key == NULL || !json_is_array(d->doc))
+		return;
+	json_array_foreach(json_object_get(params, "del"), i, item)
+		for (size_t k = json_array_size(d->doc); k-- > 0;)
+			if (same_id(json_array_get(d->doc, k), key, item))
+				(void)json_array_remove(d->doc, k);
+	json_array_foreach(json_object_get(params, "set"), i, item)
+		list_set(d->doc, key, item);
+	d->at = m->now.wall;
+}
+
+void
+model_fail(struct model *m, enum topic t, const struct err *e)
+{
+	m->topic[t].err = *e;
+}
+
+void
+model_hello(struct model *m, const json_t *doc)
+{
+	json_t *word;
+	size_t i;
+
+	(void)MEM_STR(m->node, js_str(doc, "node", ""));
+	(void)MEM_STR(m->who, js_str(doc, "who", ""));
+	(void)MEM_STR(m->version, js_str(doc, "version", ""));
+	m->privs = 0;
+	json_array_foreach(json_object_get(doc, "privileges"), i, word) {
+		enum priv p;
+
+		if (json_is_string(word) &&
+		    cmd_priv_of(json_string_value(word), &p) == 0)
+			m->privs |= 1u << p;
+	}
+}
+
+/* ---- what holds ------------------------------------------------------- */
+
+enum link_word
+model_word(const struct model *m)
+{
+	int64_t age = mono_diff_ms(m->now.mono, m->heard);
+
+	switch (m->link) {
+	case LINK_TRYING:
+		return m->tries == 0 && m->heard.us == 0 ? WORD_WAIT
+		    : WORD_LOST;
+	case LINK_DOWN:
+		return WORD_LOST;
+	case LINK_DENIED:
+		return WORD_DENIED;
+	case LINK_OLD:
+		return WORD_OLD;
+	case LINK_UP:
+		break;
+	}
+	if (m->broker_lost.ms != 0 || age >= STALE_MS)
+		return WORD_STALE;
+	return age >= SLOW_MS ? WORD_SLOW : WORD_LIVE;
+}
+
+char *
+model_word_text(const struct model *m, char out[SAY])
+{
+	static const char *const words[] = { "LIVE", "SLOW", "STALE", "LOST",
+		"DENIED", "OLD", "CONNECTING" };
+	enum link_word w = model_word(m);
+	int64_t age = m->now.wall.ms - m->heard_at.ms;
+	char span[SAY];
+
+	if (w == WORD_STALE && m->broker_lost.ms != 0)
+		age = m->now.wall.ms - m->broker_lost.ms;
+	if (m->heard_at.ms != 0 && (w == WORD_SLOW || w == WORD_STALE ||
+	    w == WORD_LOST))
+		(void)snprintf(out, SAY, "%s %s", words[w],
+		    say_span(age < 1000 ? 1000 : age, span));
+	else
+		(void)snprintf(out, SAY, "%s", words[w]);
+	return out;
+}
+
+int
+model_may(const struct model *m, enum cmd_id id, struct err *e)
+{
+	const struct cmd *c = &cmds[id];
+	enum link_word w = model_word(m);
+	char text[SAY];
+
+	if (w != WORD_LIVE && w != WORD_SLOW)
+		return err_set(e, ERR_FAILED, "%s: nothing is changed on old "
+		    "data; r asks again", model_word_text(m, text));
+	if (!(m->privs & 1u << c->priv))
+		return err_set(e, ERR_DENIED, "you may look (%s is missing): "
+		    "see operators in musterd.conf(5)",
+		    cmd_priv_word(c->priv));
+	return 0;
+}
+
+const json_t *
+model_row(const struct model *m, enum topic t, const char *id)
+{
+	char own[VIEW_ID];
+
+	for (size_t i = 0; i < json_array_size(m->topic[t].doc); i++) {
+		const json_t *row = json_array_get(m->topic[t].doc, i);
+
+		view_id(row, topics[t].key, own);
+		if (strcmp(own, id) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+const json_t *
+model_holder(const struct model *m)
+{
+	const json_t *list = m->topic[TOPIC_AGENTS].doc;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(js_str(json_array_get(list, i), "role", ""),
+		    "scheduler") == 0)
+			return json_array_get(list, i);
+	return NULL;
+}
+
+/* The highest that anybody tells: the broker's own is in its agents' rows. */
+int64_t
+model_epoch(const struct model *m)
+{
+	const json_t *list = m->topic[TOPIC_WHY].doc;
+	int64_t epoch = js_int(m->topic[TOPIC_STATUS].doc, "epoch", 0), e;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		e = js_int(json_array_get(list, i), "epoch", 0);
+		epoch = e > epoch ? e : epoch;
+	}
+	list = m->topic[TOPIC_AGENTS].doc;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		e = js_int(json_array_get(list, i), "epoch", 0);
+		epoch = e > epoch ? e : epoch;
+	}
+	return epoch;
+}
+
+size_t
+model_alerts(const struct model *m)
+{
+	const json_t *a = json_object_get(m->topic[TOPIC_STATUS].doc,
+	    "alerts");
+
+	if (json_is_integer(a))
+		return json_integer_value(a) > 0
+		    ? (size_t)json_integer_value(a) : 0;
+	return json_array_size(a);
+}
+
+size_t
+model_count(const struct model *m, enum topic t, const char *member,
+    const char *value)
+{
+	const json_t *list = m->topic[t].doc;
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		n += strcmp(js_str(json_array_get(list, i), member, ""),
+		    value) == 0;
+	return n;
+}
+
+bool
+model_clustered(const struct model *m)
+{
+	const json_t *s = m->topic[TOPIC_STATUS].doc;
+
+	return s == NULL || strcmp(js_str(s, "mode", ""), "standalone") != 0;
+}
+
+void
+model_say(struct model *m, bool bad, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(m->message, sizeof(m->message), fmt, ap);
+	va_end(ap);
+	m->message_bad = bad;
+}

@@ -1,0 +1,138 @@
+/* What the daemon said, and when; where the operator is.  Screens are drawn
+ * from this alone, with the time as a part of it. */
+#ifndef CONSOLE_MODEL_H
+#define CONSOLE_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "clock.h"
+#include "err.h"
+#include "key.h"
+#include "line.h"
+#include "runlog.h"
+#include "say.h"
+#include "view.h"
+
+/* What the daemon is asked for.  Those with a key are lists, whose rows it
+ * tells apart by that member. */
+enum topic {
+	TOPIC_STATUS, TOPIC_AGENTS, TOPIC_JOINS, TOPIC_JOBS, TOPIC_RUNS,
+	TOPIC_EVENTS, TOPIC_WHY, TOPIC_SETTINGS, TOPIC_NEXT, TOPIC_COUNT
+};
+
+struct topic_about {
+	const char *method;
+	const char *params;	/* JSON */
+	const char *key;	/* NULL: not a list, or one without ids */
+	int	    every;	/* seconds, while its screen is hidden */
+};
+extern const struct topic_about topics[TOPIC_COUNT];
+
+struct topic_doc {
+	json_t	   *doc;	/* NULL: not yet */
+	wall	    at;		/* when it last came or was confirmed */
+	struct err  err;	/* ERR_OK, or why there is none */
+};
+
+enum link_state { LINK_TRYING, LINK_UP, LINK_DOWN, LINK_DENIED, LINK_OLD };
+
+/* The word in the status bar (CONSOLE.md's table). */
+enum link_word {
+	WORD_LIVE, WORD_SLOW, WORD_STALE, WORD_LOST, WORD_DENIED, WORD_OLD,
+	WORD_WAIT
+};
+
+enum mode {
+	MODE_LIST, MODE_FILTER, MODE_COMMAND, MODE_QUESTION, MODE_HELP,
+	MODE_MENU, MODE_OUTPUT, MODE_BARE
+};
+
+/* Text in a box that is scrolled: what a command said. */
+struct output {
+	char   title[80];
+	char  *text;		/* owned, or NULL */
+	int    top;
+};
+
+struct question;
+
+struct model {
+	struct now now;
+	struct say say;
+	/* the link to the daemon */
+	enum link_state link;
+	char   where[128];	/* what was dialled, for messages */
+	char   why[256];	/* LINK_DOWN and the others: the reason */
+	mono   heard;		/* last byte of it */
+	wall   heard_at;
+	int    tries;
+	mono   retry;		/* when the next try is made */
+	int    rtt_ms;		/* -1: not known */
+	wall   broker_lost;	/* 0: the daemon has its broker */
+	/* who we are there */
+	char   node[64], who[64], version[32];
+	unsigned privs;		/* 1u << enum priv */
+	/* what it said */
+	struct topic_doc topic[TOPIC_COUNT];
+	json_t *stats;		/* agent -> agent.stats document */
+	json_t *detail;		/* about the selected row, or NULL */
+	char   detail_id[VIEW_ID + 8];
+	json_t *whatif;		/* last what-if, or NULL */
+	struct runlog log;
+	/* where the operator is */
+	enum screen_id screen;
+	struct view view[SCREEN_COUNT];
+	bool   open;		/* the detail of the selected row */
+	bool   in_log;		/* SCREEN_RUNS: the log has the keys */
+	int    split;		/* SCREEN_RUNS: rows more for the list */
+	bool   audit, alerts;	/* SCREEN_EVENTS: lenses */
+	int    window;		/* seconds of the graphs */
+	enum mode mode;
+	struct line line;	/* filter, command */
+	struct line help;	/* what narrows the help */
+	int    help_at;
+	struct output output;
+	struct question *question; /* MODE_QUESTION; owned */
+	char   message[512];	/* row 22 */
+	bool   message_bad;
+	bool   frozen;
+	wall   frozen_at;
+	bool   utf8_able, remote;
+	enum { COLOURS_DEFAULT, COLOURS_MONO } colours;
+};
+
+void	model_init(struct model *);
+void	model_clear(struct model *);
+
+/* ---- what the daemon says --------------------------------------------- */
+
+/* A whole document; stolen. */
+void	model_put(struct model *, enum topic, json_t *doc);
+/* A change: {set, del} of a list, or {doc}; borrowed. */
+void	model_update(struct model *, enum topic, const json_t *params);
+void	model_fail(struct model *, enum topic, const struct err *);
+/* The answer to hello; borrowed. */
+void	model_hello(struct model *, const json_t *);
+
+/* ---- what holds ------------------------------------------------------- */
+
+enum link_word model_word(const struct model *);
+/* "LIVE", "SLOW 4s", … */
+char   *model_word_text(const struct model *, char out[SAY]);
+/* May a capital be pressed now?  ERR_FAILED says why not. */
+int	model_may(const struct model *, enum cmd_id, struct err *);
+/* The row of a list with this id, or NULL. */
+const json_t *model_row(const struct model *, enum topic, const char *id);
+/* The agent that holds the role, or NULL. */
+const json_t *model_holder(const struct model *);
+int64_t	model_epoch(const struct model *);
+size_t	model_alerts(const struct model *);
+size_t	model_count(const struct model *, enum topic, const char *member,
+	    const char *value);
+/* Is it a cluster's: false for a standalone daemon. */
+bool	model_clustered(const struct model *);
+void	model_say(struct model *, bool bad, const char *, ...)
+	    __attribute__((format(printf, 3, 4)));
+
+#endif

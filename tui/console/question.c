@@ -1,0 +1,660 @@
+#include "question.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "js.h"
+#include "mem.h"
+#include "screen.h"
+#include "text.h"
+
+enum { BOX = 76 };
+
+void
+question_free(struct question *q)
+{
+	if (q == NULL)
+		return;
+	json_decref(q->params);
+	json_decref(q->targets);
+	json_decref(q->dry);
+	json_decref(q->dry_vacant);
+	strs_clear(&q->text);
+	strs_clear(&q->outcome);
+	explicit_bzero(&q->input, sizeof(q->input));
+	free(q);
+}
+
+/* ---- what is asked ---------------------------------------------------- */
+
+static void
+about(struct question *q, enum cmd_id cmd, const char *param,
+    const char *target)
+{
+	q->cmd = cmd;
+	(void)MEM_STR(q->target, target);
+	json_decref(q->params);
+	q->params = json_object();
+	if (param != NULL)
+		(void)json_object_set_new(q->params, param, js_text(target));
+}
+
+static void
+title(struct question *q, const char *what)
+{
+	(void)snprintf(q->title, sizeof(q->title), "%s%s%.60s", what,
+	    q->target[0] != '\0' ? ": " : "", q->target);
+}
+
+/* Marked rows, for acts on several: their ids. */
+static void
+take_marks(struct question *q, const struct model *m)
+{
+	const json_t *marks = m->view[m->screen].marks;
+	const char *id;
+	json_t *v;
+
+	if (json_object_size(marks) < 2)
+		return;
+	q->targets = json_array();
+	json_object_foreach((json_t *)marks, id, v)
+		(void)json_array_append_new(q->targets, js_text(id));
+	(void)snprintf(q->word, sizeof(q->word), "%zu",
+	    json_array_size(q->targets));
+}
+
+static int
+about_agent(struct question *q, const struct model *m, const json_t *row)
+{
+	const char *name = js_str(row, "name", "");
+	bool holder = strcmp(js_str(row, "role", ""), "scheduler") == 0;
+
+	q->epoch = model_epoch(m);
+	if (q->act == ACT_SCHEDULER) {
+		about(q, holder ? CMD_AGENT_OFF : CMD_AGENT_ON, "agent", name);
+		title(q, holder ? "Turn OFF the Scheduler role"
+		    : "Turn ON the Scheduler role");
+		(void)MEM_STR(q->word, name);
+	} else if (q->act == ACT_REMOVE) {
+		about(q, CMD_AGENT_REMOVE, "agent", name);
+		title(q, "Remove from the cluster");
+		(void)MEM_STR(q->word, name);
+		take_marks(q, m);
+	} else {
+		bool drained = js_bool(row, "drained", false);
+
+		about(q, drained ? CMD_AGENT_UNDRAIN : CMD_AGENT_DRAIN,
+		    "agent", name);
+		title(q, drained ? "Let work again" : "Drain");
+		if (holder)
+			(void)MEM_STR(q->word, name);
+		take_marks(q, m);
+	}
+	(void)json_object_set_new(q->params, "epoch",
+	    json_integer(q->epoch));
+	return 0;
+}
+
+/* The role's own screen: off when somebody holds it, else on. */
+static const json_t *
+role_target(const struct model *m)
+{
+	const json_t *row = model_holder(m), *list;
+
+	if (row != NULL)
+		return row;
+	list = m->topic[TOPIC_AGENTS].doc;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *a = json_array_get(list, i);
+
+		if (js_bool(a, "connected", false) && js_bool(a, "controlled",
+		    false) && !js_bool(a, "drained", false))
+			return a;
+	}
+	return NULL;
+}
+
+static int
+about_join(struct question *q, const struct model *m, const json_t *row,
+    struct err *e)
+{
+	const char *id = js_str(row, "id", "");
+	bool own = strcmp(id, "own") == 0;
+
+	if (q->act == ACT_NEW) {
+		about(q, CMD_JOIN_INVITE, NULL, "");
+		title(q, "Make an invite, good for 24h");
+		(void)json_object_set_new(q->params, "for",
+		    json_integer(86400));
+		(void)MEM_STR(q->field, "uses");
+		(void)MEM_STR(q->prompt, "For how many machines?");
+		return 0;
+	}
+	if (row == NULL)
+		return err_set(e, ERR_NOTFOUND, "no request is selected");
+	if (own && q->act != ACT_TOKEN)
+		return err_set(e, ERR_FAILED, "this is your own request: it is "
+		    "accepted or rejected at the broker");
+	if (own) {
+		about(q, CMD_JOIN_COMPLETE, NULL, "");
+		(void)json_object_set_new(q->params, "host", js_text(js_str(row,
+		    "host", js_str(row, "address", ""))));
+		title(q, "Join with a token");
+		(void)MEM_STR(q->field, "token");
+		(void)MEM_STR(q->prompt, "Paste the token:");
+		q->secret = true;
+		return 0;
+	}
+	about(q, q->act == ACT_ACCEPT ? CMD_JOIN_ACCEPT
+	    : q->act == ACT_TOKEN ? CMD_JOIN_TOKEN : CMD_JOIN_REJECT,
+	    "request", id);
+	(void)MEM_STR(q->target, js_str(row, "name", id));
+	title(q, q->act == ACT_ACCEPT ? "Accept"
+	    : q->act == ACT_TOKEN ? "Make and show a token" : "Reject");
+	if (q->act == ACT_REMOVE)
+		(void)MEM_STR(q->word, q->target);
+	if (q->act == ACT_ACCEPT || q->act == ACT_REMOVE)
+		take_marks(q, m);
+	return 0;
+}
+
+static int
+about_job(struct question *q, const struct model *m, const json_t *row)
+{
+	const char *name = js_str(row, "name", "");
+	bool paused = js_bool(row, "paused", false);
+
+	about(q, q->act == ACT_RUN ? CMD_JOB_RUN
+	    : q->act == ACT_REMOVE ? CMD_JOB_REMOVE
+	    : paused ? CMD_JOB_RESUME : CMD_JOB_PAUSE, "job", name);
+	title(q, q->act == ACT_RUN ? "Run now"
+	    : q->act == ACT_REMOVE ? "Remove the job"
+	    : paused ? "Resume" : "Pause");
+	if (q->act == ACT_REMOVE) {
+		(void)MEM_STR(q->word, name);
+		take_marks(q, m);
+	}
+	return 0;
+}
+
+static int
+about_run(struct question *q, const json_t *row, struct err *e)
+{
+	char id[VIEW_ID];
+
+	view_id(row, "id", id);
+	if (q->act == ACT_REMOVE && !json_is_null(json_object_get(row,
+	    "ended_at")))
+		return err_set(e, ERR_FAILED, "run %s has ended (%s): there is "
+		    "nothing to kill", id, js_str(row, "state", "?"));
+	about(q, q->act == ACT_REMOVE ? CMD_RUN_ABORT : CMD_RUN_RETRY, "run",
+	    id);
+	(void)snprintf(q->title, sizeof(q->title), "%s: #%.20s %.50s",
+	    q->act == ACT_REMOVE ? "Kill" : "Run again", id,
+	    js_str(row, "job", "?"));
+	if (q->act == ACT_REMOVE)
+		(void)MEM_STR(q->word, js_str(row, "job", id));
+	return 0;
+}
+
+static int
+about_node(struct question *q, const struct model *m, struct err *e)
+{
+	const char *mode = js_str(m->topic[TOPIC_STATUS].doc, "mode", "");
+	bool alone = strcmp(mode, "standalone") == 0;
+
+	if (q->act == ACT_JOIN && !alone)
+		return err_set(e, ERR_FAILED, "%s is in a cluster already: L "
+		    "leaves it", m->node);
+	if (q->act == ACT_LEAVE && (alone || strcmp(mode, "broker") == 0))
+		return err_set(e, ERR_FAILED, "%s is %s: there is nothing to "
+		    "leave", m->node, alone ? "standalone" : "the broker");
+	about(q, q->act == ACT_JOIN ? CMD_JOIN_REQUEST : CMD_LEAVE, NULL, "");
+	(void)snprintf(q->title, sizeof(q->title), "%s", q->act == ACT_JOIN
+	    ? "Ask a broker to take this machine in" : "Leave the cluster");
+	if (q->act == ACT_JOIN) {
+		(void)MEM_STR(q->field, "host");
+		(void)MEM_STR(q->prompt, "Broker (HOST or HOST:PORT):");
+	} else
+		(void)MEM_STR(q->word, m->node);
+	return 0;
+}
+
+struct question *
+question_new(const struct model *m, enum act act, struct err *e)
+{
+	const json_t *row = screen_selected(m);
+	struct question *q = mem_zero(1, sizeof(*q));
+	int rc = -1;
+
+	q->act = act;
+	q->epoch = -1;
+	q->shown = m->now.mono;
+	if (act == ACT_SCHEDULER && m->screen == SCREEN_SCHED)
+		row = role_target(m);
+	if (act == ACT_JOIN || act == ACT_LEAVE)
+		rc = about_node(q, m, e);
+	else if (m->screen == SCREEN_JOIN)
+		rc = about_join(q, m, row, e);
+	else if (row == NULL)
+		(void)err_set(e, ERR_NOTFOUND, "nothing is selected");
+	else if (m->screen == SCREEN_JOBS)
+		rc = about_job(q, m, row);
+	else if (m->screen == SCREEN_RUNS)
+		rc = about_run(q, row, e);
+	else
+		rc = about_agent(q, m, row);
+	if (rc == 0 && model_may(m, q->cmd, e) == -1)
+		rc = -1;
+	if (rc == -1) {
+		question_free(q);
+		return NULL;
+	}
+	question_text(q, m);
+	return q;
+}
+
+/* ---- its text --------------------------------------------------------- */
+
+static void
+add(struct question *q, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add(struct question *q, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	strs_add(&q->text, text);
+}
+
+static void
+now_holder(struct question *q, const struct model *m)
+{
+	const json_t *h = model_holder(m);
+
+	if (h == NULL)
+		add(q, "Now     NOBODY schedules (epoch %lld)",
+		    (long long)q->epoch);
+	else
+		add(q, "Now     %s holds it (epoch %lld, %s, %lld runs%s)",
+		    js_str(h, "name", "?"), (long long)q->epoch,
+		    say_level(js_str(json_object_get(h, "health"), "level",
+		    "unknown"), 20), (long long)js_int(h, "running", 0),
+		    js_bool(h, "connected", true) ? "" : ", NOT CONNECTED");
+}
+
+static void
+steps(struct question *q, const json_t *dry)
+{
+	const json_t *list = json_object_get(dry, "steps");
+	size_t n = json_array_size(list);
+
+	for (size_t i = 0; i < n && i < 6; i++) {
+		const json_t *s = json_array_get(list, i);
+
+		add(q, "%zu %s (after %.1fs)", i + 1, js_str(s, "step", ""),
+		    js_num(s, "after", 0));
+	}
+}
+
+/* What speaks against it, out of the daemon's own candidates. */
+static void
+warnings(struct question *q, const struct model *m)
+{
+	const json_t *row = model_row(m, TOPIC_AGENTS, q->target);
+	const json_t *list = m->topic[TOPIC_AGENTS].doc;
+	int own = say_level_value(js_str(json_object_get(row, "health"),
+	    "level", "unknown"));
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *a = json_array_get(list, i);
+		const char *level = js_str(json_object_get(a, "health"),
+		    "level", "unknown");
+
+		if (a != row && js_bool(a, "connected", false) &&
+		    js_bool(a, "controlled", false) &&
+		    !js_bool(a, "drained", false) &&
+		    say_level_value(level) > own)
+			add(q, "! %s is healthier (%s)", js_str(a, "name",
+			    "?"), say_level(level, 20));
+	}
+	if (js_bool(row, "condition_met", false))
+		add(q, "! %s meets the switch condition", q->target);
+	if (!js_bool(row, "connected", true))
+		add(q, "! %s is not connected: it will be refused", q->target);
+}
+
+static void
+text_on(struct question *q, const struct model *m)
+{
+	const char *to = js_str(q->dry, "to", NULL);
+
+	now_holder(q, m);
+	if (q->dry == NULL)
+		add(q, "After   asking the daemon what it would do ...");
+	else if (to != NULL)
+		add(q, "After   %s holds it (epoch %lld), pinned for %s", to,
+		    (long long)js_int(q->dry, "epoch", q->epoch + 1),
+		    screen_setting(m, "manual_hold", "10m"));
+	else
+		add(q, "After   %s", js_str(q->dry, "outcome",
+		    "nothing changes"));
+	add(q, "%s", "");
+	steps(q, q->dry);
+	warnings(q, m);
+}
+
+static void
+text_off(struct question *q, const struct model *m)
+{
+	const char *to = js_str(q->dry, "to", NULL);
+
+	now_holder(q, m);
+	if (q->dry == NULL)
+		add(q, "After   asking the daemon what it would do ...");
+	else
+		add(q, "After   (%c) the next in line takes it: %s", q->vacant
+		    ? ' ' : 'x', to != NULL ? to : "nobody is able");
+	add(q, "        (%c) NOBODY: no job starts until someone turns one on",
+	    q->vacant ? 'x' : ' ');
+	add(q, "        Space chooses");
+	add(q, "%s", "");
+	steps(q, q->vacant ? q->dry_vacant : q->dry);
+	add(q, "%s is held off until an operator turns it on or releases it; "
+	    "it stays an agent and finishes its runs.", q->target);
+}
+
+static void
+text_agent(struct question *q, const struct model *m)
+{
+	const json_t *row = model_row(m, TOPIC_AGENTS, q->target);
+	long long runs = (long long)js_int(row, "running", 0);
+
+	if (q->cmd == CMD_AGENT_ON)
+		text_on(q, m);
+	else if (q->cmd == CMD_AGENT_OFF)
+		text_off(q, m);
+	else if (q->cmd == CMD_AGENT_DRAIN) {
+		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
+		add(q, "After   it gets no new runs; those it has go on to "
+		    "their end");
+		if (q->word[0] != '\0' && q->targets == NULL)
+			add(q, "! It holds the Scheduler role and hands it "
+			    "over first.");
+	} else if (q->cmd == CMD_AGENT_UNDRAIN)
+		add(q, "After   it gets runs again and may hold the Scheduler "
+		    "role");
+	else {
+		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
+		add(q, "After   it is told, becomes standalone, and its key is "
+		    "refused at once");
+		if (strcmp(js_str(row, "role", ""), "scheduler") == 0)
+			add(q, "! It holds the Scheduler role.");
+	}
+}
+
+static void
+text_join(struct question *q, const struct model *m)
+{
+	const json_t *row = model_row(m, TOPIC_JOINS, js_str(q->params,
+	    "request", ""));
+
+	if (q->cmd == CMD_JOIN_INVITE) {
+		add(q, "A token made first: machines join with it by "
+		    "themselves, without a request. It is shown once.");
+		return;
+	}
+	if (q->cmd == CMD_JOIN_COMPLETE) {
+		add(q, "The token that the broker's operator shows. It is not "
+		    "shown here, and it works once.");
+		return;
+	}
+	add(q, "Who     %s from %s, as %s", js_str(row, "name", "?"),
+	    js_str(row, "address", "?"), js_str(row, "as", "agent"));
+	add(q, "Words   %s", js_str(row, "words", "?"));
+	if (q->cmd == CMD_JOIN_ACCEPT) {
+		add(q, "The same words must be on the screen there. Different "
+		    "words: somebody is between.");
+		add(q, "After   accepted; then T shows its token");
+	} else if (q->cmd == CMD_JOIN_TOKEN)
+		add(q, "It is shown once and good for %s; one shown before is "
+		    "void.", screen_setting(m, "token_ttl", "15m"));
+	else
+		add(q, "After   it is told so; its key may ask again");
+}
+
+void
+question_text(struct question *q, const struct model *m)
+{
+	strs_clear(&q->text);
+	if (q->cmd == CMD_AGENT_ON || q->cmd == CMD_AGENT_OFF ||
+	    q->cmd == CMD_AGENT_DRAIN || q->cmd == CMD_AGENT_UNDRAIN ||
+	    q->cmd == CMD_AGENT_REMOVE)
+		text_agent(q, m);
+	else if (q->cmd == CMD_JOIN_ACCEPT || q->cmd == CMD_JOIN_REJECT ||
+	    q->cmd == CMD_JOIN_TOKEN || q->cmd == CMD_JOIN_INVITE ||
+	    q->cmd == CMD_JOIN_COMPLETE)
+		text_join(q, m);
+	else if (q->cmd == CMD_RUN_ABORT)
+		add(q, "TERM to all its processes, its grace, then KILL.");
+	else if (q->cmd == CMD_JOB_PAUSE)
+		add(q, "Its triggers fire nothing until it is resumed.");
+	else if (q->cmd == CMD_JOB_REMOVE)
+		add(q, "It leaves the catalogue; its runs stay on record.");
+	else if (q->cmd == CMD_LEAVE)
+		add(q, "This machine becomes standalone; its own triggers come "
+		    "back.");
+	else if (q->cmd == CMD_JOIN_REQUEST)
+		add(q, "The broker's operator sees the request and four check "
+		    "words; the same four are shown here.");
+	else
+		add(q, "%s", cmds[q->cmd].help);
+	if (q->targets != NULL) {
+		struct buf b = BUF_INIT(500);
+		json_t *id;
+		size_t i;
+
+		json_array_foreach(q->targets, i, id)
+			buf_fmt(&b, "%s%s", i > 0 ? ", " : "",
+			    json_string_value(id));
+		add(q, "On %zu: %s", json_array_size(q->targets), b.p);
+		buf_free(&b);
+	}
+}
+
+void
+question_command(const struct question *q, struct buf *b)
+{
+	const struct cmd *c = &cmds[q->cmd];
+	const char *spec = c->args;
+	struct cmd_arg a;
+
+	buf_fmt(b, "%s%s%s", c->noun, *c->verb != '\0' ? " " : "", c->verb);
+	while (cmd_arg_next(&spec, &a) == 1) {
+		const json_t *v = json_object_get(q->params, a.name);
+		const json_t *item;
+		const char *key;
+		char t[SAY], dur[TEXT_DUR];
+
+		if (v == NULL || json_is_false(v))
+			continue;
+		if (json_is_object(v)) {
+			json_object_foreach((json_t *)v, key, item)
+				buf_fmt(b, " %s=%s", key, say_value(item, t));
+			continue;
+		}
+		if (a.option)
+			buf_fmt(b, " %s", a.word);
+		if (a.type == ARG_TOKEN)
+			buf_puts(b, " -");
+		else if (a.type == ARG_DUR)
+			buf_fmt(b, " %s", text_dur_fmt((int64_t)
+			    (json_number_value(v) * 1000), dur));
+		else if (!json_is_true(v))
+			buf_fmt(b, " %s", say_value(v, t));
+	}
+}
+
+/* ---- its box ---------------------------------------------------------- */
+
+static int
+put_lines(const struct area *in, int y, const struct strs *lines,
+    unsigned attr)
+{
+	for (size_t i = 0; i < lines->n && y < in->h; i++) {
+		bool warns = lines->v[i][0] == '!';
+		int used = area_wrap(in, y, 0, 4, attr | (warns ? GRID_BOLD
+		    : GRID_PLAIN), lines->v[i]);
+
+		y += used > 0 ? used : 1;
+	}
+	return y;
+}
+
+static void
+ask_row(const struct question *q, const struct area *in, int y)
+{
+	struct area field;
+	int x;
+
+	if (q->field[0] != '\0')
+		x = area_fmt(in, y, 0, GRID_BOLD, "%s ", q->prompt);
+	else if (q->word[0] != '\0')
+		x = area_fmt(in, y, 0, GRID_BOLD, "Type %s to do it, Esc to "
+		    "leave it: ", q->word);
+	else {
+		(void)area_str(in, y, 0, GRID_BOLD, "y does it, n or Esc "
+		    "leaves it");
+		area_cursor(in, y, 0);
+		return;
+	}
+	if (in->w - x < 12) {		/* a long name: its own row */
+		x = 0;
+		y++;
+	}
+	area_put(in, y, x, GRID_BOLD, '[');
+	field = area_part(in, y, x + 1, 1, in->w - x - 2);
+	if (q->secret)
+		area_fill(&field, 0, 0, (int)(q->input.len < 40 ? q->input.len
+		    : 40), GRID_PLAIN, '*');
+	else
+		(void)area_str(&field, 0, 0, GRID_PLAIN, q->input.text);
+	area_put(in, y, in->w - 1, GRID_BOLD, ']');
+	area_cursor(&field, 0, (int)q->input.at < field.w ? (int)q->input.at
+	    : field.w - 1);
+}
+
+void
+question_draw(const struct question *q, const struct model *m,
+    const struct area *a)
+{
+	int w = a->w < BOX ? a->w : BOX, h, y = 0;
+	struct grid *probe = grid_new(w - 4, 60, a->g->glyphs);
+	struct area in = grid_area(probe), box;
+	struct buf same = BUF_INIT(600);
+	char t[SAY];
+
+	buf_puts(&same, "Same as: muster ");
+	question_command(q, &same);
+	h = put_lines(&in, 0, &q->text, GRID_PLAIN);
+	h += put_lines(&in, 0, &q->outcome, GRID_PLAIN);
+	h += area_wrap(&in, 0, 0, 3, GRID_PLAIN, same.p);
+	h += 6 + (q->notice[0] != '\0' ? 2 : 0);
+	grid_free(probe);
+	h = h > a->h ? a->h : h;
+	box = area_part(a, (a->h - h) / 2, (a->w - w) / 2, h, w);
+	widget_box(&box, q->title);
+	in = area_part(&box, 1, 2, h - 2, w - 4);
+	if (q->notice[0] != '\0')
+		y += area_wrap(&in, y, 0, 2, GRID_BOLD | GRID_YELLOW,
+		    q->notice);
+	if (q->state != QUESTION_OVER || q->outcome.n == 0)
+		y = put_lines(&in, y, &q->text, GRID_PLAIN) + 1;
+	y = put_lines(&in, y, &q->outcome, GRID_BOLD);
+	if (q->state == QUESTION_SENT)
+		(void)area_fmt(&in, y, 0, GRID_BOLD, "under way for %s ... Esc "
+		    "hides this, nothing is lost", say_span(mono_diff_ms(
+		    m->now.mono, q->sent), t));
+	/* The row that is answered is never pushed out of the box. */
+	if (q->state == QUESTION_ASKS) {
+		y = y > in.h - 4 ? in.h - 4 : y;
+		y += area_wrap(&in, y, 0, 2, GRID_DIM, same.p);
+		ask_row(q, &in, y);
+	} else if (q->state == QUESTION_OVER)
+		(void)area_str(&in, in.h - 1, 0, GRID_DIM, q->cmd ==
+		    CMD_JOIN_ACCEPT ? "T shows its token now; Esc closes"
+		    : q->cmd == CMD_JOIN_TOKEN || q->cmd == CMD_JOIN_INVITE
+		    ? "c copies the line, v shows it bare, Esc closes"
+		    : "Esc closes");
+	buf_free(&same);
+}
+
+/* ---- its keys --------------------------------------------------------- */
+
+static enum question_does
+entered(struct question *q)
+{
+	int64_t n;
+	struct err e;
+
+	if (q->input.len == 0)		/* never confirms */
+		return QUESTION_STAYS;
+	if (q->field[0] != '\0') {
+		if (strcmp(q->field, "uses") != 0)
+			(void)json_object_set_new(q->params, q->field,
+			    js_text(q->input.text));
+		else if (text_int(q->input.text, 1, 10000, "machines", &n,
+		    &e) == 0)
+			(void)json_object_set_new(q->params, "uses",
+			    json_integer(n));
+		else {
+			(void)MEM_STR(q->notice, e.msg);
+			return QUESTION_STAYS;
+		}
+		return QUESTION_GOES;
+	}
+	if (strcmp(q->input.text, q->word) == 0)
+		return QUESTION_GOES;
+	(void)snprintf(q->notice, sizeof(q->notice), "That is not %.90s: "
+	    "nothing was done.", q->word);
+	line_set(&q->input, "");
+	return QUESTION_STAYS;
+}
+
+enum question_does
+question_key(struct question *q, int key, bool paste, mono now)
+{
+	/* What was typed before the question could be read answers nothing. */
+	if (mono_diff_ms(now, q->shown) < QUESTION_DEAF_MS)
+		return QUESTION_STAYS;
+	if (paste) {
+		if (q->field[0] != '\0')
+			(void)line_key(&q->input, key);
+		return QUESTION_STAYS;
+	}
+	if (key == KEY_ESC || key == KEY_CTRL('c'))
+		return QUESTION_CANCELS;
+	if (q->word[0] == '\0' && q->field[0] == '\0')
+		return key == 'y' ? QUESTION_GOES
+		    : key == 'n' ? QUESTION_CANCELS : QUESTION_STAYS;
+	if (key == ' ' && q->cmd == CMD_AGENT_OFF) {
+		q->vacant = !q->vacant;
+		if (q->vacant)
+			(void)json_object_set_new(q->params, "vacant",
+			    json_true());
+		else
+			(void)json_object_del(q->params, "vacant");
+		return QUESTION_STAYS;
+	}
+	if (key == KEY_ENTER)
+		return entered(q);
+	(void)line_key(&q->input, key);
+	return QUESTION_STAYS;
+}

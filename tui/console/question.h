@@ -1,0 +1,64 @@
+/* What is asked before anything changes: who, what now, what after, what can go
+ * wrong, and the same as a command.  Grade 1 (undoable): y.  Grade 2
+ * (interrupts others): the target's name is typed.  Enter on an empty field
+ * never confirms. */
+#ifndef CONSOLE_QUESTION_H
+#define CONSOLE_QUESTION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "grid.h"
+#include "model.h"
+#include "strs.h"
+
+enum question_state {
+	QUESTION_ASKS,
+	QUESTION_SENT,		/* confirmed: the daemon works on it */
+	QUESTION_OVER		/* its outcome is shown; any key closes */
+};
+
+enum { QUESTION_DEAF_MS = 300 };
+
+struct question {
+	enum act act;
+	enum cmd_id cmd;
+	enum question_state state;
+	char   title[96];
+	char   target[VIEW_ID];	/* what is acted on; "": this node */
+	char   word[VIEW_ID];	/* to be typed; "": y confirms */
+	char   field[32];	/* asks for a value: of this parameter, */
+	char   prompt[96];	/* with these words; "": does not */
+	bool   secret;		/* which is not shown */
+	json_t *params;		/* of the command */
+	json_t *targets;	/* several marked ones: an array, or NULL */
+	json_t *dry;		/* whatif of the first choice, or NULL */
+	json_t *dry_vacant;	/* of the second */
+	bool   vacant;		/* the second is chosen */
+	int64_t epoch;		/* that was shown; -1: does not matter */
+	struct line input;
+	mono   shown;		/* keys before shown + DEAF are thrown away */
+	mono   sent;
+	int    pending;		/* answers that are still to come */
+	struct strs text;
+	char   notice[256];	/* why it is asked again */
+	struct strs outcome;
+};
+
+/* A question for the act on the selected row; NULL with e: there is none. */
+struct question *question_new(const struct model *, enum act, struct err *);
+void	question_free(struct question *);
+/* Writes its text from what is known now (again, when that has changed). */
+void	question_text(struct question *, const struct model *);
+/* "agent on node-c --epoch 42" */
+void	question_command(const struct question *, struct buf *);
+void	question_draw(const struct question *, const struct model *,
+	    const struct area *);
+
+enum question_does { QUESTION_STAYS, QUESTION_GOES, QUESTION_CANCELS };
+/* A key while it is asked.  paste: from a bracketed paste, which never answers
+ * (but may fill in a value). */
+enum question_does question_key(struct question *, int key, bool paste,
+	    mono now);
+
+#endif

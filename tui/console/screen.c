@@ -1,0 +1,451 @@
+#include "screen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "js.h"
+#include "mem.h"
+#include "question.h"
+#include "utf8.h"
+
+const struct screen screens[SCREEN_COUNT] = {
+	[SCREEN_AGENTS] = { "Agents", TOPIC_AGENTS, agent_columns, 9,
+		screen_agents },
+	[SCREEN_JOIN] = { "Join", TOPIC_JOINS, join_columns, 7, screen_join },
+	[SCREEN_JOBS] = { "Jobs", TOPIC_JOBS, job_columns, 8, screen_jobs },
+	[SCREEN_RUNS] = { "Runs", TOPIC_RUNS, run_columns, 7, screen_runs },
+	[SCREEN_EVENTS] = { "Events", TOPIC_EVENTS, event_columns, 5,
+		screen_events },
+	[SCREEN_SCHED] = { "Sched", TOPIC_WHY, sched_columns, 6,
+		screen_sched },
+	[SCREEN_SETTINGS] = { "Settings", TOPIC_SETTINGS, setting_columns, 4,
+		screen_settings },
+};
+
+/* ---- the list of a screen --------------------------------------------- */
+
+/* The lenses of the events screen; new reference. */
+static json_t *
+lens(const struct model *m, const json_t *list)
+{
+	json_t *out = json_array(), *row;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, row) {
+		const char *s = js_str(row, "severity", "");
+
+		if ((m->audit && strcmp(s, "audit") == 0) || (m->alerts &&
+		    (strcmp(s, "alert") == 0 || strncmp(s, "warn", 4) == 0)))
+			(void)json_array_append(out, row);
+	}
+	return out;
+}
+
+void
+screen_rows(const struct model *m, enum screen_id id, struct view_rows *r)
+{
+	const struct screen *s = &screens[id];
+	const struct view *v = &m->view[id];
+	json_t *list = m->topic[s->topic].doc;
+	bool lensed = id == SCREEN_EVENTS && (m->audit || m->alerts);
+
+	/* Rows are borrowed from the model's own list, lens or not. */
+	list = lensed ? lens(m, list) : json_incref(list);
+	view_rows(v, list, topics[s->topic].key, v->sort >= 0 &&
+	    v->sort < s->ncolumns ? s->columns[v->sort].path : NULL, r);
+	json_decref(list);
+}
+
+const json_t *
+screen_selected(const struct model *m)
+{
+	struct view_rows r;
+	const json_t *row;
+
+	screen_rows(m, m->screen, &r);
+	row = r.sel < r.n ? r.row[r.sel] : NULL;
+	view_rows_free(&r);
+	return row;
+}
+
+int
+screen_page(const struct model *m, int h)
+{
+	int rows = h - 8;
+
+	if (m->screen == SCREEN_RUNS && !m->in_log && !m->open)
+		rows = h * 3 / 10;
+	if (m->screen == SCREEN_AGENTS || m->screen == SCREEN_JOBS)
+		rows = h - 17;
+	return rows < 1 ? 1 : rows;
+}
+
+size_t
+screen_table(const struct model *m, const struct area *a, widget_cell *cell,
+    const char *empty)
+{
+	const struct screen *s = &screens[m->screen];
+	const struct view *v = &m->view[m->screen];
+	const struct topic_doc *d = &m->topic[s->topic];
+	const struct screen_ctx ctx = { m, a->g->glyphs };
+	const struct widget_table t = { s->columns, s->ncolumns, cell, &ctx,
+		topics[s->topic].key };
+	struct view_rows r;
+	size_t n;
+
+	screen_rows(m, m->screen, &r);
+	n = r.n;
+	if (d->doc == NULL && d->err.code != ERR_OK)
+		(void)area_wrap(a, 1, 1, 4, GRID_PLAIN, d->err.msg);
+	else if (d->doc == NULL)
+		(void)area_str(a, 1, 1, GRID_DIM, "waiting for the daemon ...");
+	else if (r.n == 0 && r.all > 0 && v->filter[0] != '\0')
+		(void)area_fmt(a, 1, 1, GRID_BOLD, "0 of %zu match \"%s\". Esc "
+		    "clears.", r.all, v->filter);
+	else if (r.n == 0)
+		(void)area_wrap(a, 1, 1, 6, GRID_PLAIN, empty);
+	else
+		widget_table(a, &t, v, &r);
+	view_rows_free(&r);
+	return n;
+}
+
+char *
+screen_as_of(const struct model *m, char out[SAY])
+{
+	enum link_word w = model_word(m);
+	char t[SAY];
+
+	out[0] = '\0';
+	if (w == WORD_STALE || w == WORD_LOST || w == WORD_DENIED ||
+	    w == WORD_OLD)
+		(void)snprintf(out, SAY, "as of %s", say_when(&m->say,
+		    m->heard_at, t));
+	return out;
+}
+
+const char *
+screen_setting(const struct model *m, const char *name, const char *dflt)
+{
+	return js_str(model_row(m, TOPIC_SETTINGS, name), "value", dflt);
+}
+
+/* ---- the bars --------------------------------------------------------- */
+
+/* SCHED:node-b e42, SCHED:NOBODY!, SCHED:node-b? (not heard), b>c moving. */
+static void
+sched_field(const struct model *m, struct buf *b)
+{
+	const json_t *holder = model_holder(m);
+	const struct question *q = m->question;
+	bool moving = q != NULL && q->state == QUESTION_SENT &&
+	    q->act == ACT_SCHEDULER;
+	const char *name = js_str(holder, "name", NULL);
+
+	buf_puts(b, "SCHED:");
+	if (!model_clustered(m))
+		buf_puts(b, "self");
+	else if (name == NULL && !json_is_array(m->topic[TOPIC_AGENTS].doc))
+		buf_puts(b, "?");
+	else if (name == NULL)
+		buf_puts(b, "NOBODY!");
+	else
+		buf_fmt(b, "%s%s", name, js_bool(holder, "connected", true)
+		    ? "" : "?");
+	if (moving)
+		buf_fmt(b, ">%s", js_str(q->vacant ? NULL : q->dry, "to",
+		    q->cmd == CMD_AGENT_ON ? q->target : "NOBODY"));
+	if (model_clustered(m) && model_epoch(m) > 0)
+		buf_fmt(b, " e%lld", (long long)model_epoch(m));
+}
+
+static void
+broker_field(const struct model *m, struct buf *b)
+{
+	const json_t *s = m->topic[TOPIC_STATUS].doc;
+	const json_t *broker = json_object_get(s, "broker");
+	enum link_word w = model_word(m);
+	char t[SAY];
+
+	if (!json_is_object(broker))
+		return;
+	buf_puts(b, "BROKER:");
+	if (w == WORD_LOST)
+		buf_puts(b, "?");
+	else if (m->broker_lost.ms != 0)
+		buf_fmt(b, "LOST %s", say_span(m->now.wall.ms -
+		    m->broker_lost.ms, t));
+	else if (strcmp(js_str(broker, "address", ""), "self") == 0)
+		buf_puts(b, "self");
+	else
+		buf_puts(b, js_str(broker, "name", "?"));
+}
+
+/* Fields go from the right, in CONSOLE.md's order: clock, latency, cluster,
+ * mode; the link word and SCHED never. */
+static void
+status_bar(const struct model *m, const struct area *a)
+{
+	enum { CLUSTER, NODE, SCHED, BROKER, WORD, ALERTS, CLOCK, NFIELDS };
+	static const int drop[] = { CLOCK, BROKER, CLUSTER, NODE, ALERTS };
+	const json_t *s = m->topic[TOPIC_STATUS].doc;
+	struct buf f[NFIELDS];
+	enum link_word w = model_word(m);
+	size_t total;
+	char t[SAY];
+	int x = 1;
+
+	for (int i = 0; i < NFIELDS; i++)
+		f[i] = (struct buf)BUF_INIT(256);
+	buf_puts(&f[CLUSTER], js_str(s, "cluster", ""));
+	buf_fmt(&f[NODE], "%s%s%s", m->node, s != NULL ? ":" : "",
+	    js_str(s, "mode", ""));
+	sched_field(m, &f[SCHED]);
+	broker_field(m, &f[BROKER]);
+	buf_puts(&f[WORD], model_word_text(m, t));
+	if (model_alerts(m) > 0)
+		buf_fmt(&f[ALERTS], "!%zu", model_alerts(m));
+	buf_puts(&f[CLOCK], m->frozen ? "FROZEN " : "");
+	buf_puts(&f[CLOCK], m->frozen ? say_span(m->now.wall.ms -
+	    m->frozen_at.ms, t) : say_clock(&m->say, m->now.wall, t));
+	for (size_t d = 0;; d++) {
+		total = 1;
+		for (int i = 0; i < NFIELDS; i++)
+			total += f[i].len > 0 ? f[i].len + 2 : 0;
+		if (total <= (size_t)a->w || d == sizeof(drop) /
+		    sizeof(drop[0]))
+			break;
+		buf_clear(&f[drop[d]]);
+	}
+	area_fill(a, 0, 0, a->w, GRID_REVERSE, ' ');
+	for (int i = 0; i < NFIELDS; i++) {
+		unsigned attr = GRID_REVERSE | (i == WORD && w != WORD_LIVE
+		    ? GRID_BOLD | GRID_UNDER : GRID_PLAIN);
+
+		if (f[i].len == 0)
+			continue;
+		if (i == CLOCK)
+			area_right(a, 0, a->w - 2, attr, f[i].p);
+		else
+			x += area_str(a, 0, x, attr, f[i].p) + 2;
+	}
+	for (int i = 0; i < NFIELDS; i++)
+		buf_free(&f[i]);
+}
+
+static void
+screens_bar(const struct model *m, const struct area *a)
+{
+	size_t joins = model_count(m, TOPIC_JOINS, "state", "pending");
+	size_t runs = model_count(m, TOPIC_RUNS, "state", "running");
+	int x = 1;
+
+	for (int i = 0; i < SCREEN_COUNT; i++) {
+		bool here = i == (int)m->screen;
+		char count[32] = "";
+
+		if (i == SCREEN_JOIN && joins > 0)
+			(void)snprintf(count, sizeof(count), "(%zu)", joins);
+		if (i == SCREEN_RUNS && runs > 0)
+			(void)snprintf(count, sizeof(count), "(%zu)", runs);
+		if (i == SCREEN_EVENTS && model_alerts(m) > 0)
+			(void)snprintf(count, sizeof(count), "(%zu!)",
+			    model_alerts(m));
+		/* Without room for names the numbers stay. */
+		x += area_fmt(a, 1, x, here ? GRID_BOLD : GRID_PLAIN,
+		    "%s%d%s%s%s%s", here ? "[" : "", i + 1, a->w < 70 && !here
+		        ? "" : " ", a->w < 70 && !here ? "" : screens[i].name,
+		    count, here ? "]" : "") + 1;
+	}
+	if (x + 7 < a->w)
+		area_right(a, 1, a->w - 2, GRID_DIM, "? help");
+}
+
+static void
+hints(const struct model *m, const struct area *a, int y)
+{
+	int x = 1;
+
+	for (size_t i = 0; i < nkeys; i++) {
+		const struct key *k = &keys[i];
+		int n;
+
+		if (k->hint == NULL || !(k->screens & 1u << m->screen))
+			continue;
+		n = (int)(strlen(k->shown) + strlen(k->hint)) + 1;
+		if (x + n > a->w - 1)
+			break;
+		(void)area_str(a, y, x, GRID_BOLD, k->shown);
+		(void)area_str(a, y, x + (int)strlen(k->shown) + 1,
+		    key_asks(k->act) && model_may(m, k->cmd, NULL) == -1
+		        ? GRID_DIM : GRID_PLAIN, k->hint);
+		x += n + 2;
+	}
+}
+
+static void
+prompt(const struct area *a, int y, const char *what, const struct line *l)
+{
+	int x = area_str(a, y, 1, GRID_BOLD, what) + 1, cells;
+	size_t from = 0;
+
+	cells = (int)utf8_cells(l->text, l->at);
+	while (cells > a->w - x - 2 && from < l->at) {
+		from++;
+		cells = (int)utf8_cells(l->text + from, l->at - from);
+	}
+	(void)area_str(a, y, x, GRID_PLAIN, l->text + from);
+	area_cursor(a, y, x + cells);
+}
+
+static void
+message_row(const struct model *m, const struct area *a, int y)
+{
+	const json_t *list = m->topic[TOPIC_JOINS].doc, *asks = NULL;
+
+	if (m->mode == MODE_FILTER)
+		prompt(a, y, "/", &m->line);
+	else if (m->mode == MODE_COMMAND)
+		prompt(a, y, ":", &m->line);
+	else if (m->message[0] != '\0')
+		(void)area_str(a, y, 1, m->message_bad ? GRID_BOLD | GRID_RED
+		    : GRID_BOLD, m->message);
+	else if (m->screen != SCREEN_JOIN) {
+		for (size_t i = 0; i < json_array_size(list); i++)
+			if (strcmp(js_str(json_array_get(list, i), "state",
+			    ""), "pending") == 0)
+				asks = json_array_get(list, i);
+		if (asks != NULL && strcmp(js_str(asks, "id", ""), "own") != 0)
+			(void)area_fmt(a, y, 1, GRID_BOLD, "%s asks to join as "
+			    "%s (2 shows it)", js_str(asks, "name", "?"),
+			    js_str(asks, "as", "agent"));
+	}
+}
+
+/* CONSOLE.md section 6: what is wrong with the link, above everything. */
+static int
+banner(const struct model *m, const struct area *a, int y)
+{
+	enum link_word w = model_word(m);
+	int64_t in = mono_diff_ms(m->retry, m->now.mono) / 1000;
+	char t[SAY];
+
+	if (w == WORD_LOST) {
+		(void)area_fmt(a, y, 1, GRID_BOLD, "** No link to %s (%s: %s). "
+		    "Data as of %s. **", m->node[0] != '\0' ? m->node
+		    : "the daemon", m->where, m->why,
+		    say_when(&m->say, m->heard_at, t));
+		if (m->link == LINK_TRYING)
+			(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** Try %d is "
+			    "under way. q leave **", m->tries);
+		else
+			(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** Try %d in "
+			    "%llds. r now  q leave **", m->tries + 1,
+			    (long long)(in < 0 ? 0 : in));
+		return 2;
+	}
+	if (w == WORD_DENIED || w == WORD_OLD) {
+		(void)area_fmt(a, y, 1, GRID_BOLD, "** %s **", m->why);
+		(void)area_str(a, y + 1, 1, GRID_BOLD, "** r tries again  q "
+		    "leave **");
+		return 2;
+	}
+	if (m->broker_lost.ms != 0) {
+		const json_t *b = json_object_get(m->topic[TOPIC_STATUS].doc,
+		    "broker");
+
+		(void)area_fmt(a, y, 1, GRID_BOLD, "** %s has no link to its "
+		    "broker %s: %s **", m->node, js_str(b, "name", "?"),
+		    js_str(b, "trouble", "it tries again by itself"));
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- overlays --------------------------------------------------------- */
+
+static void
+output_draw(const struct model *m, const struct area *a)
+{
+	struct area box = area_part(a, 2, 2, a->h - 4, a->w - 4), in;
+	const char *p = m->output.text != NULL ? m->output.text : "";
+	int line = 0;
+
+	widget_box(&box, m->output.title);
+	in = area_part(&box, 1, 2, box.h - 3, box.w - 4);
+	while (*p != '\0') {
+		size_t n = strcspn(p, "\n");
+
+		if (line >= m->output.top && line - m->output.top < in.h)
+			(void)area_strn(&in, line - m->output.top, 0, -1,
+			    GRID_PLAIN, p, n);
+		line++;
+		p += n + (p[n] == '\n');
+	}
+	(void)area_fmt(&box, box.h - 2, 2, GRID_DIM, "Esc closes%s",
+	    line > in.h ? "  j k PgUp PgDn move" : "");
+	area_cursor(&in, 0, 0);
+}
+
+/* One line, no frame: for the mouse of the terminal. */
+static void
+bare_draw(const struct model *m, const struct area *a)
+{
+	int w = a->w < 1 ? 1 : a->w, y = 0;
+	const char *p = m->output.text != NULL ? m->output.text : "";
+	size_t n = strlen(p);
+
+	/* Cut at the edge without a space, so that what is selected is whole. */
+	for (size_t at = 0; at < n && y < a->h; at += (size_t)w, y++)
+		(void)area_strn(a, y, 0, w, GRID_PLAIN, p + at, n - at <
+		    (size_t)w ? n - at : (size_t)w);
+}
+
+static void
+small(const struct model *m, const struct area *a)
+{
+	char t[SAY];
+
+	(void)area_fmt(a, 0, 0, GRID_PLAIN, "%s", model_word_text(m, t));
+	if (a->h > 1)
+		(void)area_str(a, a->h - 1, 0, GRID_PLAIN, "20x4 needed, q "
+		    "leaves");
+}
+
+void
+screen_draw(const struct model *m, struct grid *g)
+{
+	struct area a = grid_area(g), content;
+	bool bars = g->h >= 8;
+	int top;
+
+	grid_erase(g);
+	if (g->w < 20 || g->h < 4) {
+		small(m, &a);
+		return;
+	}
+	if (m->mode == MODE_BARE) {
+		bare_draw(m, &a);
+		return;
+	}
+	status_bar(m, &a);
+	if (bars)
+		screens_bar(m, &a);
+	top = bars ? 2 : 1;
+	top += g->h >= 12 ? banner(m, &a, top) : 0;
+	content = area_part(&a, top, 0, g->h - top - (bars ? 2 : 1), -1);
+	screens[m->screen].draw(m, &content);
+	if (model_word(m) == WORD_LOST || model_word(m) == WORD_DENIED)
+		for (int y = 0; y < content.h; y++)
+			area_mark(&content, y, 0, content.w, GRID_DIM);
+	message_row(m, &a, bars ? g->h - 2 : g->h - 1);
+	if (bars)
+		hints(m, &a, g->h - 1);
+	if (m->mode == MODE_HELP || m->mode == MODE_MENU)
+		help_draw(m, &a);
+	else if (m->mode == MODE_OUTPUT)
+		output_draw(m, &a);
+	else if (m->question != NULL && m->mode == MODE_QUESTION)
+		question_draw(m->question, m, &a);
+}

@@ -1,0 +1,321 @@
+/* Agents: the list, and about the selected one why it is as it is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "js.h"
+#include "screen.h"
+
+enum { NAME, STATE, HEALTH, UP, LATENCY, RUNS, TREND, ADDRESS, VERSION };
+
+const struct widget_column agent_columns[] = {
+	[NAME] = { "NAME", "name", 13, 0, false },
+	[STATE] = { "STATE", "role", 9, 0, false },
+	[HEALTH] = { "HEALTH", "health.value", 14, 1, false },
+	[UP] = { "UP%", "uptime", 5, 4, true },
+	[LATENCY] = { "LAT", "latency", 6, 3, true },
+	[RUNS] = { "RUNS", "running", 4, 2, true },
+	[TREND] = { "CPU, 10 MIN", NULL, 0, 5, false },
+	[ADDRESS] = { "ADDRESS", "address", 21, 6, false },
+	[VERSION] = { "VERSION", "version", 8, 7, false },
+};
+const int agent_ncolumns = sizeof(agent_columns) / sizeof(agent_columns[0]);
+
+const char *
+screen_agent_state(const json_t *row)
+{
+	if (!js_bool(row, "connected", false))
+		return "OFFLINE";
+	if (strcmp(js_str(row, "role", ""), "scheduler") == 0)
+		return js_bool(row, "suspended", false) ? "SUSPENDED"
+		    : "SCHEDULER";
+	if (js_bool(row, "drained", false))
+		return "DRAIN";
+	if (js_bool(row, "held_off", false))
+		return "off";
+	if (strcmp(js_str(row, "mode", ""), "worker") == 0)
+		return "worker";
+	return strcmp(js_str(row, "role", ""), "spare") == 0 ? "spare"
+	    : "agent";
+}
+
+static unsigned
+state_attr(const char *state)
+{
+	if (strcmp(state, "SCHEDULER") == 0)
+		return GRID_BOLD | GRID_GREEN;
+	if (strcmp(state, "OFFLINE") == 0 || strcmp(state, "SUSPENDED") == 0)
+		return GRID_BOLD | GRID_RED;
+	return strcmp(state, "DRAIN") == 0 ? GRID_YELLOW : GRID_PLAIN;
+}
+
+static void
+health_cell(const json_t *row, struct buf *b, unsigned *attr)
+{
+	const json_t *h = json_object_get(row, "health");
+	const char *level = js_str(h, "level", "unknown");
+	int value = say_level_value(level);
+
+	widget_health(value, b);
+	buf_fmt(b, " %s", say_level(level, 6));
+	*attr = value == 0 ? GRID_DIM : value <= 2 ? GRID_BOLD | GRID_RED
+	    : value == 3 ? GRID_YELLOW : GRID_PLAIN;
+}
+
+static const json_t *
+series(const struct model *m, const char *agent, const char *metric,
+    const char *kind)
+{
+	return json_object_get(json_object_get(json_object_get(
+	    json_object_get(m->stats, agent), "metrics"), metric), kind);
+}
+
+static void
+cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
+    unsigned *attr)
+{
+	const struct screen_ctx *c = ctx;
+	const char *name = js_str(row, "name", "?");
+	bool up = js_bool(row, "connected", false);
+
+	switch (column) {
+	case NAME:
+		buf_puts(b, name);
+		if (strcmp(name, c->m->node) == 0)
+			buf_puts(b, " me");
+		break;
+	case STATE:
+		buf_puts(b, screen_agent_state(row));
+		*attr = state_attr(b->p);
+		break;
+	case HEALTH:
+		health_cell(row, b, attr);
+		break;
+	case UP:
+		buf_fmt(b, "%.1f", js_num(row, "uptime", 0));
+		break;
+	case LATENCY:
+		if (json_is_number(json_object_get(row, "latency")))
+			buf_fmt(b, "%.0fms", js_num(row, "latency", 0));
+		else
+			buf_puts(b, "-");
+		break;
+	case RUNS:
+		if (up)
+			buf_fmt(b, "%lld", (long long)js_int(row, "running",
+			    0));
+		else
+			buf_puts(b, "-");
+		break;
+	case TREND:
+		widget_trend(series(c->m, name, "cpu", "max"), 100, width,
+		    c->glyphs, b);
+		break;
+	case ADDRESS:
+		buf_puts(b, js_str(row, "address", "-"));
+		break;
+	case VERSION:
+		buf_puts(b, js_str(row, "version", "-"));
+		break;
+	default:
+		break;
+	}
+}
+
+bool
+screen_next_in_line(const struct model *m, struct buf *b)
+{
+	const json_t *list = json_object_get(m->whatif, "candidates");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && n < 3; i++) {
+		const json_t *a = json_array_get(list, i);
+
+		if (!js_bool(a, "eligible", false))
+			continue;
+		buf_fmt(b, "%s%s (%s)", n > 0 ? ", then " : "",
+		    js_str(a, "name", "?"),
+		    say_level(js_str(a, "health", "unknown"), 20));
+		n++;
+	}
+	return n > 0;
+}
+
+static size_t
+able(const struct model *m)
+{
+	const json_t *list = json_object_get(m->whatif, "candidates");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		n += js_bool(json_array_get(list, i), "eligible", false);
+	return n;
+}
+
+/* ---- the part below the list ------------------------------------------ */
+
+static int
+about_role(const struct model *m, const struct area *a, const json_t *row,
+    int y)
+{
+	const char *name = js_str(row, "name", "?");
+	const char *state = screen_agent_state(row);
+	struct buf b = BUF_INIT(1024);
+	int used;
+
+	if (strcmp(js_str(row, "role", ""), "scheduler") == 0) {
+		buf_fmt(&b, "Holds the Scheduler role (epoch %lld). It moves "
+		    "by itself if %s is unheard for %s", (long long)js_int(row,
+		    "epoch", 0), name, screen_setting(m, "connection_timeout",
+		    "15s"));
+		if (strcmp(screen_setting(m, "transfer_on_condition", ""),
+		    "true") == 0)
+			buf_fmt(&b, ", or when %s", screen_setting(m,
+			    "switch_condition", "its switch condition holds"));
+		buf_puts(&b, ".\nNext in line: ");
+		if (!screen_next_in_line(m, &b))
+			buf_puts(&b, "nobody could take over");
+		buf_putc(&b, '.');
+	} else if (strcmp(state, "OFFLINE") == 0)
+		buf_fmt(&b, "Not connected: it gets no runs and cannot hold "
+		    "the Scheduler role.");
+	else if (js_bool(row, "held_off", false))
+		buf_fmt(&b, "Held off: an operator turned it off. S turns it "
+		    "on; : agent release %s lets the broker choose it again.",
+		    name);
+	else if (js_bool(row, "drained", false))
+		buf_fmt(&b, "Drained: it gets no new runs; D lets it work "
+		    "again.");
+	else if (strcmp(js_str(row, "mode", ""), "worker") == 0)
+		buf_fmt(&b, "A worker: it runs what the broker sends and never "
+		    "holds the Scheduler role.");
+	else if (!js_bool(row, "controlled", false))
+		buf_fmt(&b, "Not controlled: the broker does not move its "
+		    "role (its allow_control, or control_status here).");
+	else
+		buf_fmt(&b, "A spare: it may hold the Scheduler role.");
+	used = area_wrap(a, y, 1, 4, GRID_PLAIN, b.p);
+	buf_free(&b);
+	return y + used;
+}
+
+static void
+about(const struct model *m, const struct area *a, const json_t *row)
+{
+	const json_t *h = json_object_get(row, "health");
+	const json_t *sync = json_object_get(row, "sync");
+	const char *name = js_str(row, "name", "?");
+	wall since = js_wall(h, "since");
+	char title[160], labels[SAY], t[SAY];
+	int y;
+
+	(void)snprintf(title, sizeof(title), "%s%s%s", name,
+	    *screen_as_of(m, t) != '\0' ? " " : "", t);
+	widget_rule(a, 0, title);
+	y = about_role(m, a, row, 1);
+	(void)area_fmt(a, y++, 1, GRID_PLAIN, "%s%s  version %s  %s%s%s",
+	    strcmp(js_str(row, "mode", ""), "worker") == 0 ? "Worker"
+	    : "Agent", js_bool(row, "controlled", false) ? ", controlled" : "",
+	    js_str(row, "version", "?"), js_str(row, "address", "-"),
+	    json_array_size(json_object_get(row, "labels")) > 0
+	        ? "  labels " : "",
+	    json_array_size(json_object_get(row, "labels")) > 0
+	        ? say_value(json_object_get(row, "labels"), labels) : "");
+	(void)area_fmt(a, y++, 1, GRID_PLAIN, "Health %s since %s: %s",
+	    say_level(js_str(h, "level", "unknown"), 20),
+	    say_when(&m->say, since, t), js_str(h, "reason", ""));
+	if (js_int(sync, "behind", 0) > 0)
+		(void)area_fmt(a, y, 1, GRID_YELLOW, "Its catalogue is %lld "
+		    "revisions behind: not eligible until it has caught up.",
+		    (long long)js_int(sync, "behind", 0));
+}
+
+/* ---- the screen ------------------------------------------------------- */
+
+static void
+headline(const struct model *m, const struct area *a)
+{
+	const json_t *list = m->topic[TOPIC_AGENTS].doc;
+	const json_t *holder = model_holder(m);
+	int sort = m->view[SCREEN_AGENTS].sort;
+	struct buf b = BUF_INIT(512);
+	size_t up = 0;
+	char t[SAY];
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		up += js_bool(json_array_get(list, i), "connected", false);
+	buf_fmt(&b, "%zu agents, %zu online. ", json_array_size(list), up);
+	if (holder != NULL)
+		buf_fmt(&b, "Scheduler: %s. %zu could take over.",
+		    js_str(holder, "name", "?"), able(m));
+	else {
+		buf_puts(&b, "NOBODY schedules: S on an agent. Best: ");
+		if (!screen_next_in_line(m, &b))
+			buf_puts(&b, "none is able");
+	}
+	(void)area_str(a, 0, 1, holder != NULL ? GRID_PLAIN
+	    : GRID_BOLD | GRID_RED, b.p);
+	buf_clear(&b);
+	buf_fmt(&b, "%s  sort:%s%s", screen_as_of(m, t), sort < 0 ? "name"
+	    : agent_columns[sort].title, m->view[SCREEN_AGENTS].desc ? "-"
+	    : "");
+	area_right(a, 0, a->w - 2, GRID_DIM, b.p);
+	buf_free(&b);
+}
+
+static void
+last_events(const struct model *m, const struct area *a)
+{
+	const json_t *list = m->topic[TOPIC_EVENTS].doc;
+	char t[SAY];
+
+	widget_rule(a, 0, "last events");
+	for (int i = 0; i < a->h - 1 && (size_t)i < json_array_size(list);
+	     i++) {
+		const json_t *e = json_array_get(list, (size_t)i);
+
+		(void)area_fmt(a, i + 1, 1, GRID_PLAIN, "%-13s %s",
+		    say_when(&m->say, js_wall(e, "at"), t),
+		    js_str(e, "message", ""));
+	}
+}
+
+void
+screen_agents(const struct model *m, const struct area *a)
+{
+	const json_t *row = screen_selected(m);
+	bool wide = a->w >= 140 && a->h >= 30, below = a->h >= 14;
+	int events = wide ? 11 : 0;
+	int list_h = wide ? a->h - 2 - events : below ? a->h - 2 - 8 : a->h - 2;
+	struct area list, part;
+
+	if (m->open && row != NULL) {
+		screen_agent(m, a);
+		return;
+	}
+	headline(m, a);
+	list = area_part(a, a->h >= 8 ? 2 : 1, 0, a->h >= 8 ? list_h : -1,
+	    wide ? a->w - 58 : -1);
+	if (screen_table(m, &list, cell, !model_clustered(m)
+	    ? "This daemon is standalone.\n\nJ asks a broker to let this "
+	      "machine join; or make this one the broker: broker: { enabled = "
+	      "true; } in musterd.conf, then reload."
+	    : "No agents yet. On the new machine: muster join request "
+	      "THIS-HOST. Or go to 2 Join, press N, and run there what it "
+	      "shows.") == 0)
+		return;
+	if (json_array_size(m->topic[TOPIC_AGENTS].doc) == 1 && list.h >= 6)
+		(void)area_wrap(&list, 3, 1, 2, GRID_DIM, "No other agents "
+		    "yet. On the new machine: muster join request THIS-HOST. "
+		    "Or go to 2 Join, press N, and run there what it shows.");
+	if (row == NULL || !below)
+		return;
+	if (wide) {
+		part = area_part(a, 2, a->w - 57, a->h - 2 - events, 57);
+		about(m, &part, row);
+		part = area_part(a, a->h - events, 0, events, -1);
+		last_events(m, &part);
+	} else {
+		part = area_part(a, a->h - 8, 0, 8, -1);
+		about(m, &part, row);
+	}
+}

@@ -1,0 +1,190 @@
+/* Jobs: when each runs next, how the last one ended. */
+#include <stdio.h>
+#include <string.h>
+
+#include "js.h"
+#include "screen.h"
+
+enum { NAME, ON, NEXT, LAST, RESULT, WHERE, TRIGGERS, QUEUE };
+
+const struct widget_column job_columns[] = {
+	[NAME] = { "JOB", "name", 16, 0, false },
+	[ON] = { "ON", "enabled", 6, 1, false },
+	[NEXT] = { "NEXT", "next", 18, 2, false },
+	[LAST] = { "LAST", "last.at", 12, 4, false },
+	[RESULT] = { "RESULT", "last.state", 10, 3, false },
+	[WHERE] = { "WHERE", "distribution", 11, 5, false },
+	[TRIGGERS] = { "TRIGGERS", NULL, 0, 6, false },
+	[QUEUE] = { "QUEUE", "queue", 12, 7, false },
+};
+const int job_ncolumns = sizeof(job_columns) / sizeof(job_columns[0]);
+
+static void
+next(const struct model *m, const json_t *row, struct buf *b)
+{
+	wall at = js_wall(row, "next");
+	char t[SAY], span[SAY];
+	int64_t in = at.ms - m->now.wall.ms;
+
+	if (at.ms == 0) {
+		buf_puts(b, json_array_size(json_object_get(row,
+		    "triggers")) == 0 ? "on demand" : "-");
+		return;
+	}
+	buf_fmt(b, "%.12s", say_when(&m->say, at, t));
+	if (m->say.times != SAY_AGE) {
+		/* To the minute: a countdown would redraw every second. */
+		(void)say_span(in < 60000 ? in : in / 60000 * 60000, span);
+		buf_fmt(b, " (%s)", in < 0 ? "due" : span);
+	}
+}
+
+static void
+cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
+    unsigned *attr)
+{
+	const struct screen_ctx *c = ctx;
+	const json_t *last = json_object_get(row, "last");
+	const char *state = js_str(last, "state", "-");
+	char t[SAY];
+
+	(void)width;
+	switch (column) {
+	case NAME:
+		buf_puts(b, js_str(row, "name", "?"));
+		break;
+	case ON:
+		buf_puts(b, !js_bool(row, "enabled", true) ? "off"
+		    : js_bool(row, "paused", false) ? "PAUSED" : "on");
+		break;
+	case NEXT:
+		next(c->m, row, b);
+		break;
+	case LAST:
+		buf_puts(b, say_when(&c->m->say, js_wall(last, "at"), t));
+		break;
+	case RESULT:
+		buf_puts(b, strcmp(state, "succeeded") == 0 ? "ok" : state);
+		if (strcmp(state, "failed") == 0 ||
+		    strcmp(state, "lost") == 0 || strcmp(state, "killed") == 0)
+			*attr = GRID_BOLD | GRID_RED;
+		break;
+	case WHERE:
+		buf_puts(b, js_str(row, "distribution", "-"));
+		break;
+	case TRIGGERS:
+		buf_puts(b, say_value(json_object_get(row, "triggers"), t));
+		break;
+	case QUEUE:
+		buf_puts(b, js_str(row, "queue", "-"));
+		break;
+	default:
+		break;
+	}
+}
+
+/* One letter a run, the newest at the right: . ok, F failed, R running, … */
+static int
+strip(const struct model *m, const struct area *a, int y, const char *job)
+{
+	const json_t *list = m->topic[TOPIC_RUNS].doc;
+	char marks[31] = "";
+	size_t n = 0, ok = 0, bad = 0;
+	int x;
+
+	for (size_t i = 0; i < json_array_size(list) && n < 30; i++) {
+		const json_t *r = json_array_get(list, i);
+		const char *s = js_str(r, "state", "");
+
+		if (strcmp(js_str(r, "job", ""), job) != 0)
+			continue;
+		ok += strcmp(s, "succeeded") == 0;
+		bad += strcmp(s, "failed") == 0 || strcmp(s, "killed") == 0 ||
+		    strcmp(s, "lost") == 0 || strcmp(s, "timed_out") == 0;
+		memmove(marks + 1, marks, n + 1);
+		marks[0] = strcmp(s, "succeeded") == 0 ? '.'
+		    : strcmp(s, "failed") == 0 ? 'F'
+		    : strcmp(s, "running") == 0 ? 'R'
+		    : strcmp(s, "killed") == 0 ? 'K'
+		    : strcmp(s, "timed_out") == 0 ? 'T'
+		    : strcmp(s, "lost") == 0 ? 'L' : 'o';
+		n++;
+	}
+	(void)area_str(a, y, 1, GRID_BOLD, "Last runs");
+	x = area_fmt(a, y, 15, GRID_PLAIN, "%s", n > 0 ? marks : "none");
+	if (n > 0)
+		(void)area_fmt(a, y, 17 + x, GRID_DIM, "ok %zu  failed %zu "
+		    "(newest right)", ok, bad);
+	return y + 1;
+}
+
+static int
+value(const struct area *a, int y, const char *title, const json_t *doc,
+    const char *member)
+{
+	const json_t *v = json_object_get(doc, member);
+	char t[SAY];
+
+	if (v == NULL || json_is_null(v))
+		return y;
+	(void)area_fmt(a, y, 1, GRID_BOLD, "%s", title);
+	(void)area_str(a, y, 15, GRID_PLAIN, say_value(v, t));
+	return y + 1;
+}
+
+static void
+about(const struct model *m, const struct area *a, const json_t *row)
+{
+	const char *name = js_str(row, "name", "?");
+	const json_t *d = strcmp(js_str(m->detail, "name", ""), name) == 0
+	    ? m->detail : NULL;
+	char t[SAY], title[160];
+	int y = 1;
+
+	(void)snprintf(title, sizeof(title), "%s%s%s", name,
+	    *screen_as_of(m, t) != '\0' ? " " : "", t);
+	widget_rule(a, 0, title);
+	y = strip(m, a, y, name);
+	(void)area_str(a, y, 1, GRID_BOLD, "Triggers");
+	(void)area_str(a, y++, 15, GRID_PLAIN, say_value(json_object_get(row,
+	    "triggers"), t));
+	(void)area_str(a, y, 1, GRID_BOLD, "Runs where");
+	(void)area_fmt(a, y++, 15, GRID_PLAIN, "%s%s%s", js_str(row,
+	    "distribution", "-"), js_str(row, "queue", NULL) != NULL
+	    ? ", queue " : "", js_str(row, "queue", ""));
+	y = value(a, y, "Command", d, "command");
+	y = value(a, y, "Shell", d, "shell");
+	y = value(a, y, "User", d, "user");
+	y = value(a, y, "If missed", d, "misfire");
+	y = value(a, y, "Overlap", d, "overlap");
+	y = value(a, y, "Timeout", d, "timeout");
+	y = value(a, y, "Running", d, "running");
+	(void)value(a, y, "Owner", d, "owner");
+}
+
+void
+screen_jobs(const struct model *m, const struct area *a)
+{
+	const json_t *row = screen_selected(m), *holder = model_holder(m);
+	const char *filter = m->view[SCREEN_JOBS].filter;
+	bool wide = a->w >= 140, below = a->h >= 14;
+	struct area list, part;
+	char t[SAY];
+	int h = wide ? 13 : 8;
+
+	(void)area_fmt(a, 0, 1, GRID_PLAIN, "%zu jobs. %s%s  %s", json_array_size(
+	    m->topic[TOPIC_JOBS].doc), holder != NULL ? "Started by "
+	    : "NOBODY schedules", js_str(holder, "name", ""),
+	    screen_as_of(m, t));
+	(void)snprintf(t, sizeof(t), "filter: %.60s", *filter != '\0' ? filter
+	    : "none");
+	area_right(a, 0, a->w - 2, GRID_DIM, t);
+	list = area_part(a, a->h >= 8 ? 2 : 1, 0, below ? a->h - 2 - h : -1,
+	    -1);
+	if (screen_table(m, &list, cell, "No jobs. muster-catalogue(5) says how "
+	    "to write them; : apply FILE makes them.") == 0 || row == NULL ||
+	    !below)
+		return;
+	part = area_part(a, a->h - h, 0, h, -1);
+	about(m, &part, row);
+}
