@@ -255,9 +255,10 @@ void
 move_revoked(struct step *s, bool proved)
 {
 	struct role *r = s->r;
+	const char  *name = step_name(s, r->d.holder);
 
 	step_note(s, proved ? "off proved by %s" : "off timed out at %s",
-	    step_name(s, r->d.holder));
+	    name);
 	if (!proved)
 		r->count.timeouts++;
 	if (r->d.pinned == r->d.holder &&
@@ -268,8 +269,9 @@ move_revoked(struct step *s, bool proved)
 	step_persist(s);
 	step_state(s, ROLE_WAIT, proved ? "off proved" : "off timed out");
 	if (r->op.off)
-		step_answer(s, ROLE_TOLD_DONE, proved ? "off"
-		    : "off: it did not answer, its lease has run out");
+		step_answer(s, ROLE_TOLD_DONE, proved ? "%s is off"
+		    : "%s is off: it did not answer, its lease has run out",
+		    name);
 	r->timer = step_later(s, s->p->connection_timeout);
 	r->ready = r->d.aim != ROLE_AIM_AGENT;
 	if (r->d.aim == ROLE_AIM_NOBODY) {
