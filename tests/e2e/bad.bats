@@ -6,12 +6,12 @@ load lib
 	local f=$T/conf
 
 	printf 'listen:\n{\n  prot = 7422;\n};\n' >"$f"
-	refused 2 "$f:3:" "$B/musterd" -n -c "$f"
+	refused 2 "conf:3:" "$B/musterd" -n -c "$f"
 	[[ "$output" == *'"port"'* ]]
 	printf 'listen: { port = 70000; };\n' >"$f"
 	refused 2 "65535" "$B/musterd" -n -c "$f"
 	printf 'listen: { port = 7422;\n' >"$f"
-	refused 2 "$f:" "$B/musterd" -c "$f"
+	refused 2 "conf:" "$B/musterd" -c "$f"
 	refused 5 "$T/nosuch" "$B/musterd" -c "$T/nosuch"
 	run -2 "$B/musterd" --frobnicate
 	configure a
@@ -20,7 +20,8 @@ load lib
 
 @test "a second musterd on one state directory, one port" {
 	broker a
-	refused 1 "another musterd" "$B/musterd" -c "$T/a/conf"
+	run -1 "$B/musterd" -c "$T/a/conf"
+	[[ "${lines[-1]}" == *"another musterd"*"stop it first"* ]]
 	configure b
 	port a >"$T/b/port"
 	configure b

@@ -65,7 +65,7 @@ names()
 	printf 'jobs = ( { name = "c"; command = [ "/x" ];\n%s } );' \
 	    'triggers = ( { cron = "99 * * * *"; } );' >"$T/bad"
 	refused 2 ":2:" m a apply "$T/bad"
-	refused 5 "nosuchfile" m a apply "$T/nosuchfile"
+	refused 1 "nosuchfile" m a apply "$T/nosuchfile"
 	[ "$(names)" = keep ]
 }
 
@@ -90,6 +90,7 @@ names()
 @test "pause and resume; event follow" {
 	local f
 
+	fast_restart a
 	apply a <<<"$(ticking 1s skip)"
 	m a event follow --json >"$T/followed" 2>&1 3>&- &
 	f=$!
@@ -113,7 +114,9 @@ names()
 	wait_for 10 is a true '.[0].result' condition check 'cpu >= 0'
 	refused 2 "" m a condition check 'cpu >'
 	m a backup "$T/backup"
-	[ -s "$T/backup" ]
+	[ -s "$T/backup/muster.db" ]
+	[ -s "$T/backup/host_key" ]
+	refused 1 "exists" m a backup "$T/backup"
 	run m a doctor --json
 	[ "$status" -le 1 ]
 	jq -e 'length > 3 and all(has("check") and has("state"))' <<<"$output"

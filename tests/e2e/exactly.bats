@@ -7,14 +7,13 @@ setup()
 {
 	world
 	dedicated a
-	fast a
+	fast_restart a
 	node b
 	node c
 	node d
 	join a b
 	join a c
 	join a d
-	fast a
 	apply a <<<"$(ticking 1s all)"
 	wait_for 10 scheduler_other_than a ""
 	wait_for 10 test -s "$T/fired"

@@ -7,7 +7,7 @@ setup()
 {
 	world
 	broker a
-	fast a
+	fast_restart a
 	node b
 	join a b
 	apply a <<<"$(ticking 1s)"

@@ -71,7 +71,7 @@ members()
 	m b join complete "$(at a)" "$tok"
 	m b leave --yes
 	# Used once, it is no good any more, though its time is not over.
-	refused 4 "used" m b join complete "$(at a)" "$tok"
+	refused 1 "used" m b join complete "$(at a)" "$tok"
 	is b standalone .mode status
 	# A new one can be shown for it to come back.
 	tok=$(q a .token join token b)
@@ -88,11 +88,11 @@ members()
 	request a c
 	tok=$(token a b)
 	token a c >/dev/null
-	refused 4 "made for the key of b" m c join complete "$(at a)" "$tok"
+	refused 1 "made for the key of b" m c join complete "$(at a)" "$tok"
 	# Two brokers: a token of one is no key to the other.
 	broker z
 	m c join request "$(at z)"
-	refused 4 "STOP" m c join complete "$(at z)" "$tok"
+	refused 1 "STOP" m c join complete "$(at z)" "$tok"
 	[ "$(members)" = a ]
 	is a true 'any(.[]; .code == "token_other_key")' event list
 	# The token of b is still good.
@@ -127,7 +127,7 @@ expired()
 	inv=$(q a .token join invite --for 1h --uses 2 --as worker)
 	m b join complete "$(at a)" "$inv"
 	m c join complete "$(at a)" - <<<"$inv"
-	refused 4 "used" m d join complete "$(at a)" "$inv"
+	refused 1 "used" m d join complete "$(at a)" "$inv"
 	wait_for 5 is a "b c" \
 	    '[.[] | select(.mode == "worker" and .connected) | .name] | join(" ")' \
 	    agent list

@@ -54,6 +54,8 @@ descendants()
 {
 	local child
 
+	# An empty parent would mean every process of the machine's.
+	[ "${1:-0}" -gt 1 ] || return 0
 	for child in $(pgrep -P "$1"); do
 		descendants "$child"
 		echo "$child"
@@ -329,10 +331,19 @@ join()
 	    agent list
 }
 
+# A timer that runs already is not shortened: a broker that shall choose its
+# first Scheduler soon is started again.
 fast()
 {
 	# shellcheck disable=SC2086
 	m "$1" setting set $FAST "${@:2}" >/dev/null
+}
+
+fast_restart()
+{
+	fast "$1"
+	stop "$1"
+	start "$1"
 }
 
 apply()

@@ -6,8 +6,10 @@ setup()
 {
 	world
 	broker a
+	fast_restart a
 	node b
-	apply b <<<"$(ticking "${STEP:-1s}" all)"
+	: >"$T/fired"
+	apply b <<<"$(ticking 1s all)"
 }
 
 fires()
@@ -78,7 +80,7 @@ dormant()
 	join a b worker
 	wait_for 10 is a true '.[] | select(.name == "b") | .uptime != null' \
 	    agent list
-	wait_for 5 idle_for 2500
+	wait_for 8 idle_for 4000
 	m b leave --yes
 	wait_for 5 is b true 'any(.[]; .state == "skipped")' run list
 	is b true 'all(.[]; .state != "skipped" or .reason != null)' run list

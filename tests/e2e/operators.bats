@@ -58,21 +58,23 @@ over()
 @test "muster -H: with a key, an unknown host, an unknown key" {
 	local h="anna@127.0.0.1:$(port a)"
 
-	run -3 "$B/muster" -H "$h" -i "$T/admin" -F none status </dev/null
+	printf 'UserKnownHostsFile %s\nGlobalKnownHostsFile /dev/null\n' \
+	    "$T/known" >"$T/ssh_config"
+	run -3 "$B/muster" -H "$h" -i "$T/admin" -F "$T/ssh_config" status \
+	    </dev/null
 	over admin status >/dev/null
-	cp "$T/known" "$T/home/.ssh/known_hosts"
-	run -0 "$B/muster" -H "$h" -i "$T/admin" -F none status --json
+	run -0 "$B/muster" -H "$h" -i "$T/admin" -F "$T/ssh_config" status --json
 	[ "$(jq -r .node <<<"$output")" = a ]
-	run -0 "$B/muster" -H "$h" -i "$T/admin" -F none setting set token_ttl=2m
-	run -4 "$B/muster" -H "vera@127.0.0.1:$(port a)" -i "$T/viewer" -F none \
+	run -0 "$B/muster" -H "$h" -i "$T/admin" -F "$T/ssh_config" setting set token_ttl=2m
+	run -4 "$B/muster" -H "vera@127.0.0.1:$(port a)" -i "$T/viewer" -F "$T/ssh_config" \
 	    setting set token_ttl=2m
-	run -0 --separate-stderr "$B/muster" -H "$h" -i "$T/admin" -F none \
+	run -0 --separate-stderr "$B/muster" -H "$h" -i "$T/admin" -F "$T/ssh_config" \
 	    job run j --wait
-	run "$B/muster" -H "$h" -i "$T/stranger" -F none status
+	run "$B/muster" -H "$h" -i "$T/stranger" -F "$T/ssh_config" status
 	echo "$status $output"
 	[[ "$status" =~ ^[34]$ ]]
 	refused 3 "refused" "$B/muster" -H "anna@127.0.0.1:$(free_port)" \
-	    -i "$T/admin" -F none status
+	    -i "$T/admin" -F "$T/ssh_config" status
 }
 
 @test "the table of operators is read again on SIGHUP" {

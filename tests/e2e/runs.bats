@@ -46,7 +46,7 @@ newest()
 	run -1 m a job run slow --wait
 	is a timed_out .state run show "$(newest slow)"
 	# By an agent, through the broker.
-	run -0 m b run log "$(newest fails)"
+	run m b run log "$(newest fails)"; echo "$output"
 	[ "$output" = before ]
 }
 
@@ -77,7 +77,7 @@ newest()
 	m a job run waits
 	id=$(newest waits)
 	wait_for 5 is a waiting .state run show "$id"
-	run -0 m a run explain "$id" --json
+	run -0 m a run explain "$id" --json; echo "$output"
 	jq -e 'tostring | test("tape")' <<<"$output"
 	m a agent set b labels=tape
 	wait_for 10 is a "succeeded b" '"\(.state) \(.agent)"' run show "$id"
@@ -136,6 +136,7 @@ newest()
 	wait_for 5 is a running .state run show "$id"
 	kill9 b
 	k=$(keepers b)
+	[ "$k" -gt 1 ]
 	kill -KILL $(descendants "$k") "$k"
 	start b
 	wait_for 10 ended a "$id"
