@@ -297,9 +297,9 @@ only_look(struct call *c, const struct seat *away)
 
 	words(c, &b);
 	if (c->id == CMD_JOB_RUN && node_mode(c->api->node) == NODE_WORKER)
-		call_failed(c, ERR_DENIED, "%s is a worker of %s: run it at "
-		    "the broker (muster -H %s %s), or muster leave",
-		    node_name(c->api->node), f->cluster, f->broker, b.p);
+		call_failed(c, ERR_FAILED, "%s is a worker of %s: run it at "
+		    "the broker, or muster leave", node_name(c->api->node),
+		    f->cluster);
 	else
 		call_failed(c, ERR_DENIED, "this node may only look: muster "
 		    "-H %s %s", f->broker, b.p);
