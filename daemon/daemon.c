@@ -25,6 +25,8 @@
 #include "node/node.h"
 #include "store/store.h"
 
+enum { RETIRE_MS = 2000 };
+
 struct daemon {
 	uv_loop_t	loop;
 	struct config  *cfg;
@@ -42,7 +44,9 @@ struct daemon {
 	uv_poll_t	store_poll;
 	uv_signal_t	signals[3];
 	int		lock;
+	bool		retiring;	/* handing the role over */
 	bool		closing;
+	mono		retire_until;
 	int		open_parts;	/* that have to end before the loop */
 };
 
@@ -60,6 +64,8 @@ on_timer(uv_timer_t *t)
 	(void)t;			/* the prepare handle does the work */
 }
 
+static void close_all(struct daemon *);
+
 static void
 on_prepare(uv_prepare_t *h)
 {
@@ -72,6 +78,14 @@ on_prepare(uv_prepare_t *h)
 		return;
 	next = broker_turn(d->broker, now);
 	next = mono_min(next, node_turn(d->node, now));
+	if (d->retiring) {
+		if (node_retired(d->node) ||
+		    d->retire_until.us <= now.mono.us) {
+			close_all(d);
+			return;
+		}
+		next = mono_min(next, d->retire_until);
+	}
 	if (next.us == INT64_MAX) {
 		(void)uv_timer_stop(&d->timer);
 		return;
@@ -252,13 +266,23 @@ part_closed(void *arg)
 	watchdog_stop();
 }
 
+/* A Scheduler that is shut down cleanly hands over first (SPEC section 4); a
+ * broker that does not answer is not waited for. */
 static void
 shut_down(struct daemon *d)
 {
-	if (d->closing)
+	if (d->retiring)
 		return;
 	log_info("main", "shutting down; runs go on in the keeper");
 	notify("STOPPING=1");
+	d->retiring = true;
+	d->retire_until = mono_add_ms(clock_mono(), RETIRE_MS);
+	node_retire(d->node);
+}
+
+static void
+close_all(struct daemon *d)
+{
 	d->closing = true;
 	d->open_parts = 2;
 	node_close(d->node, part_closed, d);

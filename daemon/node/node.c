@@ -374,13 +374,27 @@ on_keeper_closed(void *arg)
 }
 
 void
+node_retire(struct node *n)
+{
+	n->closing = true;
+	if (n->away != NULL && seat_lease(n->away)->d.on)
+		seat_bye(n->away);
+}
+
+bool
+node_retired(const struct node *n)
+{
+	return n->away == NULL || !seat_up(n->away) ||
+	    !seat_lease(n->away)->d.on;
+}
+
+void
 node_close(struct node *n, void (*done)(void *), void *arg)
 {
 	n->closing = true;
 	n->closed = done;
 	n->closed_arg = arg;
 	if (n->away != NULL) {
-		seat_bye(n->away);
 		seat_free(n->away);
 		n->away = NULL;
 	}

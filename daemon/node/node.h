@@ -37,7 +37,12 @@ struct node *node_new(uv_loop_t *, struct store *, const struct config *,
 	    const struct key *, const char *musterd_path,
 	    const struct node_broker *, struct err *);
 mono	node_turn(struct node *, struct now);
-/* Hands the role over, ends sessions, lets the runs go on. */
+/* A clean shutdown begins: no new runs, and if this node is the Scheduler of
+ * another node's cluster, its broker is asked to move the role first. */
+void	node_retire(struct node *);
+/* The role has gone, or there was none: now node_close. */
+bool	node_retired(const struct node *);
+/* Ends sessions, lets the runs go on. */
 void	node_close(struct node *, void (*done)(void *), void *arg);
 void	node_free(struct node *);
 
