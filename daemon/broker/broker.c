@@ -9,6 +9,7 @@
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/gate.h"
+#include "broker/retain.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "core/condition.h"
@@ -191,6 +192,7 @@ broker_turn(struct broker *b, struct now now)
 	next = roster_turn(b);
 	next = mono_min(next, scheduler_turn(b));
 	next = mono_min(next, desk_turn(b));
+	next = mono_min(next, retain_turn(b));
 	return mono_min(next, dispatch_turn(b));
 }
 

@@ -44,6 +44,7 @@ struct broker {
 	struct now	(*clock)(void);	/* clock_now, or a test's */
 	struct now	  now;		/* of this turn */
 	struct settings	  set;
+	mono		  retain_at;	/* next look at old history */
 	struct events	 *events;
 	struct catalog	 *catalog;
 	struct roster	 *roster;

@@ -46,6 +46,7 @@ int	dispatch_abort(struct broker *, struct run *, const char *actor,
 	    struct err *);
 int64_t	dispatch_running(const struct broker *, const char *job);
 size_t	dispatch_live(const struct broker *);
+int64_t	dispatch_newest(const struct broker *);	/* run id */
 /* The live runs, by ->hh.next. */
 const struct run *dispatch_first(const struct broker *);
 /* Live runs first, then history; newest first; filters NULL for all. */

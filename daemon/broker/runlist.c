@@ -57,6 +57,12 @@ dispatch_live(const struct broker *b)
 	return HASH_COUNT(b->dispatch->live);
 }
 
+int64_t
+dispatch_newest(const struct broker *b)
+{
+	return b->dispatch->next_id - 1;
+}
+
 const struct run *
 dispatch_first(const struct broker *b)
 {

@@ -13,11 +13,13 @@
 #include "mem.h"
 #include "net/dial.h"
 #include "node/node_impl.h"
+#include "node/outputs.h"
 #include "text.h"
 
 enum {
 	DISK_MIN = 16 << 20,		/* bytes free, to take runs */
 	CHECK_MS = 2000,
+	TRIM_MS = 600000,
 	PIDS = 512
 };
 
@@ -168,12 +170,44 @@ seat_changed(void *ctx, struct seat *seat)
 	(void)seat;
 }
 
+/* The broker may rename its cluster or this member, or name other addresses of
+ * its own: all of that has to hold at the next start too. */
+static void
+seat_told(void *ctx, struct seat *seat, const json_t *o)
+{
+	struct node *n = ctx;
+	struct membership *m = &n->member;
+	const json_t *hosts = json_object_get(o, "hosts"), *v;
+	bool other = json_array_size(hosts) > 0 &&
+	    json_array_size(hosts) != m->hosts.n;
+	struct err e;
+	size_t i;
+
+	json_array_foreach((json_t *)hosts, i, v)
+		other |= i < m->hosts.n &&
+		    strcmp(m->hosts.v[i], json_string_value(v)) != 0;
+	if (!other && strcmp(m->name, seat_facts(seat)->name) == 0 &&
+	    strcmp(m->cluster, seat_facts(seat)->cluster) == 0)
+		return;
+	(void)MEM_STR(m->name, seat_facts(seat)->name);
+	(void)MEM_STR(m->cluster, seat_facts(seat)->cluster);
+	runs_set_agent(n->runs, m->name);
+	if (other) {
+		strs_clear(&m->hosts);
+		json_array_foreach((json_t *)hosts, i, v)
+			strs_add(&m->hosts, json_string_value(v));
+	}
+	if (membership_store(m, n->store, &e) == -1)
+		log_error("node", "%s", e.msg);
+}
+
 static const struct seat_ops away_ops = {
 	.dial = dial_away,
 	.sample = take_sample,
 	.refuses = seat_refuses,
 	.disowned = seat_disowned,
 	.changed = seat_changed,
+	.settings = seat_told,
 };
 
 static const struct seat_ops own_ops = {
@@ -355,6 +389,11 @@ node_turn(struct node *n, struct now now)
 	mono next = MONO_NEVER;
 
 	n->now = now;
+	if (n->trimmed.us == 0 ||
+	    mono_diff_ms(now.mono, n->trimmed) > TRIM_MS) {
+		n->trimmed = now.mono;
+		outputs_trim(n->cfg->state_dir);
+	}
 	if (n->disowned)
 		go_home(n);
 	if (n->own != NULL)

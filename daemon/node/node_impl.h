@@ -23,7 +23,7 @@ struct node {
 	struct joins	       *joins;
 	struct sampler		sampler;
 	json_t		       *sample;		/* newest */
-	mono			sampled, checked;
+	mono			sampled, checked, trimmed;
 	bool			disk_full;
 	char			boot[40];
 	int64_t			start;

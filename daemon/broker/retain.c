@@ -1,0 +1,47 @@
+#include "broker/retain.h"
+
+#include "broker/catalog.h"
+#include "broker/dispatch.h"
+
+enum {
+	EVERY_MS = 60000,
+	SLICE = 5000
+};
+
+static const int64_t day_ms = 86400000;
+static const int64_t days = 90;
+static const int64_t most = 10000000;
+
+static void
+purge_occurrences(struct broker *b, struct batch *batch)
+{
+	for (const struct cat_job *j = b->catalog->jobs; j != NULL;
+	     j = j->hh.next) {
+		char occ[CLOCK_RFC3339];
+
+		if (j->cursor.ms <= day_ms || due_next(j->due, (wall){ 0 }).ms ==
+		    WALL_NEVER.ms)
+			continue;
+		batch_add(batch, S_OCC_PURGE, "tt", j->def.name,
+		    clock_rfc3339((wall){ j->cursor.ms - day_ms }, occ));
+	}
+}
+
+mono
+retain_turn(struct broker *b)
+{
+	int64_t before = b->now.wall.ms - days * day_ms;
+	struct batch *batch;
+
+	if (b->retain_at.us > b->now.mono.us)
+		return b->retain_at;
+	b->retain_at = mono_add_ms(b->now.mono, EVERY_MS);
+	batch = batch_new();
+	batch_add(batch, S_RUN_HIST_PURGE, "ii", before, (int64_t)SLICE);
+	batch_add(batch, S_RUN_HIST_TRIM, "ii", dispatch_newest(b) - most,
+	    (int64_t)SLICE);
+	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);
+	purge_occurrences(b, batch);
+	store_submit(b->store, batch, NULL, NULL);
+	return b->retain_at;
+}
