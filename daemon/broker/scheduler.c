@@ -214,7 +214,7 @@ send_grant(struct broker *b, const struct member *m, const struct role_act *act)
 	(void)roster_send(m, "link.grant", json_pack(
 	    "{s:I,s:I,s:I,s:I,s:b,s:I,s:o}", "epoch", (json_int_t)act->epoch,
 	    "start", (json_int_t)act->start, "seq", (json_int_t)act->seq,
-	    "lease", (json_int_t)b->set.lease, "by_operator", act->by_operator,
+	    "lease", (json_int_t)act->lease_ms, "by_operator", act->by_operator,
 	    "rev", (json_int_t)b->catalog->rev, "cursors",
 	    catalog_cursors(b->catalog)));
 	(void)event_add(b->events, b->now.wall, SEV_NOTICE, "role_granted",
@@ -256,8 +256,7 @@ perform(struct broker *b, const struct role_act *act)
 			    "{s:I,s:I,s:I,s:I}", "epoch",
 			    (json_int_t)act->epoch, "start",
 			    (json_int_t)act->start, "seq",
-			    (json_int_t)act->seq, "lease",
-			    (json_int_t)b->set.lease));
+			    (json_int_t)act->seq, "lease", (json_int_t)act->lease_ms));
 		break;
 	case ROLE_ACT_ASK:
 		if (m != NULL)
