@@ -36,7 +36,7 @@ static void
 nothing_leaks(void **state)
 {
 	struct world w;
-	char *text;
+	char *text, *ignored;
 
 	(void)state;
 	world_up(&w);
@@ -47,7 +47,11 @@ nothing_leaks(void **state)
 	/* 0, 1, 2 and ls's own directory. */
 	assert_true(strncmp(text, "4\n", 2) == 0);
 	assert_non_null(strstr(text, "SigBlk:\t0000000000000000"));
-	assert_non_null(strstr(text, "SigIgn:\t0000000000000000"));
+	ignored = strstr(text, "SigIgn:\t");
+	assert_non_null(ignored);
+	/* 32 and 33 are the C library's own; its posix_spawn, by which make
+	 * starts us, leaves them ignored and nobody can change that. */
+	assert_int_equal(strtoull(ignored + 8, NULL, 16) & ~(3ULL << 31), 0);
 	free(text);
 	world_end(&w);
 }
