@@ -211,6 +211,11 @@ broker_set(struct broker *b, const struct setting_pair *pairs, size_t n,
 		batch_free(batch);
 		return -1;
 	}
+	if (next.on_broker_loss == BROKER_LOSS_CONTINUE) {
+		batch_free(batch);
+		return err_set(e, ERR_FAILED, "setting on_broker_loss: this "
+		    "version knows only \"suspend\"");
+	}
 	for (size_t i = 0; i < n; i++) {
 		is = setting_text(&next, pairs[i].name, e);
 		batch_add(batch, S_SETTING_SET, "tt", pairs[i].name, is);
