@@ -204,6 +204,7 @@ on_renamed(enum store_rc rc, void *arg)
 		(void)MEM_STR(from, m->name);
 		(void)MEM_STR(m->name, rn->to);
 		move_runs(c->b, from, rn->to, NULL);
+		roster_tell(c->b, m);
 		call_told(c, json_pack("{s:s,s:s}", "agent", rn->to, "was",
 		    from), "%s is now %s: jobs that name it keep the old name "
 		    "(muster export)", from, rn->to);
@@ -400,6 +401,7 @@ on_edited(enum store_rc rc, void *arg)
 		    "free disk space, then try again", store_rc_word(rc));
 	else {
 		edit_swap(c->b, m, d);
+		roster_tell(c->b, m);
 		if (m->offline_ok)
 			alert_clear(c->b->events, c->b->now.wall,
 			    "agent_offline", m->name);

@@ -69,6 +69,7 @@ do_join_complete(struct call *c)
 static void
 on_left(void *arg, json_t *result, const struct err *e)
 {
+	const char *remains = js_str(result, "remains", NULL);
 	struct call *c = arg;
 
 	if (result == NULL)
@@ -78,8 +79,9 @@ on_left(void *arg, json_t *result, const struct err *e)
 	else
 		call_told(c, json_is_object(result) ? json_incref(result)
 						    : NULL,
-		    "%s left and is standalone again",
-		    node_name(c->api->node));
+		    "%s left and is standalone again%s%s",
+		    node_name(c->api->node), remains != NULL ? "; " : "",
+		    remains != NULL ? remains : "");
 }
 
 void

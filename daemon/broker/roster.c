@@ -192,8 +192,7 @@ roster_settings(struct broker *b, struct err *e)
 	r->health.improve_after_ms = b->set.improve_after;
 	r->health.sample_interval_ms = b->set.sample_interval;
 	for (size_t i = 0; i < r->n; i++)
-		(void)roster_send(r->members[i], "link.settings",
-		    roster_link_settings(b, r->members[i]));
+		roster_tell(b, r->members[i]);
 	return 0;
 }
 
@@ -296,15 +295,20 @@ interval(const struct broker *b, const struct member *m)
 json_t *
 roster_link_settings(const struct broker *b, const struct member *m)
 {
-	(void)m;
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:b,s:I}", "cluster_name",
-	    b->set.cluster_name, "control", b->set.control_status
-	        ? control_word(b->set.control) : "off", "heartbeat",
-	    (json_int_t)b->set.heartbeat, "sample_interval",
-	    (json_int_t)b->set.sample_interval, "lease",
+	return json_pack("{s:s,s:s,s:s,s:O?,s:I,s:I,s:I,s:b,s:I}",
+	    "cluster_name", b->set.cluster_name, "name", m->name, "control",
+	    b->set.control_status ? control_word(b->set.control) : "off",
+	    "hosts", m->addresses, "heartbeat", (json_int_t)b->set.heartbeat,
+	    "sample_interval", (json_int_t)b->set.sample_interval, "lease",
 	    (json_int_t)b->set.lease, "go_on",
 	    b->set.on_broker_loss == BROKER_LOSS_CONTINUE, "max_skew",
 	    (json_int_t)b->set.max_skew);
+}
+
+void
+roster_tell(const struct broker *b, const struct member *m)
+{
+	(void)roster_send(m, "link.settings", roster_link_settings(b, m));
 }
 
 void

@@ -111,6 +111,8 @@ mono	roster_turn(struct broker *);
 void	roster_catalog_changed(struct broker *);
 /* What a node must know of the settings. */
 json_t *roster_link_settings(const struct broker *, const struct member *);
+/* The same, now: after a change that concerns this member. */
+void	roster_tell(const struct broker *, const struct member *);
 
 /* Per cent of the time since the broker knows it that it was heard. */
 double	roster_uptime(const struct broker *, const struct member *);

@@ -310,15 +310,18 @@ take_settings(struct seat *s, const json_t *o)
 	s->heartbeat = js_int(o, "heartbeat", s->heartbeat);
 	s->sample_interval = js_int(o, "sample_interval", s->sample_interval);
 	s->lease_ms = js_int(o, "lease", s->lease_ms);
-	/* The broker expects the new pace from now on. */
-	s->beat_at = mono_min(s->beat_at,
-	    mono_add_ms(s->now.mono, interval(s)));
-	s->sample_at = mono_min(s->sample_at,
-	    mono_add_ms(s->now.mono, s->sample_interval - 100));
 	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
 	    s->facts.cluster));
 	(void)MEM_STR(s->facts.control, js_str(o, "control",
 	    s->facts.control));
+	(void)MEM_STR(s->facts.name, js_str(o, "name", s->facts.name));
+	/* A shorter interval counts from now: the broker expects it. */
+	s->beat_at = mono_min(s->beat_at, mono_add_ms(s->now.mono,
+	    interval(s)));
+	s->sample_at = mono_min(s->sample_at, mono_add_ms(s->now.mono,
+	    s->sample_interval - 100));
+	if (s->ops->settings != NULL)
+		s->ops->settings(s->ctx, s, o);
 }
 
 static struct lease_event

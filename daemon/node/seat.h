@@ -31,6 +31,9 @@ struct seat_ops {
 	    const char *reason);
 	/* The picture changed: session up or down, ON or OFF. */
 	void (*changed)(void *ctx, struct seat *);
+	/* What the broker says of itself and of this member: cluster_name, name,
+	 * hosts (of the broker, or null).  Borrowed. */
+	void (*settings)(void *ctx, struct seat *, const json_t *);
 };
 
 struct seat_facts {

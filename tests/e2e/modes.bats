@@ -74,8 +74,8 @@ dormant()
 	exactly_once b
 }
 
-@test "misfire once and skip after coming back" {
-	apply b <<<"$(ticking 1s skip)"
+@test "misfire once after coming back: one runs, the others are on record" {
+	apply b <<<"$(ticking 1s once)"
 	wait_for 4 test -s "$T/fired"
 	join a b worker
 	wait_for 10 is a true '.[] | select(.name == "b") | .uptime != null' \
@@ -156,6 +156,11 @@ idle_for()
 	m a agent rename b bee
 	is a "a bee" 'map(.name) | join(" ")' agent list
 	wait_for 5 is b bee .node status
+	m a setting set cluster_name=prod
+	wait_for 5 is b prod .cluster status
+	stop b
+	start b
+	is b "bee prod" '"\(.node) \(.cluster)"' status
 	m a agent set bee priority=7 labels=tape,big
 	is a 7 '.[] | select(.name == "bee") | .priority' agent list
 	is a true '.[] | select(.name == "bee") | .labels | tostring |
