@@ -19,6 +19,7 @@
 enum {
 	DISK_MIN = 16 << 20,		/* bytes free, to take runs */
 	CHECK_MS = 2000,
+	FIRST_SAMPLE_MS = 900,
 	TRIM_MS = 600000,
 	PIDS = 512
 };
@@ -82,6 +83,10 @@ take_sample(void *ctx)
 	if (n->sample != NULL &&
 	    mono_diff_ms(n->now.mono, n->sampled) < 900)
 		return json_incref(n->sample);
+	/* A rate over the few milliseconds of a start says nothing. */
+	if (n->sample == NULL &&
+	    mono_diff_ms(n->now.mono, n->sampler.at) < FIRST_SAMPLE_MS)
+		return NULL;
 	sampler_watch(&n->sampler, pids, runs_pids(n->runs, pids, PIDS));
 	sampler_take(&n->sampler, n->now.mono, &s);
 	sampler_watch(&n->sampler, NULL, 0);

@@ -39,6 +39,7 @@ struct seat {
 	/* heartbeats */
 	int64_t		heartbeat, sample_interval, lease_ms;
 	mono		beat_at, sample_at;
+	bool		health_due;		/* no sample in this session yet */
 	bool		accepts;	/* as the last heartbeat said */
 	mono		sent[LEASE_RING];	/* for the round trip */
 	double		rtt;
@@ -197,9 +198,15 @@ beat(struct seat *s)
 		s->sample_at = mono_add_ms(s->now.mono,
 		    s->sample_interval - 100);
 	}
+	s->beat_at = mono_add_ms(s->now.mono, interval(s));
 	if (sample != NULL)
 		(void)json_object_set_new(o, "sample", sample);
-	s->beat_at = mono_add_ms(s->now.mono, interval(s));
+	else if (s->sample_at.us > s->now.mono.us && s->health_due) {
+		/* Too soon after the start to say anything about a rate. */
+		s->sample_at = mono_add_ms(s->now.mono, 1000);
+		s->beat_at = mono_min(s->beat_at, s->sample_at);
+	}
+	s->health_due = s->health_due && sample == NULL;
 	(void)send_note(s, "link.beat", o);
 }
 
@@ -492,6 +499,7 @@ hello_done(void *arg, const json_t *result, const struct err *e)
 		lease_event(s, (struct lease_event){ .kind = LEASE_EV_OFF,
 		    .epoch = floor });
 	s->sample_at = s->now.mono;
+	s->health_due = true;
 	s->resend = true;
 	beat(s);
 	s->ops->changed(s->ctx, s);
