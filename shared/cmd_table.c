@@ -113,6 +113,15 @@ const struct cmd cmds[CMD_COUNT] = {
 			   "CONNECTED=connected REASON=reason",
 		.scope = CMD_CLUSTER, .priv = PRIV_VIEW,
 	},
+	[CMD_AGENT_STATS] = {
+		.noun = "agent", .verb = "stats",
+		.args = "agent:AGENT --window:DUR",
+		.help = "what an agent measured lately, in columns as a graph "
+			"needs them",
+		.columns = "AGENT=agent FROM=from:time TO=to:time "
+			   "STEP=step:dur",
+		.scope = CMD_CLUSTER, .priv = PRIV_VIEW,
+	},
 	[CMD_JOIN_REQUEST] = {
 		.noun = "join", .verb = "request",
 		.args = "host:HOST --as:agent|worker --message:TEXT "

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "cmd.h"
+#include "console/console.h"
 #include "options.h"
 #include "remote.h"
 #include "wire.h"
@@ -61,6 +62,23 @@ run(struct cli *c, const struct options *o, struct cmd_call *call)
 	return rc;
 }
 
+/* No command on a terminal: the console. */
+static int
+console(const struct cli *c, const struct options *o)
+{
+	const struct remote r = {
+		.target = o->host, .identity = o->identity,
+		.config = o->config,
+	};
+	const struct console_target t = {
+		.socket = o->socket, .remote = o->host != NULL ? &r : NULL,
+	};
+	struct err e = { 0 };
+	int rc = console_run(&t, &e);
+
+	return rc == -1 ? cli_fail(c, &e) : rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -93,6 +111,8 @@ main(int argc, char **argv)
 		c.json |= strcmp(argv[i], "--json") == 0;
 	c.utc = o.utc;
 	c.remote = o.host != NULL;
+	if (o.words == argc && !o.json && c.ask.terminal && c.out_terminal)
+		return console(&c, &o);
 	if (o.words == argc && !o.json) {
 		help(stderr, NULL, NULL);
 		return 2;

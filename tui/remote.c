@@ -78,6 +78,14 @@ link_write(void *ctx, const char *p, size_t n, struct err *e)
 	return 0;
 }
 
+static int
+link_fd(void *ctx)
+{
+	const struct link *l = ctx;
+
+	return (int)ssh_get_fd(l->session);
+}
+
 /* libssh asks for the passphrase of a key file. */
 static int
 passphrase(const char *prompt, char *buf, size_t len, int echo, int verify,
@@ -265,7 +273,8 @@ open_channel(struct link *l, struct err *e)
 struct wire *
 remote_open(const struct remote *r, const struct ask *ask, struct err *e)
 {
-	static const struct wire_ops ops = { link_read, link_write, link_close };
+	static const struct wire_ops ops = { link_read, link_write, link_close,
+		link_fd };
 	struct link *l = mem_zero(1, sizeof(*l));
 
 	l->ask = ask;

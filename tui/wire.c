@@ -49,6 +49,12 @@ wire_ended(const struct wire *w)
 }
 
 int
+wire_poll(const struct wire *w)
+{
+	return w->ops->fd(w->ctx);
+}
+
+int
 wire_send(struct wire *w, const json_t *msg, struct err *e)
 {
 	char *s = json_dumps(msg, JSON_COMPACT);
@@ -176,7 +182,8 @@ fd_close(void *ctx)
 struct wire *
 wire_fd(int fd)
 {
-	static const struct wire_ops ops = { fd_read, fd_write, fd_close };
+	static const struct wire_ops ops = { fd_read, fd_write, fd_close,
+		fd_of };
 
 	return wire_new(&ops, (void *)(intptr_t)fd);
 }

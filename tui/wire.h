@@ -21,6 +21,7 @@ struct wire_ops {
 	/* All of it, or -1. */
 	int (*write)(void *, const char *, size_t, struct err *);
 	void (*close)(void *);
+	int (*fd)(void *);		/* to poll for input; see wire_poll */
 };
 
 struct wire;
@@ -38,6 +39,8 @@ int	wire_send(struct wire *, const json_t *, struct err *);
  * the other end has closed; ERR_TIMEOUT: nothing in timeout_ms (-1: waits for
  * ever); ERR_IO: broken, or it does not speak our protocol. */
 json_t *wire_recv(struct wire *, int timeout_ms, struct err *);
+/* What to poll for input after wire_recv said ERR_TIMEOUT; borrowed. */
+int	wire_poll(const struct wire *);
 /* Has reading or writing failed: is nothing more to come from there? */
 bool	wire_ended(const struct wire *);
 

@@ -22,6 +22,7 @@ call_handler *const call_handlers[CMD_COUNT] = {
 	BIND(AGENT_REMOVE, agent_remove),
 	BIND(AGENT_SET, agent_set),
 	BIND(AGENT_HISTORY, agent_history),
+	BIND(AGENT_STATS, agent_stats),
 	BIND(JOIN_REQUEST, join_request),
 	BIND(JOIN_LIST, join_list),
 	BIND(JOIN_ACCEPT, join_accept),

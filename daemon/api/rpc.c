@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "api/subscribe.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -20,6 +21,7 @@ struct rpc {
 	struct api     *api;
 	struct session *session;
 	bool		hello;
+	struct subs    *subs;
 	struct parcel  *parcels, **tail;
 	struct rpc     *next, **link;
 };
@@ -231,6 +233,8 @@ on_message(struct session *s, json_t *msg, void *ctx)
 		refuse(r, id, -32600, &e);
 		return;
 	}
+	if (subs_take(r->subs, method, id, params))
+		return;
 	cmd = cmd_of_method(method);
 	if (cmd == NULL) {
 		(void)err_set(&e, ERR_USAGE, "unknown method \"%.60s\": this "
@@ -246,8 +250,11 @@ on_message(struct session *s, json_t *msg, void *ctx)
 static void
 on_drained(struct session *s, void *ctx)
 {
+	struct rpc *r = ctx;
+
 	(void)s;
-	parcels_send(ctx);
+	parcels_send(r);
+	subs_drained(r->subs);
 }
 
 static void
@@ -256,6 +263,7 @@ on_closed(struct session *s, const char *why, void *ctx)
 	struct rpc *r = ctx;
 
 	log_debug("api", "peer=%s closed: %s", session_peer(s)->addr, why);
+	subs_free(r->subs);
 	call_gone(r->api, r);
 	while (r->parcels != NULL) {
 		struct parcel *p = r->parcels;
@@ -287,6 +295,7 @@ api_open(struct api *a, struct session *s)
 	r->api = a;
 	r->session = s;
 	r->tail = &r->parcels;
+	r->subs = subs_new(a, s, r);
 	r->next = a->rpcs;
 	r->link = &a->rpcs;
 	if (r->next != NULL)

@@ -4,7 +4,7 @@
 #define ON(screen) (1u << SCREEN_##screen)
 
 const struct key keys[] = {
-	{ KEY_ENTER, ACT_OPEN, ALL, "Enter", "open", "open the selected row",
+	{ KEY_K_ENTER, ACT_OPEN, ALL, "Enter", "open", "open the selected row",
 	  0 },
 	{ 'A', ACT_ACCEPT, ON(JOIN), "A", "accept", "accept the request to "
 	  "join", CMD_JOIN_ACCEPT },

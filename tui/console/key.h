@@ -32,7 +32,7 @@ enum {
 };
 #define KEY_CTRL(c)	((c) & 0x1f)
 #define KEY_ESC		27
-#define KEY_ENTER	13
+#define KEY_K_ENTER	13
 #define KEY_TAB		9
 
 enum act {

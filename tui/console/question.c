@@ -653,7 +653,7 @@ question_key(struct question *q, int key, bool paste, mono now)
 			(void)json_object_del(q->params, "vacant");
 		return QUESTION_STAYS;
 	}
-	if (key == KEY_ENTER)
+	if (key == KEY_K_ENTER)
 		return entered(q);
 	(void)line_key(&q->input, key);
 	return QUESTION_STAYS;

@@ -1,0 +1,199 @@
+#include "console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "link.h"
+#include "term.h"
+#include "ui.h"
+
+enum { TICK_MS = 250, KEYS_A_TURN = 256 };
+
+static volatile sig_atomic_t ended;
+
+static void
+on_end(int sig)
+{
+	ended = sig;
+}
+
+/* ---- from the link to the screen -------------------------------------- */
+
+static void
+state(void *ctx, enum link_state s, const char *why)
+{
+	ui_link(ctx, s, why);
+}
+
+static void
+answer(void *ctx, int tag, const char *about, const json_t *result,
+    const struct err *e)
+{
+	ui_answer(ctx, (enum ui_tag)tag, about, result, e);
+}
+
+static void
+update(void *ctx, const json_t *params)
+{
+	ui_update(ctx, params);
+}
+
+static void
+part(void *ctx, int tag, const char *about, const json_t *params)
+{
+	ui_part(ctx, (enum ui_tag)tag, about, params);
+}
+
+static const struct link_ops ops = { state, answer, update, part };
+
+static void
+turn_link(struct ui *u, struct link *l)
+{
+	u->m.tries = link_tries(l);
+	u->m.retry = link_retry(l);
+	link_tick(l, u->m.now.mono, u->reconnect);
+	u->reconnect = false;
+	link_send(l, u->out);
+	u->m.tries = link_tries(l);
+	u->m.retry = link_retry(l);
+}
+
+/* The first try may ask about a host key, so it is made before the screen. */
+static int
+first_try(struct ui *u, struct link *l, struct err *e)
+{
+	while (ended == 0) {
+		struct pollfd p;
+
+		ui_tick(u, clock_now());
+		if (u->m.link == LINK_TRYING && link_fd(l) == -1)
+			link_tick(l, u->m.now.mono, false);
+		if (u->m.link == LINK_DENIED)
+			return err_set(e, ERR_DENIED, "%s", u->m.why);
+		if (u->m.link != LINK_TRYING || json_array_size(u->out) > 0)
+			return 0;
+		p = (struct pollfd){ .fd = link_fd(l), .events =
+		    link_events(l) };
+		if (poll(&p, 1, TICK_MS) > 0)
+			link_ready(l);
+		link_tick(l, clock_mono(), false);
+	}
+	return err_set(e, ERR_FAILED, "interrupted");
+}
+
+/* ---- the loop --------------------------------------------------------- */
+
+static bool
+take_keys(struct ui *u)
+{
+	for (int i = 0; i < KEYS_A_TURN; i++) {
+		int key = term_key();
+
+		if (key == -2)
+			return false;
+		if (key == -1)
+			break;
+		if (key == KEY_K_RESIZE)
+			u->redraw = true;
+		else
+			ui_key(u, key);
+	}
+	return true;
+}
+
+static void
+draw(struct ui *u, struct grid **g)
+{
+	int w, h;
+
+	term_size(&w, &h);
+	if (*g == NULL || (*g)->w != w || (*g)->h != h ||
+	    (*g)->glyphs != u->glyphs) {
+		grid_free(*g);
+		*g = grid_new(w, h, u->glyphs);
+	}
+	u->w = w;
+	u->h = h;
+	ui_draw(u, *g);
+	term_draw(*g, u->redraw);
+	u->redraw = false;
+	if (u->clipboard != NULL)
+		term_copy(u->clipboard);
+	free(u->clipboard);
+	u->clipboard = NULL;
+}
+
+static void
+loop(struct ui *u, struct link *l)
+{
+	struct grid *g = NULL;
+
+	while (!u->quit && ended == 0) {
+		struct pollfd p[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
+			{ .fd = link_fd(l), .events = link_events(l) } };
+		int n;
+
+		ui_tick(u, clock_now());
+		turn_link(u, l);
+		draw(u, &g);
+		/* The link may have been dialled since. */
+		p[1].fd = link_fd(l);
+		p[1].events = link_events(l);
+		n = poll(p, 2, TICK_MS);
+		u->m.now = clock_now();
+		if (n > 0 && p[1].revents != 0)
+			link_ready(l);
+		if (!take_keys(u))
+			break;
+	}
+	grid_free(g);
+}
+
+static void
+signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_end };
+
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGHUP, &sa, NULL);
+	(void)sigaction(SIGINT, &sa, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+int
+console_run(const struct console_target *t, struct err *e)
+{
+	const struct link_target target = { t->socket, t->remote };
+	char zone[TZ_NAME];
+	struct term_about about;
+	struct link *l;
+	struct ui u;
+	int rc = -1;
+
+	ui_init(&u, GLYPHS_ASCII, t->remote != NULL ? t->remote->target
+	    : t->socket);
+	u.m.remote = t->remote != NULL;
+	u.m.say.zone = tz_get(tz_system(zone), NULL);
+	l = link_new(&target, &ops, &u, t->remote != NULL);
+	signals();
+	if (t->remote != NULL && first_try(&u, l, e) == -1)
+		goto out;
+	if (term_open(&about, e) == -1)
+		goto out;
+	u.glyphs = about.utf8 ? GLYPHS_UTF8 : GLYPHS_ASCII;
+	u.m.utf8_able = about.utf8;
+	u.m.colours = about.colour ? COLOURS_DEFAULT : COLOURS_MONO;
+	loop(&u, l);
+	term_close();
+	rc = ended != 0 ? 128 + (int)ended : 0;
+out:
+	link_free(l);
+	ui_clear(&u);
+	return rc;
+}

@@ -1,0 +1,16 @@
+/* The full-screen console: what `muster` is without a command, on a terminal. */
+#ifndef CONSOLE_CONSOLE_H
+#define CONSOLE_CONSOLE_H
+
+#include "err.h"
+#include "remote.h"
+
+struct console_target {
+	const char *socket;		/* the local socket, or */
+	const struct remote *remote;	/* another machine; NULL: local */
+};
+
+/* Runs until the operator leaves.  Returns the exit status. */
+int	console_run(const struct console_target *, struct err *);
+
+#endif

@@ -1,0 +1,77 @@
+/* What keys and answers do: the model moves, requests go out.  No terminal, no
+ * socket and no clock here, so that tests press keys and play the daemon. */
+#ifndef CONSOLE_UI_H
+#define CONSOLE_UI_H
+
+#include "grid.h"
+#include "model.h"
+
+/* Why something was asked: comes back with its answer. */
+enum ui_tag {
+	UI_HELLO, UI_PING, UI_SUBSCRIBE, UI_DETAIL, UI_STATS, UI_LINE, UI_DRY,
+	UI_DRY_VACANT, UI_DO, UI_COMMAND, UI_PLAN, UI_LOG, UI_CANCEL
+};
+
+struct ui {
+	struct model m;
+	enum glyphs glyphs;
+	int w, h;
+	/* Requests to be sent, in order: [{tag, about, method, params}]; the
+	 * link empties it. */
+	json_t *out;
+	bool quit, redraw, reconnect;
+	char *clipboard;		/* for OSC 52; the terminal frees */
+	/* private */
+	bool up, pasting;
+	int64_t sub[TOPIC_COUNT];	/* 0: none yet; -1: asked */
+	mono	next_sub, next_ping, next_detail, next_stats, next_line;
+	mono	ping_sent;
+	int64_t log_serial;		/* stale logs are told apart */
+	mono	log_at;			/* selection rests since */
+	char	log_want[32];
+	const struct cmd *cmd;		/* of the `:` under way */
+	json_t *cmd_params, *cmd_rows;
+	struct buf cmd_text;
+	struct grid *still;		/* z: what was shown */
+	int64_t seen_seq, seen_epoch;	/* when the link went */
+	wall	lost_at;
+};
+
+void	ui_init(struct ui *, enum glyphs, const char *where);
+void	ui_clear(struct ui *);
+
+void	ui_key(struct ui *, int key);
+/* Draws into a grid of its size. */
+void	ui_draw(struct ui *, struct grid *);
+/* What time brings: pings, details, the log of a row that rests selected.
+ * Called a few times a second and after each answer. */
+void	ui_tick(struct ui *, struct now);
+
+/* The link: it is up (hello is asked by ui), or it is not and why. */
+void	ui_link(struct ui *, enum link_state, const char *why);
+/* An answer; result or e is NULL.  result is borrowed. */
+void	ui_answer(struct ui *, enum ui_tag, const char *about,
+	    const json_t *result, const struct err *e);
+/* Notifications: update {sub, seq, set, del, doc}; a part of a stream. */
+void	ui_update(struct ui *, const json_t *params);
+void	ui_part(struct ui *, enum ui_tag, const char *about,
+	    const json_t *params);
+
+/* For ui_*.c. */
+void	ui_ask(struct ui *, enum ui_tag, const char *about,
+	    const char *method, json_t *params);
+void	ui_question(struct ui *, enum act);
+void	ui_question_key(struct ui *, int key, bool paste);
+void	ui_question_answer(struct ui *, enum ui_tag, const json_t *,
+	    const struct err *);
+void	ui_question_tick(struct ui *);
+void	ui_question_lost(struct ui *);
+void	ui_command(struct ui *, const char *line);
+void	ui_complete(struct ui *);
+void	ui_command_answer(struct ui *, enum ui_tag, const json_t *,
+	    const struct err *);
+void	ui_command_part(struct ui *, const json_t *);
+void	ui_output(struct ui *, const char *title, const char *text);
+void	ui_copy(struct ui *, const char *text);
+
+#endif

@@ -1,0 +1,287 @@
+/* Questions: asked, answered, sent, their outcome; and asked again when what
+ * they showed has moved. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "js.h"
+#include "mem.h"
+#include "question.h"
+#include "screen.h"
+#include "ui.h"
+
+static void
+dry_runs(struct ui *u, const struct question *q)
+{
+	if (q->cmd != CMD_AGENT_ON && q->cmd != CMD_AGENT_OFF)
+		return;
+	ui_ask(u, UI_DRY, "", "whatif", json_pack("{s:[s,s]}", "event",
+	    q->cmd == CMD_AGENT_ON ? "on" : "off", q->target));
+	if (q->cmd == CMD_AGENT_OFF)
+		ui_ask(u, UI_DRY_VACANT, "", "whatif", json_pack("{s:[s,s]}",
+		    "event", "vacant", q->target));
+}
+
+static void
+show(struct ui *u, struct question *q)
+{
+	question_free(u->m.question);
+	u->m.question = q;
+	u->m.mode = MODE_QUESTION;
+	dry_runs(u, q);
+}
+
+void
+ui_question(struct ui *u, enum act act)
+{
+	struct question *q;
+	struct err e = { 0 };
+
+	if (u->m.question != NULL && u->m.question->state == QUESTION_SENT) {
+		u->m.mode = MODE_QUESTION;	/* one at a time: this one */
+		return;
+	}
+	q = question_new(&u->m, act, &e);
+	if (q == NULL)
+		model_say(&u->m, true, "%s", e.msg);
+	else
+		show(u, q);
+}
+
+static void
+close_question(struct ui *u)
+{
+	question_free(u->m.question);
+	u->m.question = NULL;
+	if (u->m.mode == MODE_QUESTION)
+		u->m.mode = MODE_LIST;
+}
+
+static const char *
+target_param(enum cmd_id cmd)
+{
+	const char *spec = cmds[cmd].args;
+	static struct cmd_arg a;
+
+	return cmd_arg_next(&spec, &a) == 1 ? a.name : "";
+}
+
+static void
+send(struct ui *u, struct question *q)
+{
+	char method[CMD_METHOD];
+	struct err e = { 0 };
+	json_t *id;
+	size_t i;
+
+	if (model_may(&u->m, q->cmd, &e) == -1) {
+		(void)MEM_STR(q->notice, e.msg);
+		return;
+	}
+	(void)cmd_method(&cmds[q->cmd], method);
+	if (q->targets == NULL) {
+		ui_ask(u, UI_DO, "", method, json_deep_copy(q->params));
+		q->pending = 1;
+	} else
+		json_array_foreach(q->targets, i, id) {
+			json_t *params = json_deep_copy(q->params);
+
+			(void)json_object_set(params, target_param(q->cmd),
+			    id);
+			ui_ask(u, UI_DO, "", method, params);
+			q->pending++;
+		}
+	q->state = QUESTION_SENT;
+	q->sent = u->m.now.mono;
+	q->notice[0] = '\0';
+	explicit_bzero(&q->input, sizeof(q->input));
+	if (q->secret)
+		(void)json_object_del(q->params, q->field);
+	if (u->m.view[u->m.screen].marks != NULL)
+		json_object_clear(u->m.view[u->m.screen].marks);
+}
+
+static void
+over_key(struct ui *u, struct question *q, int key)
+{
+	const char *last = q->outcome.n > 0
+	    ? q->outcome.v[q->outcome.n - 1] : "";
+
+	if (key == 'T' && q->cmd == CMD_JOIN_ACCEPT && q->targets == NULL) {
+		close_question(u);
+		ui_question(u, ACT_TOKEN);
+	} else if (key == 'c' && q->outcome.n > 1)
+		ui_copy(u, last);
+	else if (key == 'v' && q->outcome.n > 1) {
+		ui_output(u, "", last);
+		u->m.mode = MODE_BARE;
+	} else if (key == KEY_ESC || key == KEY_K_ENTER || key == 'q' ||
+	    key == KEY_CTRL('c'))
+		close_question(u);
+}
+
+void
+ui_question_key(struct ui *u, int key, bool paste)
+{
+	struct question *q = u->m.question;
+
+	if (q == NULL) {
+		u->m.mode = MODE_LIST;
+		return;
+	}
+	if (q->state == QUESTION_OVER) {
+		if (!paste)
+			over_key(u, q, key);
+		return;
+	}
+	if (q->state == QUESTION_SENT) {
+		if (key == KEY_ESC && !paste)
+			u->m.mode = MODE_LIST;	/* hidden; it goes on */
+		return;
+	}
+	switch (question_key(q, key, paste, u->m.now.mono)) {
+	case QUESTION_STAYS:
+		question_text(q, &u->m);
+		break;
+	case QUESTION_GOES:
+		send(u, q);
+		break;
+	case QUESTION_CANCELS:
+		close_question(u);
+		break;
+	}
+}
+
+/* The facts moved while it was read: shown anew, typed anew. */
+static void
+again(struct ui *u, struct question *q, const char *why)
+{
+	(void)snprintf(q->notice, sizeof(q->notice), "%.150s; here is the new "
+	    "picture.", why);
+	q->state = QUESTION_ASKS;
+	q->pending = 0;
+	q->epoch = model_epoch(&u->m);
+	(void)json_object_set_new(q->params, "epoch", json_integer(q->epoch));
+	line_set(&q->input, "");
+	q->shown = u->m.now.mono;
+	json_decref(q->dry);
+	json_decref(q->dry_vacant);
+	q->dry = q->dry_vacant = NULL;
+	question_text(q, &u->m);
+	u->m.mode = MODE_QUESTION;
+	dry_runs(u, q);
+}
+
+void
+ui_question_tick(struct ui *u)
+{
+	struct question *q = u->m.question;
+	char why[128];
+
+	if (q == NULL || q->epoch < 0 || q->state != QUESTION_ASKS ||
+	    model_epoch(&u->m) == q->epoch)
+		return;
+	(void)snprintf(why, sizeof(why), "The role moved to %.60s (epoch %lld) "
+	    "while you read", js_str(model_holder(&u->m), "name", "nobody"),
+	    (long long)model_epoch(&u->m));
+	again(u, q, why);
+}
+
+static void
+outcome(struct question *q, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+outcome(struct question *q, const char *fmt, ...)
+{
+	char text[700];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	strs_add(&q->outcome, text);
+}
+
+static void
+done(struct ui *u, struct question *q, const json_t *result)
+{
+	double took = (double)mono_diff_ms(u->m.now.mono, q->sent) / 1000;
+	const char *words = js_str(result, "words", NULL);
+	char t[SAY];
+
+	if (js_str(result, "token", NULL) != NULL) {
+		outcome(q, "Shown once, good until %s:", say_when(&u->m.say,
+		    js_wall(result, "expires_at"), t));
+		outcome(q, "%s", js_str(result, "command", ""));
+		return;
+	}
+	outcome(q, "done in %.1fs: %s", took, js_str(result, "message",
+	    cmds[q->cmd].help));
+	if (words != NULL && q->cmd == CMD_JOIN_REQUEST)
+		outcome(q, "Check words: %s", words);
+}
+
+static void
+finished(struct ui *u, struct question *q)
+{
+	q->state = QUESTION_OVER;
+	if (u->m.mode != MODE_QUESTION || (q->outcome.n == 1 &&
+	    q->cmd != CMD_JOIN_ACCEPT && strncmp(q->outcome.v[0], "done", 4)
+	    == 0)) {
+		/* One good line does not need a box. */
+		model_say(&u->m, strncmp(q->outcome.v[0], "done", 4) != 0,
+		    "%s", q->outcome.v[0]);
+		close_question(u);
+	}
+}
+
+void
+ui_question_answer(struct ui *u, enum ui_tag tag, const json_t *result,
+    const struct err *e)
+{
+	struct question *q = u->m.question;
+
+	if (q == NULL)
+		return;
+	if (tag == UI_DRY || tag == UI_DRY_VACANT) {
+		json_t **dry = tag == UI_DRY ? &q->dry : &q->dry_vacant;
+
+		json_decref(*dry);
+		*dry = e == NULL ? json_deep_copy(result)
+		    : json_pack("{s:o}", "outcome", js_text(e->msg));
+		question_text(q, &u->m);
+		return;
+	}
+	if (q->state != QUESTION_SENT)
+		return;
+	if (e != NULL && e->code == ERR_STALE && q->targets == NULL) {
+		again(u, q, e->msg);
+		return;
+	}
+	if (e != NULL)
+		outcome(q, "%s: %s", err_word(e->code), e->msg);
+	else
+		done(u, q, result);
+	if (--q->pending <= 0)
+		finished(u, q);
+}
+
+void
+ui_question_lost(struct ui *u)
+{
+	struct question *q = u->m.question;
+
+	if (q == NULL)
+		return;
+	if (q->state == QUESTION_SENT) {
+		/* Never "failed": it may well be done. */
+		outcome(q, "sent, but the link broke: outcome unknown; when it "
+		    "is back, Sched and Events tell");
+		q->state = QUESTION_OVER;
+		u->m.mode = MODE_QUESTION;
+	} else if (q->state == QUESTION_ASKS)
+		(void)snprintf(q->notice, sizeof(q->notice), "The link is "
+		    "lost: nothing was sent.");
+}
