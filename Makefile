@@ -34,8 +34,8 @@ ALL_C = -std=c17 -D_GNU_SOURCE -fno-common -pthread $(WARN) -MMD -MP \
 	-DMUSTER_VERSION='"$(VERSION)"' -DMUSTER_LIBEXEC='"$(LIBEXECDIR)"' \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 PKG_C  := $(shell pkg-config --cflags $(PKGS) ncursesw 2>/dev/null)
-D_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-T_LIBS := $(shell pkg-config --libs libssh jansson libcrypto ncursesw 2>/dev/null)
+D_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+T_LIBS := $(shell pkg-config --libs libssh jansson libcrypto ncursesw 2>/dev/null) -lm
 
 src  = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 obj  = $(patsubst %.c,$(B)/%.o,$(1))
