@@ -621,7 +621,7 @@ roster_json(const struct broker *b, const struct member *m)
 	    "id", (json_int_t)m->id, "address", js_text(m->address), "mode",
 	    m->worker ? "worker" : "agent", "connected", a->connected,
 	    "controlled", controlled, "status", a->beat.on ? "on" : "off",
-	    "role", !controlled ? "none" : holder ? "scheduler" : "spare",
+	    "role", !controlled || !b->open ? "none" : holder ? "scheduler" : "spare",
 	    "epoch", (json_int_t)a->beat.epoch, "suspended",
 	    a->beat.on && a->beat.suspended);
 
