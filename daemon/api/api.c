@@ -171,7 +171,8 @@ api_view(void *ctx, const char *method, const json_t *params,
 	struct err e;
 
 	if (cmd == NULL || cmd->scope != CMD_CLUSTER ||
-	    cmd->priv != PRIV_VIEW || (cmd->flags & CMD_STREAM)) {
+	    cmd->priv != PRIV_VIEW || ((cmd->flags & CMD_STREAM) &&
+	        cmd != &cmds[CMD_RUN_LOG])) {
 		(void)err_set(&e, cmd == NULL ? ERR_NOTFOUND : ERR_DENIED,
 		    "\"%.60s\" is nothing that an agent may ask its broker",
 		    method);

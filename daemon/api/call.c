@@ -319,7 +319,10 @@ route(struct call *c)
 	struct seat *away = node_away(c->api->node);
 
 	if (c->cmd->scope == CMD_CLUSTER && away != NULL && !is_self(c)) {
-		if (c->cmd->priv == PRIV_VIEW && !(c->cmd->flags & CMD_STREAM))
+		if (c->id == CMD_RUN_LOG)
+			call_log_away(c);
+		else if (c->cmd->priv == PRIV_VIEW &&
+		    !(c->cmd->flags & CMD_STREAM))
 			pass_on(c, away);
 		else
 			only_look(c, away);

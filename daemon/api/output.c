@@ -5,6 +5,9 @@
  *   look -> ask the agent for a piece -> send it -> look …
  *        -> nothing new, the run goes on: wait for the next tick, look
  *        -> the end: answer
+ *
+ * A node that was asked about the cluster's run (output_away.c) takes no
+ * stream: it gets one piece for each question.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +59,19 @@ finish(struct call *c)
 	json_t *doc = json_pack("{s:s,s:I,s:I,s:s,s:I}", "text", "", "run",
 	    (json_int_t)l->run, "attempt", (json_int_t)l->attempt, "state",
 	    l->state, "offset", (json_int_t)l->offset);
+
+	log_free(l);
+	call_done(c, doc);
+}
+
+/* One piece for a node that asks for the next one itself. */
+static void
+piece(struct call *c, json_t *data, int64_t size, bool over)
+{
+	struct log *l = c->state;
+	json_t *doc = json_pack("{s:o,s:I,s:I,s:b,s:I,s:s}", "data", data,
+	    "offset", (json_int_t)l->offset, "size", (json_int_t)size, "over",
+	    over, "attempt", (json_int_t)l->attempt, "state", l->state);
 
 	log_free(l);
 	call_done(c, doc);
@@ -123,6 +139,13 @@ fall_back(struct call *c, const char *why)
 
 	if (!l->over && l->follow)
 		return;			/* until the next tick */
+	if (l->over && !call_streams(c)) {
+		bool first = l->offset == 0;
+
+		piece(c, base64_json(l->tail, first ? l->ntail : 0),
+		    first ? (int64_t)l->ntail : l->offset, true);
+		return;
+	}
 	if (l->over) {
 		/* Only the end is here, so an offset into the whole says
 		 * nothing about it. */
@@ -148,13 +171,21 @@ on_piece(void *arg, const json_t *result, const struct err *e)
 
 	l->asking = false;
 	if (result == NULL || !js_bool(result, "found", false)) {
-		if (result != NULL && !l->over && !l->follow)
+		if (result != NULL && !l->over && !call_streams(c))
+			piece(c, json_string(""), l->offset, false);
+		else if (result != NULL && !l->over && !l->follow)
 			finish(c);	/* it has written nothing yet */
 		else
 			fall_back(c, e != NULL ? e->msg : "");
 		return;
 	}
 	l->offset = js_int(result, "offset", l->offset);
+	if (!call_streams(c)) {
+		(void)locate(c);
+		piece(c, json_incref(json_object_get(result, "data")),
+		    js_int(result, "size", 0), ended && l->over);
+		return;
+	}
 	p = base64_decode(js_str(result, "data", ""), &n);
 	if (p != NULL && n > 0)
 		took = call_bytes(c, (char *)p, n,

@@ -46,7 +46,7 @@ newest()
 	run -1 m a job run slow --wait
 	is a timed_out .state run show "$(newest slow)"
 	# By an agent, through the broker.
-	run m b run log "$(newest fails)"; echo "$output"
+	run -0 m b run log "$(newest fails)"
 	[ "$output" = before ]
 }
 
@@ -57,6 +57,11 @@ newest()
 	id=$(newest counts)
 	run -0 timeout 20 "$B/muster" -S "$T/a/sock" run log -f "$id"
 	[ "$(grep -c line <<<"$output")" -eq 6 ]
+	# From a node that is no broker, and from the middle.
+	m a job run counts
+	id=$(newest counts)
+	run -0 timeout 20 "$B/muster" -S "$T/b/sock" run log -f "$id" --offset 7
+	[ "$output" = "$(printf 'line %s\n' 2 3 4 5 6)" ]
 	m a job run sleeps
 	id=$(newest sleeps)
 	wait_for 5 is a running .state run show "$id"
@@ -77,7 +82,7 @@ newest()
 	m a job run waits
 	id=$(newest waits)
 	wait_for 5 is a waiting .state run show "$id"
-	run -0 m a run explain "$id" --json; echo "$output"
+	run -0 m a run explain "$id" --json
 	jq -e 'tostring | test("tape")' <<<"$output"
 	m a agent set b labels=tape
 	wait_for 10 is a "succeeded b" '"\(.state) \(.agent)"' run show "$id"
