@@ -288,13 +288,18 @@ conn_write(struct conn *c, bool err, struct queue *q)
 		c->starved = true;
 }
 
-void
-conn_bye(struct conn *c, int status)
+static void
+bye(struct conn *c, int status, int sig)
 {
+	const char *name = sigabbrev_np(sig);
+
 	if (c->dead || c->ch == NULL)
 		return;
 	watchdog_enter(c->peer);
-	if (status >= 0)
+	if (sig != 0)
+		(void)ssh_channel_request_send_exit_signal(c->ch,
+		    name != NULL ? name : "KILL", 0, "", "");
+	else if (status >= 0)
 		(void)ssh_channel_request_send_exit_status(c->ch, status);
 	(void)ssh_channel_send_eof(c->ch);
 	(void)ssh_channel_close(c->ch);
@@ -302,6 +307,18 @@ conn_bye(struct conn *c, int status)
 	/* The answer to it is to be read, whatever was paused. */
 	c->paused = false;
 	conn_wake(c);
+}
+
+void
+conn_bye(struct conn *c, int status)
+{
+	bye(c, status, 0);
+}
+
+void
+conn_bye_signal(struct conn *c, int sig)
+{
+	bye(c, -1, sig);
 }
 
 bool

@@ -63,6 +63,8 @@ void	conn_write(struct conn *, bool err, struct queue *);
 void	conn_fail(struct conn *, const char *why);
 /* Says goodbye on the channel; status -1: none. */
 void	conn_bye(struct conn *, int status);
+/* The same for a program that died of a signal. */
+void	conn_bye_signal(struct conn *, int sig);
 /* True when the goodbye was heard and nothing waits. */
 bool	conn_said_bye(const struct conn *);
 /* The end, at once. */

@@ -1,9 +1,11 @@
 #include "guest.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "key.h"
@@ -126,8 +128,9 @@ on_size(ssh_session ssh, ssh_channel ch, int cols, int rows, int px, int py,
 	(void)ch;
 	(void)px;
 	(void)py;
-	g->pty.cols = cols < 1 ? 80 : cols > 1000 ? 1000 : cols;
-	g->pty.rows = rows < 1 ? 24 : rows > 1000 ? 1000 : rows;
+	g->facts.cols = cols < 1 ? 80 : cols > 1000 ? 1000 : cols;
+	g->facts.rows = rows < 1 ? 24 : rows > 1000 ? 1000 : rows;
+	g->resized = true;
 	return 0;
 }
 
@@ -139,11 +142,11 @@ on_pty(ssh_session ssh, ssh_channel ch, const char *term, int cols, int rows,
 	static const char fine[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+._-";
 
-	g->pty.asked = true;
+	g->terminal = true;
 	/* It will name a file of terminfo (LOOP.md section 4). */
 	if (term[strspn(term, fine)] != '\0' || term[0] == '\0' ||
-	    MEM_STR(g->pty.term, term) == -1)
-		(void)MEM_STR(g->pty.term, "xterm-256color");
+	    MEM_STR(g->facts.term, term) == -1)
+		(void)MEM_STR(g->facts.term, "xterm-256color");
 	return on_size(ssh, ch, cols, rows, px, py, ctx);
 }
 
@@ -151,12 +154,14 @@ static int
 on_env(ssh_session ssh, ssh_channel ch, const char *name, const char *value,
     void *ctx)
 {
+	struct guest *g = ctx;
+
 	(void)ssh;
 	(void)ch;
-	(void)name;
-	(void)value;
-	(void)ctx;
-	return 1;
+	if (strcmp(name, "NO_COLOR") != 0)
+		return 1;
+	g->facts.mono = value[0] != '\0';
+	return 0;
 }
 
 static ssh_channel
@@ -252,21 +257,104 @@ begin_talk(struct guest *g)
 		session_close(g->session, true, "refused");
 }
 
+/* The console */
+
+static void
+pty_wake(void *ctx)
+{
+	struct guest *g = ctx;
+
+	conn_wake(&g->conn);
+}
+
+static void
+pty_gone(void *ctx)
+{
+	struct guest *g = ctx;
+
+	g->srv->consoles--;
+	part_gone(g);
+}
+
+/* A child with a socket that is logged in already, as this very peer: what it
+ * may do, and under which name, is the operator's. */
+static int
+begin_console(struct guest *g, struct err *e)
+{
+	struct server *srv = g->srv;
+	int pair[2];
+
+	if (srv->console == NULL)
+		return err_set(e, ERR_FAILED, "the program muster is not "
+		    "installed beside this musterd: use ssh HOST VERB, e.g. "
+		    "ssh HOST status");
+	if (srv->consoles >= SERVER_CONSOLES)
+		return err_set(e, ERR_FAILED, "%d consoles are open over ssh, "
+		    "which is the most: leave one, or use muster -H HOST",
+		    srv->consoles);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return err_sys(e, "no socket for the console");
+	/* Ours does not block, the child's does. */
+	(void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	g->pty = pty_new(srv->loop, srv->console, &g->facts, pair[1], pty_wake,
+	    pty_gone, g, e);
+	(void)close(pair[1]);
+	if (g->pty == NULL) {
+		(void)close(pair[0]);
+		return -1;
+	}
+	srv->consoles++;
+	g->parts++;
+	g->state = GUEST_CONSOLE;
+	g->resized = false;
+	server_admit(srv, pair[0], &g->peer);
+	return 0;
+}
+
 static void
 begin_exec(struct guest *g)
 {
-	static const char no_console[] =
-	    "muster: the console over ssh comes with a terminal; "
-	    "use: ssh HOST VERB, e.g. ssh HOST status\n";
+	struct err e = { 0 };
+	char *line;
+	int status = 2;
 
+	if (g->want == WANT_SHELL && g->terminal) {
+		if (begin_console(g, &e) == 0)
+			return;
+		status = err_exit(e.code);
+	} else if (g->want == WANT_SHELL)
+		(void)err_set(&e, ERR_USAGE, "the console over ssh comes with "
+		    "a terminal (ssh -t HOST); use: ssh HOST VERB, e.g. ssh "
+		    "HOST status");
 	g->state = GUEST_EXEC;
-	g->exec = exec_new(&g->conn, &g->peer, g->pty.asked);
+	g->exec = exec_new(&g->conn, &g->peer, g->terminal);
 	if (g->want == WANT_EXEC) {
 		g->srv->ops->exec(g->srv->ctx, g->exec, g->command);
 		return;
 	}
-	(void)exec_write(g->exec, true, no_console, sizeof(no_console) - 1);
-	exec_end(g->exec, 2);
+	line = mem_fmt("muster: %s\n", e.msg);
+	(void)exec_write(g->exec, true, line, strlen(line));
+	free(line);
+	exec_end(g->exec, status);
+}
+
+static void
+console_flush(struct guest *g)
+{
+	int status, sig;
+
+	conn_write(&g->conn, false, pty_out(g->pty));
+	pty_taken(g->pty);
+	if (!pty_over(g->pty, &status, &sig))
+		return;
+	pty_end(g->pty);
+	g->pty = NULL;
+	if (sig != 0)
+		conn_bye_signal(&g->conn, sig);
+	else
+		conn_bye(&g->conn, status);
+	g->state = GUEST_BYE;
+	server_pend(g->srv, g, BYE_MS);
 }
 
 /* The connection's side */
@@ -280,6 +368,8 @@ input(struct guest *g)
 	g->conn.in = (struct queue){ 0 };
 	if (g->state == GUEST_TALK && g->session != NULL)
 		session_input(g->session, queue_peek(&in), in.len);
+	else if (g->state == GUEST_CONSOLE)
+		pty_input(g->pty, queue_peek(&in), in.len);
 	else if (g->state == GUEST_EXEC &&
 	    !exec_input(g->exec, queue_peek(&in), in.len))
 		conn_fail(&g->conn, "interrupted");
@@ -302,6 +392,10 @@ on_progress(void *ctx)
 			begin_talk(g);
 		else
 			begin_exec(g);
+	}
+	if (g->state == GUEST_CONSOLE && g->resized) {
+		g->resized = false;
+		pty_resize(g->pty, g->facts.cols, g->facts.rows);
 	}
 	if (c->in.len > 0)
 		input(g);
@@ -328,7 +422,9 @@ on_flush(void *ctx)
 	if (g->session != NULL) {
 		conn_write(&g->conn, false, session_out(g->session));
 		session_taken(g->session);
-	} else if (g->exec != NULL) {
+	} else if (g->pty != NULL)
+		console_flush(g);
+	else if (g->exec != NULL) {
 		exec_flush(g->exec);
 		if (g->state == GUEST_EXEC && exec_finished(g->exec)) {
 			g->state = GUEST_BYE;
@@ -388,6 +484,10 @@ guest_kill(struct guest *g)
 		exec_lost(g->exec);
 		exec_free(g->exec);
 		g->exec = NULL;
+	}
+	if (g->pty != NULL) {
+		pty_end(g->pty);
+		g->pty = NULL;
 	}
 	conn_kill(&g->conn);
 }

@@ -8,24 +8,19 @@
 
 #include "conn.h"
 #include "exec.h"
+#include "pty.h"
 #include "server.h"
 
 enum guest_state {
 	GUEST_LOGIN,		/* until a channel request was granted */
 	GUEST_TALK,		/* a session in JSON lines */
 	GUEST_EXEC,		/* a command */
-	GUEST_BYE,		/* the command has ended */
+	GUEST_CONSOLE,		/* a program of ours on a terminal */
+	GUEST_BYE,		/* the command or the console has ended */
 	GUEST_GONE
 };
 
 enum guest_want { WANT_NOTHING, WANT_SESSION, WANT_EXEC, WANT_SHELL };
-
-/* What the client said about its terminal; a console will want it. */
-struct guest_pty {
-	bool asked;
-	char term[33];
-	int  cols, rows;
-};
 
 struct guest {
 	TAILQ_ENTRY(guest) link;	/* server's pending or settled */
@@ -40,12 +35,15 @@ struct guest {
 	int		   offers;
 	enum guest_want	   want;
 	char		  *command;
-	struct guest_pty   pty;
+	struct pty_facts   facts;
+	bool		   terminal;	/* the facts are told */
+	bool		   resized;	/* they changed */
 	uint64_t	   since, deadline;	/* uv_now */
 	bool		   eof_told;
 	struct session	  *session;
 	struct exec	  *exec;
-	int		   parts;	/* connection, session */
+	struct pty	  *pty;
+	int		   parts;	/* connection, session, pty */
 };
 
 /* Owns fd.  False when no descriptor is left. */

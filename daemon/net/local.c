@@ -206,7 +206,6 @@ struct session *
 local_new(uv_loop_t *loop, int fd, void (*freed)(void *), void *arg)
 {
 	struct peer peer = { 0 };
-	struct local *l;
 
 	if (credentials(fd, &peer) == -1) {
 		log_warn("net", "a local connection without credentials was "
@@ -214,14 +213,22 @@ local_new(uv_loop_t *loop, int fd, void (*freed)(void *), void *arg)
 		(void)close(fd);
 		return NULL;
 	}
-	l = mem_zero(1, sizeof(*l));
+	return local_of(loop, fd, &peer, freed, arg);
+}
+
+struct session *
+local_of(uv_loop_t *loop, int fd, const struct peer *peer,
+    void (*freed)(void *), void *arg)
+{
+	struct local *l = mem_zero(1, sizeof(*l));
+
 	l->fd = fd;
 	l->freed = freed;
 	l->arg = arg;
 	l->parts = 2;
 	(void)uv_poll_init(loop, &l->poll, fd);
 	l->poll.data = l;
-	l->session = session_new(loop, &local_transport, l, &peer);
+	l->session = session_new(loop, &local_transport, l, peer);
 	session_on_free(l->session, part_gone, l);
 	watch(l);
 	return l->session;

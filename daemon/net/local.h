@@ -11,5 +11,8 @@
  * freed is called when all is gone. */
 struct session *local_new(uv_loop_t *, int fd, void (*freed)(void *),
 	    void *arg);
+/* The same over a socket whose other end was given to somebody known. */
+struct session *local_of(uv_loop_t *, int fd, const struct peer *,
+	    void (*freed)(void *), void *arg);
 
 #endif

@@ -72,6 +72,13 @@ server_quarantine(struct server *srv, const char *path)
 	srv->quarantine = mem_dup(path);
 }
 
+void
+server_console(struct server *srv, const char *program)
+{
+	free(srv->console);
+	srv->console = mem_dup(program);
+}
+
 bool
 server_may_complain(struct server *srv)
 {
@@ -220,26 +227,33 @@ local_freed(void *arg)
 	server_part_gone(srv);
 }
 
-static bool
-on_local(void *ctx, int fd, const struct sockaddr_storage *ss, socklen_t n)
+void
+server_admit(struct server *srv, int fd, const struct peer *peer)
 {
-	struct server_ear *ear = ctx;
-	struct server *srv = ear->srv;
 	struct server_local *l = mem_zero(1, sizeof(*l));
 
-	(void)ss;
-	(void)n;
 	l->srv = srv;
-	l->session = local_new(srv->loop, fd, local_freed, l);
+	l->session = peer == NULL ? local_new(srv->loop, fd, local_freed, l)
+	    : local_of(srv->loop, fd, peer, local_freed, l);
 	if (l->session == NULL) {
 		free(l);
-		return true;
+		return;
 	}
 	srv->live++;
 	TAILQ_INSERT_TAIL(&srv->locals, l, link);
 	session_on_gone(l->session, local_ended, l);
 	if (!srv->ops->open(srv->ctx, l->session))
 		session_close(l->session, true, "refused");
+}
+
+static bool
+on_local(void *ctx, int fd, const struct sockaddr_storage *ss, socklen_t n)
+{
+	struct server_ear *ear = ctx;
+
+	(void)ss;
+	(void)n;
+	server_admit(ear->srv, fd, NULL);
 	return true;
 }
 
@@ -381,6 +395,7 @@ server_part_gone(struct server *srv)
 	for (size_t i = 0; i < srv->nears; i++)
 		free(srv->ears[i].path);
 	free(srv->quarantine);
+	free(srv->console);
 	free(srv);
 	if (done != NULL)
 		done(arg);

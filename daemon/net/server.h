@@ -47,6 +47,9 @@ struct server *server_new(uv_loop_t *, const struct server_ops *, void *ctx,
 	    const struct key *);
 /* Keys in this file are refused (quarantine.h); the watchdog writes it. */
 void	server_quarantine(struct server *, const char *path);
+/* The program that is the console; without it `ssh -t` is told that there is
+ * none. */
+void	server_console(struct server *, const char *program);
 /* address: "::" (both families), "localhost" (127.0.0.1 and ::1), or a numeric
  * address.  Port 0 is refused here: the caller does not listen then. */
 int	server_listen(struct server *, const char *address, int port,

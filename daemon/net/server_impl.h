@@ -9,12 +9,13 @@ enum {
 	SERVER_LISTENERS = 16,
 	SERVER_LOGINS = 256,		/* clients not logged in yet */
 	SERVER_LOGIN_MS = 10000,
-	SERVER_PATIENCE_MS = 60000	/* a person types a passphrase */
+	SERVER_PATIENCE_MS = 60000,	/* a person types a passphrase */
+	SERVER_CONSOLES = 16
 };
 
 TAILQ_HEAD(guest_list, guest);
 
-struct server_local {			/* one session over the local socket */
+struct server_local {			/* a session over a local socket */
 	TAILQ_ENTRY(server_local) link;
 	struct server  *srv;
 	struct session *session;
@@ -34,6 +35,8 @@ struct server {
 	void			*ctx;
 	ssh_bind		 bind;
 	char			*quarantine;
+	char			*console;	/* the program, or NULL */
+	int			 consoles;	/* children of ours */
 	struct server_ear	 ears[SERVER_LISTENERS];
 	size_t			 nears;
 	struct guest_list	 pending;	/* oldest first */
@@ -57,6 +60,8 @@ void	server_pend(struct server *, struct guest *, uint64_t ms);
 void	server_settle(struct server *, struct guest *);
 void	server_forget(struct server *, struct guest *);
 void	server_part_gone(struct server *);
+/* A session over a local socket; owns fd.  peer NULL: the kernel knows it. */
+void	server_admit(struct server *, int fd, const struct peer *);
 /* At most one a second: strangers must not fill the log. */
 bool	server_may_complain(struct server *);
 
