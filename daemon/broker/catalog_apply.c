@@ -4,6 +4,7 @@
 
 #include "broker/catalog_impl.h"
 #include "broker/catalogue_text.h"
+#include "broker/dispatch.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
@@ -346,6 +347,7 @@ on_applied(enum store_rc rc, void *arg)
 	    (json_int_t)b->catalog->rev), "catalogue revision %lld",
 	    (long long)b->catalog->rev);
 	roster_catalog_changed(b);
+	dispatch_changed(b);
 	ch->done(ch->arg, ch->result, NULL);
 	change_free(ch);
 }

@@ -11,7 +11,10 @@
 #include "js.h"
 #include "mem.h"
 
-enum { BATCH = 64 };		/* runs placed in one transaction */
+enum {
+	BATCH = 64,		/* runs placed in one transaction */
+	LOOK_MS = 1000		/* between looks at what waits for an agent */
+};
 
 struct live_key {
 	int64_t id, attempt;
@@ -408,6 +411,7 @@ place_waiting(struct broker *b)
 	struct queue *q, *tmp;
 
 	p->b = b;
+	d->looked = b->now.mono;
 	HASH_ITER(hh, d->queues, q, tmp) {
 		struct run *r = q->head, *next;
 
@@ -428,6 +432,18 @@ place_waiting(struct broker *b)
 		free(p);
 	} else
 		store_submit(b->store, batch, on_placed, p);
+}
+
+/* A sample, a label, a drain, a setting: what a run waits for may come true by
+ * any of them, so it is looked at now and then. */
+static mono
+look_again(struct broker *b)
+{
+	mono at = mono_add_ms(b->dispatch->looked, LOOK_MS);
+
+	if (at.us <= b->now.mono.us)
+		b->dispatch->dirty = true;
+	return at;
 }
 
 /* Deadlines of single runs: unknown for too long, nobody to run it. */
@@ -464,10 +480,17 @@ watch_runs(struct broker *b)
 			else if (r->due.ms != 0) {
 				r->due.ms = 0;
 				b->dispatch->dirty = true;
-			}
+			} else if (r->state == RUN_WAITING)
+				next = mono_min(next, look_again(b));
 		}
 	}
 	return next;
+}
+
+void
+dispatch_changed(struct broker *b)
+{
+	b->dispatch->dirty = true;
 }
 
 mono

@@ -15,6 +15,8 @@ struct member;
 struct dispatch *dispatch_load(struct broker *);
 void	dispatch_free(struct dispatch *);
 mono	dispatch_turn(struct broker *);
+/* Queues or settings are others now: look at what waits. */
+void	dispatch_changed(struct broker *);
 
 /* The runs of one occurrence: made, placed if there is room, added to the
  * batch.  fired is the agent that fired it, or NULL.  Until dispatch_stored

@@ -20,6 +20,7 @@ struct dispatch {
 	struct watcher *watchers;
 	int64_t		next_id;
 	bool		dirty;		/* something may be placed now */
+	mono		looked;		/* when that was last tried */
 	mono		retry;		/* ends that could not be stored */
 	struct broker  *b;
 };
