@@ -260,6 +260,46 @@ placing_patience(const struct broker *b, const struct run *r, char *why,
 	return wait - waited;
 }
 
+/* What was found and what is asked for, of the filter that failed. */
+static json_t *
+measured(struct broker *b, const struct run *r, const struct place_agent *pa,
+    const struct member *m)
+{
+	const char *filter = js_str(r->spec, "filter",
+	    b->set.filter_condition);
+	json_t *terms, *requires = json_object_get(r->spec, "requires");
+	struct cond *c = NULL;
+
+	switch (pa->why) {
+	case PLACE_LABEL:
+		return json_pack("{s:o,s:O}", "measured", m->labels != NULL
+		        ? json_incref(m->labels) : json_array(), "required",
+		    requires);
+	case PLACE_CONDITION:
+		terms = json_array();
+		if (cond_parse(filter, COND_STATE, &c, NULL) == 0)
+			(void)roster_eval(b, m, c, terms);
+		cond_free(c);
+		return json_pack("{s:o,s:s}", "measured", terms, "required",
+		    filter);
+	case PLACE_FULL:
+		return json_pack("{s:I,s:o}", "measured",
+		    (json_int_t)pa->running, "required",
+		    json_sprintf("fewer than %lld", (long long)pa->cap));
+	case PLACE_CHOSEN:
+	case PLACE_NOT_FIRED_HERE:
+	case PLACE_NOT_LISTED:
+	case PLACE_DISCONNECTED:
+	case PLACE_NO_RUNS:
+	case PLACE_DRAINED:
+	case PLACE_REFUSING:
+	case PLACE_OTHERS_FIRST:
+	case PLACE_NWHYS:
+		break;
+	}
+	return json_pack("{s:n,s:n}", "measured", "required");
+}
+
 json_t *
 placing_explain(struct broker *b, const struct run *r)
 {
@@ -271,14 +311,20 @@ placing_explain(struct broker *b, const struct run *r)
 	json_t *list = json_array();
 
 	(void)place_choose(pa, b->roster->n, &rule, out);
-	for (size_t i = 0; i < b->roster->n; i++)
-		if (member_active(b->roster->members[i]))
-			(void)json_array_append_new(list, json_pack(
-			    "{s:s,s:b,s:s}", "agent", pa[i].name, "fits",
-			    pa[i].why == PLACE_CHOSEN, "reason",
-			    pa[i].why == PLACE_CHOSEN
-			        ? "would take it"
-			        : place_why_text(pa[i].why)));
+	for (size_t i = 0; i < b->roster->n; i++) {
+		json_t *row, *more;
+
+		if (!member_active(b->roster->members[i]))
+			continue;
+		row = json_pack("{s:s,s:b,s:s}", "agent", pa[i].name, "fits",
+		    pa[i].why == PLACE_CHOSEN, "reason",
+		    pa[i].why == PLACE_CHOSEN ? "would take it"
+					      : place_why_text(pa[i].why));
+		more = measured(b, r, &pa[i], b->roster->members[i]);
+		(void)json_object_update(row, more);
+		json_decref(more);
+		(void)json_array_append_new(list, row);
+	}
 	free(out);
 	free(pa);
 	return list;
