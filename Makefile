@@ -1,6 +1,7 @@
 # make            the three programs, in build/
 # make demo       a real three-node cluster on this machine, in a minute
 # make check      every test; its parts: unit, explore, e2e, lint
+# make fuzz       each parser for FUZZ_SECONDS; make e2e-slow; make bench
 # make deps       installs what contrib/deps-debian lists, as root
 # make install    DESTDIR and PREFIX as usual; make uninstall
 # Variants, each in its own folder: make CC=clang, make SAN=address,undefined.
@@ -101,13 +102,19 @@ $(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdaemon.a $(B)/libshar
 	$(Q)$(link) $(D_LIBS)
 
 # The explorer takes guards away from the shipped role core: its own objects.
-EXPLORE := $(call src,tests/sim) $(wildcard daemon/core/role*.c daemon/core/lease.c)
+EXPLORE := $(wildcard tests/sim/explore*.c daemon/core/role*.c daemon/core/lease.c)
 $(B)/mutant/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $< (mutants)")
 	$(Q)$(CC) $(ALL_C) -DROLE_MUTANTS -c -o $@ $<
 $(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/libshared.a
 	$(Q)$(link)
+
+# The simulation replaces what touches the world outside: the linker takes its
+# session_*, store_* and keeper_*, and these of the rest.
+$(B)/sim: $(call obj,$(wildcard tests/sim/sim*.c)) $(B)/libdaemon.a $(B)/libshared.a
+	$(Q)$(link) $(D_LIBS) $(foreach f,clock_now clock_mono clock_wall \
+	    getrandom log_at,-Wl,--wrap=$f)
 
 tests: $(UNIT) $(BENCH)
 unit: $(UNIT) $(PROGS)
@@ -116,6 +123,23 @@ explore: $(B)/explore
 	$(B)/explore --seconds 20
 e2e: $(PROGS)
 	@MUSTER_BUILD=$(B) tests/e2e/run $(E2E)
+e2e-slow: $(PROGS)
+	@MUSTER_BUILD=$(B) tests/e2e/run $(wildcard tests/e2e/slow/*.bats)
+
+# Each parser for FUZZ_SECONDS, from the seeds in tests/fuzz/corpus; needs clang.
+FUZZ := $(patsubst %.c,$(B)/%,$(call src,tests/fuzz))
+FUZZ_SECONDS ?= 10
+fuzz:
+	+@$(MAKE) --no-print-directory CC=clang \
+	    SAN=address,undefined,fuzzer-no-link fuzz-each
+fuzz-each: $(FUZZ)
+	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/ \
+	    $(B)/corpus/$$n tests/fuzz/corpus/$$n >$$f.log 2>&1 || \
+	    { tail -n 40 $$f.log; exit 1; }; \
+	    echo "  ok   $$n: $$(tail -n 1 $$f.log)"; done
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdaemon.a $(B)/libtui.a $(B)/libshared.a
+	$(Q)$(link) -fsanitize=fuzzer $(D_LIBS) $(T_LIBS)
 bench: $(BENCH) $(PROGS)
 	@set -e; for b in $(BENCH); do MUSTER_BUILD=$(B) $$b; done
 lint:
@@ -162,6 +186,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps demo check tests unit explore e2e bench lint install uninstall clean FORCE
+.PHONY: all deps demo check tests unit explore e2e e2e-slow \
+	fuzz fuzz-each bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
