@@ -335,6 +335,7 @@ static void
 text_on(struct question *q, const struct model *m)
 {
 	const char *to = js_str(q->dry, "to", NULL);
+	char t[SAY];
 
 	now_holder(q, m);
 	if (q->dry == NULL)
@@ -342,7 +343,7 @@ text_on(struct question *q, const struct model *m)
 	else if (to != NULL)
 		add(q, "After   %s holds it (epoch %lld), pinned for %s", to,
 		    (long long)js_int(q->dry, "epoch", q->epoch + 1),
-		    screen_setting(m, "manual_hold", "10m"));
+		    screen_setting(m, "manual_hold", "10m", t));
 	else
 		add(q, "After   %s", js_str(q->dry, "outcome",
 		    "nothing changes"));
@@ -405,6 +406,7 @@ text_join(struct question *q, const struct model *m)
 {
 	const json_t *row = model_row(m, TOPIC_JOINS, js_str(q->params,
 	    "request", ""));
+	char t[SAY];
 
 	if (q->cmd == CMD_JOIN_INVITE) {
 		add(q, "A token made first: machines join with it by "
@@ -425,7 +427,7 @@ text_join(struct question *q, const struct model *m)
 		add(q, "After   accepted; then T shows its token");
 	} else if (q->cmd == CMD_JOIN_TOKEN)
 		add(q, "It is shown once and good for %s; one shown before is "
-		    "void.", screen_setting(m, "token_ttl", "15m"));
+		    "void.", screen_setting(m, "token_ttl", "15m", t));
 	else
 		add(q, "After   it is told so; its key may ask again");
 }
@@ -518,6 +520,17 @@ put_lines(const struct area *in, int y, const struct strs *lines,
 	return y;
 }
 
+/* Does the answer need a row of its own below its question? */
+static bool
+asks_long(const struct question *q, int width)
+{
+	size_t n = q->field[0] != '\0' ? strlen(q->prompt)
+	    : strlen("Type  to do it, Esc to leave it: ") + strlen(q->word);
+
+	return (q->field[0] != '\0' || q->word[0] != '\0') &&
+	    width - (int)n < 13;
+}
+
 static void
 ask_row(const struct question *q, const struct area *in, int y)
 {
@@ -535,7 +548,7 @@ ask_row(const struct question *q, const struct area *in, int y)
 		area_cursor(in, y, 0);
 		return;
 	}
-	if (in->w - x < 12) {		/* a long name: its own row */
+	if (asks_long(q, in->w)) {
 		x = 0;
 		y++;
 	}
@@ -563,10 +576,16 @@ question_draw(const struct question *q, const struct model *m,
 
 	buf_puts(&same, "Same as: muster ");
 	question_command(q, &same);
-	h = put_lines(&in, 0, &q->text, GRID_PLAIN);
-	h += put_lines(&in, 0, &q->outcome, GRID_PLAIN);
-	h += area_wrap(&in, 0, 0, 3, GRID_PLAIN, same.p);
-	h += 6 + (q->notice[0] != '\0' ? 2 : 0);
+	h = 2 + put_lines(&in, 0, &q->outcome, GRID_PLAIN);
+	if (q->state != QUESTION_OVER || q->outcome.n == 0)
+		h += put_lines(&in, 0, &q->text, GRID_PLAIN) + 1;
+	if (q->notice[0] != '\0')
+		h += area_wrap(&in, 0, 0, 2, GRID_PLAIN, q->notice);
+	if (q->state == QUESTION_ASKS)
+		h += area_wrap(&in, 0, 0, 2, GRID_PLAIN, same.p) +
+		    (asks_long(q, in.w) ? 2 : 1);
+	else
+		h += q->state == QUESTION_OVER ? 2 : 1;
 	grid_free(probe);
 	h = h > a->h ? a->h : h;
 	box = area_part(a, (a->h - h) / 2, (a->w - w) / 2, h, w);
@@ -584,7 +603,7 @@ question_draw(const struct question *q, const struct model *m,
 		    m->now.mono, q->sent), t));
 	/* The row that is answered is never pushed out of the box. */
 	if (q->state == QUESTION_ASKS) {
-		y = y > in.h - 4 ? in.h - 4 : y;
+		y = y > in.h - 3 ? in.h - 3 : y;
 		y += area_wrap(&in, y, 0, 2, GRID_DIM, same.p);
 		ask_row(q, &in, y);
 	} else if (q->state == QUESTION_OVER)

@@ -7,6 +7,7 @@
 #include "js.h"
 #include "mem.h"
 #include "question.h"
+#include "text.h"
 #include "utf8.h"
 
 const struct screen screens[SCREEN_COUNT] = {
@@ -125,10 +126,35 @@ screen_as_of(const struct model *m, char out[SAY])
 	return out;
 }
 
-const char *
-screen_setting(const struct model *m, const char *name, const char *dflt)
+char *
+screen_setting_value(const json_t *row, char out[SAY])
 {
-	return js_str(model_row(m, TOPIC_SETTINGS, name), "value", dflt);
+	const json_t *v = json_object_get(row, "value");
+	const char *dflt = js_str(row, "default", "");
+	char dur[TEXT_DUR];
+
+	if (json_is_boolean(v))
+		(void)mem_str(out, SAY, json_is_true(v) ? "true" : "false");
+	else if (json_is_number(v) && dflt[0] != '\0' &&
+	    strchr("smhd", dflt[strlen(dflt) - 1]) != NULL)
+		(void)mem_str(out, SAY, text_dur_fmt((int64_t)
+		    (json_number_value(v) * 1000 + 0.5), dur));
+	else
+		(void)say_value(v, out);
+	return out;
+}
+
+char *
+screen_setting(const struct model *m, const char *name, const char *dflt,
+    char out[SAY])
+{
+	const json_t *row = model_row(m, TOPIC_SETTINGS, name);
+
+	if (row == NULL)
+		(void)mem_str(out, SAY, dflt);
+	else
+		(void)screen_setting_value(row, out);
+	return out;
 }
 
 /* ---- the bars --------------------------------------------------------- */
@@ -182,6 +208,16 @@ broker_field(const struct model *m, struct buf *b)
 		buf_puts(b, js_str(broker, "name", "?"));
 }
 
+static const char *
+mode_word(const json_t *status)
+{
+	const char *mode = js_str(status, "mode", "");
+	const json_t *broker = json_object_get(status, "broker");
+
+	return strcmp(js_str(broker, "address", ""), "self") == 0 &&
+	    strcmp(mode, "agent") == 0 ? "broker+agent" : mode;
+}
+
 /* Fields go from the right, in CONSOLE.md's order: clock, latency, cluster,
  * mode; the link word and SCHED never. */
 static void
@@ -200,7 +236,7 @@ status_bar(const struct model *m, const struct area *a)
 		f[i] = (struct buf)BUF_INIT(256);
 	buf_puts(&f[CLUSTER], js_str(s, "cluster", ""));
 	buf_fmt(&f[NODE], "%s%s%s", m->node, s != NULL ? ":" : "",
-	    js_str(s, "mode", ""));
+	    mode_word(s));
 	sched_field(m, &f[SCHED]);
 	broker_field(m, &f[BROKER]);
 	buf_puts(&f[WORD], model_word_text(m, t));
@@ -306,9 +342,13 @@ message_row(const struct model *m, const struct area *a, int y)
 
 	if (m->mode == MODE_FILTER)
 		prompt(a, y, "/", &m->line);
-	else if (m->mode == MODE_COMMAND)
+	else if (m->mode == MODE_COMMAND) {
+		if (m->message[0] != '\0' && y > 2) {	/* what Tab found */
+			area_fill(a, y - 1, 0, a->w, GRID_PLAIN, ' ');
+			(void)area_str(a, y - 1, 1, GRID_DIM, m->message);
+		}
 		prompt(a, y, ":", &m->line);
-	else if (m->message[0] != '\0')
+	} else if (m->message[0] != '\0')
 		(void)area_str(a, y, 1, m->message_bad ? GRID_BOLD | GRID_RED
 		    : GRID_BOLD, m->message);
 	else if (m->screen != SCREEN_JOIN) {

@@ -53,9 +53,11 @@ const char *screen_agent_state(const json_t *row);
 bool	screen_next_in_line(const struct model *, struct buf *);
 /* "as of 10:41:53" when the data is old, else "". */
 char   *screen_as_of(const struct model *, char out[SAY]);
-/* The value of a setting, or dflt. */
-const char *screen_setting(const struct model *, const char *name,
-	    const char *dflt);
+/* The value of a setting as it is written, or dflt; returns out. */
+char   *screen_setting(const struct model *, const char *name,
+	    const char *dflt, char out[SAY]);
+/* The same of its row. */
+char   *screen_setting_value(const json_t *row, char out[SAY]);
 
 /* Overlays. */
 void	help_draw(const struct model *, const struct area *);

@@ -14,7 +14,7 @@ const struct widget_column agent_columns[] = {
 	[UP] = { "UP%", "uptime", 5, 4, true },
 	[LATENCY] = { "LAT", "latency", 6, 3, true },
 	[RUNS] = { "RUNS", "running", 4, 2, true },
-	[TREND] = { "CPU, 10 MIN", NULL, 0, 5, false },
+	[TREND] = { "CPU, 10 MIN", NULL, -12, 5, false },
 	[ADDRESS] = { "ADDRESS", "address", 21, 6, false },
 	[VERSION] = { "VERSION", "version", 8, 7, false },
 };
@@ -160,17 +160,19 @@ about_role(const struct model *m, const struct area *a, const json_t *row,
 	const char *name = js_str(row, "name", "?");
 	const char *state = screen_agent_state(row);
 	struct buf b = BUF_INIT(1024);
+	char t[SAY];
 	int used;
 
 	if (strcmp(js_str(row, "role", ""), "scheduler") == 0) {
 		buf_fmt(&b, "Holds the Scheduler role (epoch %lld). It moves "
 		    "by itself if %s is unheard for %s", (long long)js_int(row,
 		    "epoch", 0), name, screen_setting(m, "connection_timeout",
-		    "15s"));
-		if (strcmp(screen_setting(m, "transfer_on_condition", ""),
-		    "true") == 0)
+		    "15s", t));
+		if (strcmp(screen_setting(m, "transfer_on_condition", "",
+		    t), "true") == 0)
 			buf_fmt(&b, ", or when %s", screen_setting(m,
-			    "switch_condition", "its switch condition holds"));
+			    "switch_condition", "its switch condition holds",
+			    t));
 		buf_puts(&b, ".\nNext in line: ");
 		if (!screen_next_in_line(m, &b))
 			buf_puts(&b, "nobody could take over");
@@ -243,8 +245,11 @@ headline(const struct model *m, const struct area *a)
 
 	for (size_t i = 0; i < json_array_size(list); i++)
 		up += js_bool(json_array_get(list, i), "connected", false);
-	buf_fmt(&b, "%zu agents, %zu online. ", json_array_size(list), up);
-	if (holder != NULL)
+	buf_fmt(&b, "%zu agent%s, %zu online. ", json_array_size(list),
+	    json_array_size(list) == 1 ? "" : "s", up);
+	if (!model_clustered(m))
+		buf_puts(&b, "Standalone: its own scheduler. J asks a broker.");
+	else if (holder != NULL)
 		buf_fmt(&b, "Scheduler: %s. %zu could take over.",
 		    js_str(holder, "name", "?"), able(m));
 	else {
@@ -252,7 +257,8 @@ headline(const struct model *m, const struct area *a)
 		if (!screen_next_in_line(m, &b))
 			buf_puts(&b, "none is able");
 	}
-	(void)area_str(a, 0, 1, holder != NULL ? GRID_PLAIN
+	(void)area_str(a, 0, 1, holder != NULL || !model_clustered(m)
+	    ? GRID_PLAIN
 	    : GRID_BOLD | GRID_RED, b.p);
 	buf_clear(&b);
 	buf_fmt(&b, "%s  sort:%s%s", screen_as_of(m, t), sort < 0 ? "name"
@@ -304,9 +310,13 @@ screen_agents(const struct model *m, const struct area *a)
 	      "shows.") == 0)
 		return;
 	if (json_array_size(m->topic[TOPIC_AGENTS].doc) == 1 && list.h >= 6)
-		(void)area_wrap(&list, 3, 1, 2, GRID_DIM, "No other agents "
-		    "yet. On the new machine: muster join request THIS-HOST. "
-		    "Or go to 2 Join, press N, and run there what it shows.");
+		(void)area_wrap(&list, 3, 1, 3, GRID_DIM, model_clustered(m)
+		    ? "No other agents yet. On the new machine: muster join "
+		      "request THIS-HOST. Or go to 2 Join, press N, and run "
+		      "there what it shows."
+		    : "No cluster yet. J asks a broker to let this machine "
+		      "join; or make this one the broker: broker: { enabled = "
+		      "true; } in musterd.conf, then reload.");
 	if (row == NULL || !below)
 		return;
 	if (wide) {

@@ -12,7 +12,7 @@ const struct widget_column event_columns[] = {
 	[TIME] = { "TIME", "at", 13, 0, false },
 	[LEVEL] = { "LEVEL", "severity", 7, 1, false },
 	[WHO] = { "WHO", "actor", 14, 3, false },
-	[WHAT] = { "WHAT", "message", 0, 0, false },
+	[WHAT] = { "WHAT", "message", -36, 0, false },
 	[CODE] = { "CODE", "code", 20, 6, false },
 };
 const int event_ncolumns = sizeof(event_columns) / sizeof(event_columns[0]);

@@ -14,7 +14,7 @@ const struct widget_column job_columns[] = {
 	[LAST] = { "LAST", "last.at", 12, 4, false },
 	[RESULT] = { "RESULT", "last.state", 10, 3, false },
 	[WHERE] = { "WHERE", "distribution", 11, 5, false },
-	[TRIGGERS] = { "TRIGGERS", NULL, 0, 6, false },
+	[TRIGGERS] = { "TRIGGERS", NULL, -20, 6, false },
 	[QUEUE] = { "QUEUE", "queue", 12, 7, false },
 };
 const int job_ncolumns = sizeof(job_columns) / sizeof(job_columns[0]);

@@ -13,7 +13,7 @@ const struct widget_column join_columns[] = {
 	[AS] = { "AS", "as", 6, 2, false },
 	[STATE] = { "STATE", "state", 8, 0, false },
 	[TOKEN] = { "TOKEN", "token_expires_at", 7, 1, true },
-	[WORDS] = { "CHECK WORDS", "words", 0, 1, false },
+	[WORDS] = { "CHECK WORDS", "words", -21, 1, false },
 	[ASKED] = { "ASKED", "requested_at", 13, 5, false },
 };
 const int join_ncolumns = sizeof(join_columns) / sizeof(join_columns[0]);

@@ -15,7 +15,7 @@ const struct widget_column run_columns[] = {
 	[STATE] = { "STATE", "state", 10, 1, false },
 	[SINCE] = { "SINCE", "started_at", 12, 4, false },
 	[TOOK] = { "TOOK", NULL, 7, 3, true },
-	[WHY] = { "WHY", "cause", 0, 5, false },
+	[WHY] = { "WHY", "cause", -12, 5, false },
 };
 const int run_ncolumns = sizeof(run_columns) / sizeof(run_columns[0]);
 

@@ -13,7 +13,7 @@ const struct widget_column sched_columns[] = {
 	[AT] = { "AT", "at", 13, 1, false },
 	[CASE] = { "CASE", "case", 4, 4, true },
 	[OUTCOME] = { "OUTCOME", "outcome", 11, 3, false },
-	[WHY] = { "WHY IT CHANGED", "text", 0, 2, false },
+	[WHY] = { "WHY IT CHANGED", "text", -20, 2, false },
 };
 const int sched_ncolumns = sizeof(sched_columns) / sizeof(sched_columns[0]);
 
@@ -113,7 +113,7 @@ now_line(const struct model *m, const struct area *a)
 	const json_t *first = json_array_get(m->topic[TOPIC_WHY].doc, 0);
 	wall since = js_wall(first, "at");
 	struct buf b = BUF_INIT(512);
-	char t[SAY], old[SAY];
+	char t[SAY], old[SAY], s[SAY];
 
 	(void)area_str(a, 0, 1, GRID_BOLD, "NOW");
 	if (holder != NULL)
@@ -127,12 +127,13 @@ now_line(const struct model *m, const struct area *a)
 		    "schedules (epoch %lld). S on an agent turns one on.",
 		    (long long)model_epoch(m));
 	(void)area_str(a, 1, 1, GRID_BOLD, "RULE");
-	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s, by the broker: %s   "
-	    "unheard limit %s   %s", screen_setting(m, "control", "?"),
-	    screen_setting(m, "control_status", "?"), screen_setting(m,
-	    "connection_timeout", "?"), strcmp(screen_setting(m,
-	    "transfer_on_condition", "false"), "true") == 0
-	        ? screen_setting(m, "switch_condition", "") : "no switch "
+	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s%s   unheard limit %s"
+	    "   %s", screen_setting(m, "control", "?", t),
+	    strcmp(screen_setting(m, "control_status", "", s), "false") == 0
+	        ? ", SWITCHED OFF (control_status)" : "", screen_setting(m,
+	    "connection_timeout", "?", old), strcmp(screen_setting(m,
+	    "transfer_on_condition", "false", s), "true") == 0
+	        ? screen_setting(m, "switch_condition", "", s) : "no switch "
 	          "condition");
 	(void)area_str(a, 2, 1, GRID_BOLD, "NEXT");
 	if (!screen_next_in_line(m, &b))

@@ -10,7 +10,7 @@ const struct widget_column setting_columns[] = {
 	[NAME] = { "SETTING", "name", 22, 0, false },
 	[VALUE] = { "VALUE", "value", 24, 0, false },
 	[DEFAULT] = { "DEFAULT", "default", 12, 3, false },
-	[HELP] = { "WHAT IT DOES", NULL, 0, 2, false },
+	[HELP] = { "WHAT IT DOES", NULL, -16, 2, false },
 };
 const int setting_ncolumns = sizeof(setting_columns) /
     sizeof(setting_columns[0]);
@@ -27,11 +27,12 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	(void)width;
 	if (column == HELP)
 		buf_puts(b, js_str(row, "help", ""));
+	else if (column == VALUE)
+		buf_puts(b, screen_setting_value(row, t));
 	else
 		buf_puts(b, say_value(json_object_get(row, members[column]),
 		    t));
-	if (column == VALUE && !json_equal(json_object_get(row, "value"),
-	    json_object_get(row, "default")))
+	if (column == VALUE && strcmp(b->p, js_str(row, "default", "")) != 0)
 		*attr = GRID_BOLD;
 }
 
@@ -66,10 +67,10 @@ this_console(const struct model *m, const struct area *a)
 	    : "ascii", times[m->say.times], m->colours == COLOURS_MONO
 	    ? "mono" : "default", MUSTER_VERSION);
 	(void)area_str(a, 1, 1, GRID_BOLD, "THE DAEMON");
-	(void)area_fmt(a, 1, 16, GRID_PLAIN, "%s   mode %s   broker %s   "
-	    "version %s   %s", m->node, js_str(s, "mode", "?"),
+	(void)area_fmt(a, 1, 16, GRID_PLAIN, "%s   mode %s   version %s   "
+	    "broker %s   %s", m->node, js_str(s, "mode", "?"), m->version,
 	    json_is_object(broker) ? js_str(broker, "address", "-") : "none",
-	    m->version, m->where);
+	    m->where);
 	privileges(m, &b);
 	(void)area_str(a, 2, 1, GRID_BOLD, "YOU");
 	(void)area_fmt(a, 2, 16, GRID_PLAIN, "%s   may: %s", m->who, b.p);

@@ -617,7 +617,9 @@ ask_stats(struct ui *u)
 	struct view_rows r;
 	size_t from, n = 0;
 
-	if (u->m.screen != SCREEN_AGENTS || !due(u, &u->next_stats, STATS_MS))
+	if (u->m.screen != SCREEN_AGENTS || json_array_size(
+	    u->m.topic[TOPIC_AGENTS].doc) == 0 ||
+	    !due(u, &u->next_stats, STATS_MS))
 		return;
 	screen_rows(&u->m, SCREEN_AGENTS, &r);
 	from = u->m.open ? r.sel : u->m.view[SCREEN_AGENTS].top;

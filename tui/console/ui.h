@@ -33,6 +33,7 @@ struct ui {
 	json_t *cmd_params, *cmd_rows;
 	struct buf cmd_text;
 	struct grid *still;		/* z: what was shown */
+	bool	token_asked;		/* for the own request, once */
 	int64_t seen_seq, seen_epoch;	/* when the link went */
 	wall	lost_at;
 };

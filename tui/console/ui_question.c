@@ -173,12 +173,34 @@ again(struct ui *u, struct question *q, const char *why)
 	dry_runs(u, q);
 }
 
+/* Step 4 of the handshake on the new machine: the broker accepted, and the
+ * prompt for the token is there before anybody looks for it. */
+static void
+offer_token(struct ui *u)
+{
+	struct model *m = &u->m;
+	const char *state = js_str(model_row(m, TOPIC_JOINS, "own"), "state",
+	    "");
+
+	if (strcmp(state, "accepted") != 0) {
+		u->token_asked = false;
+		return;
+	}
+	if (u->token_asked || m->question != NULL || m->mode != MODE_LIST)
+		return;
+	u->token_asked = true;
+	m->screen = SCREEN_JOIN;
+	(void)MEM_STR(m->view[SCREEN_JOIN].sel, "own");
+	ui_question(u, ACT_TOKEN);
+}
+
 void
 ui_question_tick(struct ui *u)
 {
 	struct question *q = u->m.question;
 	char why[128];
 
+	offer_token(u);
 	if (q == NULL || q->epoch < 0 || q->state != QUESTION_ASKS ||
 	    model_epoch(&u->m) == q->epoch)
 		return;
@@ -217,10 +239,18 @@ done(struct ui *u, struct question *q, const json_t *result)
 		outcome(q, "%s", js_str(result, "command", ""));
 		return;
 	}
+	if (q->cmd == CMD_JOIN_REQUEST)
+		u->m.screen = SCREEN_JOIN;
+	if (words != NULL && q->cmd == CMD_JOIN_REQUEST) {
+		u->m.screen = SCREEN_JOIN;
+		outcome(q, "done: asked %s to join %s", js_str(q->params,
+		    "host", "the broker"), js_str(result, "cluster",
+		    "its cluster"));
+		outcome(q, "Check words: %s", words);
+		return;
+	}
 	outcome(q, "done in %.1fs: %s", took, js_str(result, "message",
 	    cmds[q->cmd].help));
-	if (words != NULL && q->cmd == CMD_JOIN_REQUEST)
-		outcome(q, "Check words: %s", words);
 }
 
 static void

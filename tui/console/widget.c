@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -14,8 +15,7 @@ enum { COLUMNS = 24, MARK = 2, GAP = 1 };
 static void
 layout(const struct widget_table *t, int width, int w[COLUMNS])
 {
-	enum { OPEN_MIN = 12 };
-	int drop = 0, sum, open;
+	int drop = 0, sum, open, least;
 
 	for (int i = 0; i < t->ncolumns; i++)
 		drop = t->columns[i].priority > drop ? t->columns[i].priority
@@ -23,22 +23,25 @@ layout(const struct widget_table *t, int width, int w[COLUMNS])
 	for (;; drop--) {
 		sum = MARK;
 		open = -1;
+		least = 0;
 		for (int i = 0; i < t->ncolumns; i++) {
 			const struct widget_column *c = &t->columns[i];
 
-			w[i] = c->priority > drop ? 0 : c->width;
-			if (c->priority <= drop) {
-				sum += GAP + (c->width > 0 ? c->width
-				    : OPEN_MIN);
-				if (c->width == 0)
-					open = i;
+			w[i] = 0;
+			if (c->priority > drop)
+				continue;
+			w[i] = abs(c->width);
+			sum += GAP + w[i];
+			if (c->width < 0) {
+				open = i;
+				least = w[i];
 			}
 		}
 		if (sum - GAP <= width || drop <= 0)
 			break;
 	}
 	if (open >= 0) {
-		w[open] = width - (sum - GAP - OPEN_MIN);
+		w[open] = width - (sum - GAP - least);
 		w[open] = w[open] < 1 ? 1 : w[open];
 	}
 }

@@ -18,7 +18,8 @@ typedef void widget_cell(const void *ctx, const json_t *row, int column,
 struct widget_column {
 	const char *title;
 	const char *path;	/* what `s` sorts by, with dots; NULL: not */
-	int	    width;	/* cells; 0: takes what is left */
+	int	    width;	/* cells; below 0: takes what is left, at
+				 * least this many */
 	int	    priority;	/* 0 always there; the highest goes first */
 	bool	    right;
 };
