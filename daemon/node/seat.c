@@ -41,6 +41,8 @@ struct seat {
 	mono		beat_at, sample_at;
 	bool		health_due;		/* no sample in this session yet */
 	bool		accepts;	/* as the last heartbeat said */
+	bool		quiet;		/* the first of a session may wait */
+	int64_t		rev;		/* of the catalogue, at hello */
 	mono		sent[LEASE_RING];	/* for the round trip */
 	double		rtt;
 	/* role */
@@ -189,6 +191,7 @@ beat(struct seat *s)
 	    (json_int_t)s->now.wall.ms, "rev", (json_int_t)watch_rev(s->watch),
 	    "running", (json_int_t)runs_running(s->runs), "interval",
 	    (json_int_t)interval(s));
+	s->quiet = false;
 	s->accepts = s->ops->refuses(s->ctx) == NULL;
 	(void)json_object_set_new(o, "accepts", json_boolean(s->accepts));
 	if (s->rtt >= 0)
@@ -384,11 +387,19 @@ on_heard(struct seat *s, const json_t *p)
 		s->rtt = (double)(s->now.mono.us - at.us) / 1000.0;
 }
 
+/* Nothing that passes by itself keeps this node from being eligible. */
+static bool
+settled(const struct seat *s)
+{
+	return watch_rev(s->watch) == s->rev && s->ops->refuses(s->ctx) == NULL;
+}
+
 static void
 on_catalogue(struct seat *s, const json_t *p)
 {
 	watch_load(s->watch, p);
-	beat(s);			/* says that it is in sync */
+	if (!s->quiet || settled(s))
+		beat(s);		/* says that it is in sync */
 }
 
 static void
@@ -501,7 +512,15 @@ hello_done(void *arg, const json_t *result, const struct err *e)
 	s->sample_at = s->now.mono;
 	s->health_due = true;
 	s->resend = true;
-	beat(s);
+	s->rev = js_int(result, "rev", -1);
+	/* One that says ON is compared with the holder by its first heartbeat
+	 * (case 3): it waits, for at most one interval, until its catalogue and
+	 * its keeper are there. */
+	s->quiet = s->lease.d.on && !settled(s);
+	if (s->quiet)
+		s->beat_at = mono_add_ms(s->now.mono, interval(s));
+	else
+		beat(s);
 	s->ops->changed(s->ctx, s);
 }
 
@@ -710,8 +729,8 @@ seat_turn(struct seat *s, struct now now)
 	if (lease.us > now.mono.us)
 		next = mono_min(next, lease);
 	if (s->up) {
-		if (s->beat_at.us <= now.mono.us ||
-		    s->accepts != (s->ops->refuses(s->ctx) == NULL))
+		if (s->beat_at.us <= now.mono.us || (s->quiet ? settled(s)
+		    : s->accepts != (s->ops->refuses(s->ctx) == NULL)))
 			beat(s);
 		next = mono_min(next, s->beat_at);
 		if (quiet_at(s).us <= now.mono.us && !s->facts.near) {

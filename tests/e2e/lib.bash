@@ -19,7 +19,7 @@ unset MUSTER_SOCKET SSH_AUTH_SOCK
 
 # Every timeout at its least: a dead Scheduler is replaced after one second.
 FAST="connection_timeout=1s off_timeout=1s grant_timeout=1s lease=800ms
-    heartbeat=200ms sample_interval=500ms worsen_after=0s improve_after=0s"
+    heartbeat=200ms sample_interval=500ms"
 
 world()
 {

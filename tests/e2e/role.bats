@@ -78,34 +78,64 @@ why_case()
 	scheduler_is a b
 }
 
-@test "case 3: an older copy of a state directory brings a second ON" {
-	local id
-
-	# b's state of now says ON; then c becomes the Scheduler and b OFF.
-	stop_hard_copy b
-	m a agent on c --for 1s
-	wait_for 5 scheduler_is a c
-	wait_for 5 is a off '.[] | select(.name == "b") | .status' agent list
-	kill9 b
-	rm -rf "$T/b/state"
-	cp -a "$T/b/copy" "$T/b/state"
-	start b
-	# However it is decided, one is left and the other is OFF, and says so.
-	wait_for 8 is a '["off","on"]' \
-	    '[.[] | select(.connected) | .status] | sort | tostring' agent list
-	wait_for 5 scheduler_other_than a ""
-	wait_for 5 is a true 'any(.[]; .case == 3 or .case == 4)' why
-	is b "$(q a '.[] | select(.name == "b") | .status' agent list)" \
-	    .status status
+# b's state directory as it is on disk now; b goes on.
+copy_state()
+{
+	freeze b
+	cp -a "$T/b/state" "$T/b/copy"
+	thaw b
+	wait_for 5 scheduler_is a b
 }
 
-# A copy of a node's state directory as it is on disk now.
-stop_hard_copy()
+# b dies, c takes over, b comes back as it was: ON, with an old epoch.
+back_from_copy()
 {
-	freeze "$1"
-	cp -a "$T/$1/state" "$T/$1/copy"
-	thaw "$1"
-	wait_for 5 scheduler_is a "$1"
+	copy_state
+	kill9 b
+	wait_for 5 scheduler_is a c
+	rm -rf "$T/b/state"
+	mv "$T/b/copy" "$T/b/state"
+	start b
+}
+
+one_on()
+{
+	is a "$1 on $2 off" '[.[] | select(.connected) | "\(.name) \(.status)"]
+	    | sort_by(endswith("off")) | join(" ")' agent list
+}
+
+@test "case 3: an older copy of a state directory says ON: it is sent OFF" {
+	back_from_copy
+	wait_for 5 one_on c b
+	is b off .status status
+	is b false .suspended status
+	scheduler_is a c
+	# Recorded, with both candidates.
+	why_case 3 | jq -e '.case == 3 and .to == "c" and
+	    (.candidates | map(.name) | sort) == ["b", "c"]'
+}
+
+@test "case 3: the holder meets the switch condition: the other is kept" {
+	m a setting set "switch_condition=name = \"c\""
+	back_from_copy
+	wait_for 8 one_on b c
+	wait_for 5 scheduler_is a b
+	why_case 3 | jq -e '.case == 3 and .from == "c" and .to == "b"'
+	# Under a new epoch, above both.
+	[ "$(q a '.[] | select(.name == "b") | .epoch' agent list)" -ge 3 ]
+}
+
+@test "case 3 does not undo an operator: turned off, then an old copy" {
+	copy_state
+	m a agent on c --for 1s
+	wait_for 5 one_on c b
+	kill9 b
+	rm -rf "$T/b/state"
+	mv "$T/b/copy" "$T/b/state"
+	start b
+	wait_for 5 one_on c b
+	scheduler_is a c
+	is a 0 '[.[] | select(.case == 3)] | length' why
 }
 
 @test "case 4: agent on" {
