@@ -144,13 +144,14 @@ void
 do_agent_history(struct call *c)
 {
 	const struct member *m = call_member(c, "agent");
-	int64_t limit = call_limit(c, HISTORY);
 	json_t *events, *list;
 	char level[16] = "";
 	int connected = -1;
+	int64_t limit;
 
 	if (m == NULL)
 		return;
+	limit = call_limit(c, HISTORY);
 	events = event_list(c->b->events, HISTORY_READ, call_since(c), NULL,
 	    NULL, m->name);
 	list = json_array();
@@ -217,12 +218,13 @@ void
 do_agent_rename(struct call *c)
 {
 	struct member *m = call_member(c, "agent"), *other;
-	const char *name = call_str(c, "name");
+	const char *name;
 	struct rename *rn;
 	struct batch *batch;
 
 	if (m == NULL)
 		return;
+	name = call_str(c, "name");
 	other = roster_by_name(c->b->roster, name);
 	if (other == m) {
 		call_told(c, NULL, "%s has this name already", name);
@@ -414,7 +416,7 @@ void
 do_agent_set(struct call *c)
 {
 	struct member *m = call_member(c, "agent");
-	const json_t *values = json_object_get(c->params, "values"), *v;
+	json_t *values, *v;
 	struct edit *d;
 	struct batch *batch;
 	const char *key;
@@ -426,7 +428,8 @@ do_agent_set(struct call *c)
 	d = mem_zero(1, sizeof(*d));
 	d->call = c;
 	d->member = m->id;
-	json_object_foreach((json_t *)values, key, v)
+	values = json_object_get(c->params, "values");
+	json_object_foreach(values, key, v)
 		if (take_value(d, key, json_string_value(v), &e) == -1) {
 			edit_free(d);
 			call_fail(c, &e);

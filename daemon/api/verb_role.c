@@ -64,12 +64,13 @@ member_or_self(struct call *c)
 static void
 operate(struct call *c, enum role_event_kind kind, int64_t for_ms, bool vacant)
 {
-	struct member *m = member_or_self(c);
+	const struct member *m = member_or_self(c);
 	struct role_event ev = { .kind = kind, .for_ms = for_ms,
-		.vacant = vacant, .epoch = js_int(c->params, "epoch", 0) };
+		.vacant = vacant };
 
 	if (m == NULL)
-		return;
+		return;			/* the call has ended */
+	ev.epoch = js_int(c->params, "epoch", 0);
 	ev.agent = m->id;
 	ev.at = m->at;
 	scheduler_op(c->b, &ev, c->who, on_told, c);

@@ -21,12 +21,12 @@ load lib
 @test "a second musterd on one state directory, one port" {
 	broker a
 	run -1 "$B/musterd" -c "$T/a/conf"
-	[[ "${lines[-1]}" == *"another musterd"*"stop it first"* ]]
+	[[ "$output" == *"another musterd"*"stop it first"* ]]
 	configure b
 	port a >"$T/b/port"
 	configure b
 	run -1 "$B/musterd" -c "$T/b/conf"
-	[[ "${lines[-1]}" == *"$(port a)"* ]]
+	[[ "$output" == *"$(port a)"* ]]
 	is a a .node status
 }
 
@@ -95,14 +95,31 @@ say()
 	refused 2 "" m a agent list --nosuch
 	refused 2 "" m a agent
 	refused 2 "" m a job run
-	refused 5 "nosuch" m a agent show nosuch
-	refused 5 "nosuch" m a agent drain nosuch
+	for verb in show on off release drain undrain "rename nosuch x" \
+	    "remove nosuch --yes" "set nosuch priority=1" history; do
+		case $verb in
+		*nosuch*) refused 5 "nosuch" m a agent $verb ;;
+		*) refused 5 "nosuch" m a agent $verb nosuch ;;
+		esac
+	done
+	for verb in show "run nosuch" pause resume "remove nosuch --yes" next; do
+		case $verb in
+		*nosuch*) refused 5 "nosuch" m a job $verb ;;
+		*) refused 5 "nosuch" m a job $verb nosuch ;;
+		esac
+	done
+	for verb in show log abort retry explain; do
+		refused 5 "99" m a run $verb 99
+	done
+	for verb in accept reject token; do
+		refused 5 "nosuch" m a join $verb nosuch
+	done
+	is a a .node status
 	refused 5 "" m a join accept nosuch
 	refused 5 "" m a run show 7
 	refused 2 "" m a run show notanumber
 	refused 2 "" m a run list --since soon
 	refused 3 "$T/none" "$B/muster" -S "$T/none" status
-	refused 1 "" m a agent on nosuch --epoch 5 || refused 5 "" m a agent on nosuch
 }
 
 @test "a full disk's stand-in: the state directory cannot be written" {
@@ -113,7 +130,7 @@ say()
 	: >"$T/x/state"
 	run "$B/musterd" -c "$f"
 	[ "$status" -ne 0 ]
-	[[ "${lines[-1]}" == *"$T/x/state"* ]]
+	[[ "$output" == *"$T/x/state"* ]]
 	# A damaged database: refused, nothing thrown away.
 	rm "$T/x/state"
 	broker y
@@ -122,6 +139,6 @@ say()
 	    status=none
 	run "$B/musterd" -c "$T/y/conf"
 	[ "$status" -ne 0 ]
-	[[ "${lines[-1]}" == *muster.db* ]]
+	[[ "$output" == *muster.db* ]]
 	[ -s "$T/y/state/muster.db" ]
 }
