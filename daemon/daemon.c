@@ -199,14 +199,38 @@ static const struct server_ops net_ops = {
 	.exec = on_exec,
 };
 
+/* The program `muster`: beside this one, or in bin beside its sbin. */
+static void
+find_console(struct daemon *d, const char *self)
+{
+	static const char *const places[] = { "muster", "../bin/muster" };
+	const char *slash = strrchr(self, '/');
+	bool found = false;
+
+	for (size_t i = 0; i < 2 && slash != NULL && !found; i++) {
+		char *path = mem_fmt("%.*s/%s", (int)(slash - self), self,
+		    places[i]);
+
+		found = access(path, X_OK) == 0;
+		if (found)
+			server_console(d->server, path);
+		free(path);
+	}
+	if (!found)
+		log_info("main", "no program muster beside %s: ssh -t has no "
+		    "console here", self);
+}
+
 static int
-listen_all(struct daemon *d, struct err *e)
+listen_all(struct daemon *d, const char *self, struct err *e)
 {
 	char *quarantine = in_state(d, "quarantine");
 
 	d->server = server_new(&d->loop, &net_ops, d, &d->key);
 	server_quarantine(d->server, quarantine);
 	free(quarantine);
+	if (d->cfg->port != 0)
+		find_console(d, self);
 	if (server_listen_local(d->server, d->cfg->socket, e) == -1)
 		return -1;
 	for (size_t i = 0; d->cfg->port != 0 && i < d->cfg->addresses.n; i++)
@@ -414,6 +438,7 @@ build(struct daemon *d, const char *program, struct err *e)
 		.accept = nb_accept, .admit_self = nb_admit_self,
 		.event = nb_event };
 	char exe[PATH_MAX];
+	const char *self = own_path(program, exe);
 	int made = 0;
 
 	d->key_path = in_state(d, "host_key");
@@ -429,14 +454,13 @@ build(struct daemon *d, const char *program, struct err *e)
 	d->broker->port = (int)d->cfg->port;
 	(void)gate_new(d->broker, on_view, d);
 	nb.cluster_id = d->broker->id;
-	d->node = node_new(&d->loop, d->store, d->cfg, &d->key,
-	    own_path(program, exe), &nb, e);
+	d->node = node_new(&d->loop, d->store, d->cfg, &d->key, self, &nb, e);
 	if (d->node == NULL)
 		return -1;
 	d->files.config = d->path;
 	d->files.key = d->key_path;
 	d->api = api_new(&d->loop, d->node, d->broker, &d->files);
-	return listen_all(d, e);
+	return listen_all(d, self, e);
 }
 
 static void
@@ -444,8 +468,8 @@ release(struct daemon *d)
 {
 	if (d->store != NULL)
 		store_close(d->store);
+	api_free(d->api);		/* its calls ask the node */
 	node_free(d->node);
-	api_free(d->api);
 	broker_free(d->broker);
 	key_clear(&d->key);
 	free(d->key_path);

@@ -7,6 +7,7 @@
 #include "base64.h"
 #include "call.h"
 #include "clock.h"
+#include "confine.h"
 #include "js.h"
 #include "mem.h"
 #include "render.h"
@@ -44,8 +45,13 @@ read_file(const struct cli *c, json_t *params, const char *path,
     struct err *e)
 {
 	struct buf b = BUF_INIT(FILE_MAX);
-	int rc = ask_file(&c->ask, path, &b, e);
+	int rc;
 
+	if (confine_on())
+		return err_set(e, ERR_DENIED, "%.200s: the console over ssh "
+		    "reads no files: ssh HOST VERB - < FILE, or muster -H HOST",
+		    path);
+	rc = ask_file(&c->ask, path, &b, e);
 	if (rc == 0)
 		json_object_set_new(params, "text", json_string(b.p));
 	buf_free(&b);
@@ -86,9 +92,9 @@ absolute(const struct cli *c, json_t *params, const char *name, struct err *e)
 
 	if (*path == '/')
 		return 0;
-	if (c->remote)
-		return err_set(e, ERR_USAGE, "%.200s: with -H a path on that "
-		    "machine, starting with /", path);
+	if (c->remote || confine_on())
+		return err_set(e, ERR_USAGE, "%.200s: from here a path on "
+		    "musterd's machine, starting with /", path);
 	if (getcwd(cwd, sizeof(cwd)) == NULL)
 		return err_sys(e, "current directory");
 	full = mem_fmt("%s/%s", cwd, path);

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "cmd.h"
+#include "confine.h"
 #include "console/console.h"
 #include "options.h"
 #include "remote.h"
@@ -41,7 +42,8 @@ connect_to(const struct options *o, const struct ask *ask, struct err *e)
 		.config = o->config,
 	};
 
-	return o->host != NULL ? remote_open(&r, ask, e)
+	return o->fd != 0 ? wire_fd(o->fd)
+	    : o->host != NULL ? remote_open(&r, ask, e)
 	    : wire_local(o->socket, e);
 }
 
@@ -72,6 +74,7 @@ console(const struct cli *c, const struct options *o)
 	};
 	const struct console_target t = {
 		.socket = o->socket, .remote = o->host != NULL ? &r : NULL,
+		.fd = o->fd,
 	};
 	struct err e = { 0 };
 	int rc = console_run(&t, &e);
@@ -97,7 +100,8 @@ main(int argc, char **argv)
 	 * in the middle of a conversation. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	c.ask.terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-	if (options_parse(argc, argv, &o, &e) == -1)
+	if (options_parse(argc, argv, &o, &e) == -1 ||
+	    (o.fd != 0 && confine_enter(o.fd, &e) == -1))
 		return cli_fail(&c, &e);
 	if (o.version) {
 		(void)printf("muster %s\n", MUSTER_VERSION);
@@ -111,7 +115,8 @@ main(int argc, char **argv)
 		c.json |= strcmp(argv[i], "--json") == 0;
 	c.utc = o.utc;
 	c.remote = o.host != NULL;
-	if (o.words == argc && !o.json && c.ask.terminal && c.out_terminal)
+	if (o.words == argc && !o.json && isatty(STDIN_FILENO) &&
+	    c.out_terminal)
 		return console(&c, &o);
 	if (o.words == argc && !o.json) {
 		help(stderr, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "wire.h"
 
 /* -H, -S, -i and -F take a value, in the same word or the next. */
@@ -23,14 +24,38 @@ valued(struct options *o, char letter)
 	}
 }
 
+/* Whoever gives --fd has said where the daemon is, and as whom. */
+static int
+take_fd(struct options *o, const char *value, struct err *e)
+{
+	int64_t fd;
+
+	if (value == NULL)
+		return err_set(e, ERR_USAGE, "--fd: a value is missing");
+	if (text_int(value, 3, 1023, "--fd", &fd, e) == -1)
+		return -1;
+	o->fd = (int)fd;
+	return 0;
+}
+
+static int
+check_fd(const struct options *o, bool socket, struct err *e)
+{
+	if (o->fd == 0 || (o->host == NULL && o->identity == NULL &&
+	    o->config == NULL && !socket))
+		return 0;
+	return err_set(e, ERR_USAGE, "--fd: goes with none of -H, -S, -i, -F");
+}
+
 int
 options_parse(int argc, char *const *argv, struct options *o, struct err *e)
 {
 	const char *env = getenv("MUSTER_SOCKET"), **value;
+	const char *usual = env != NULL && *env != '\0' ? env : WIRE_SOCKET;
 	int i;
 
 	*o = (struct options){ 0 };
-	o->socket = env != NULL && *env != '\0' ? env : WIRE_SOCKET;
+	o->socket = usual;
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		const char *s = argv[i];
 
@@ -42,7 +67,10 @@ options_parse(int argc, char *const *argv, struct options *o, struct err *e)
 			o->utc = true;
 		else if (strcmp(s, "--version") == 0 || strcmp(s, "-V") == 0)
 			o->version = true;
-		else if (strcmp(s, "--complete") == 0) {
+		else if (strcmp(s, "--fd") == 0) {
+			if (take_fd(o, ++i < argc ? argv[i] : NULL, e) == -1)
+				return -1;
+		} else if (strcmp(s, "--complete") == 0) {
 			o->complete = true;
 			i++;
 			break;
@@ -58,5 +86,5 @@ options_parse(int argc, char *const *argv, struct options *o, struct err *e)
 			    s);
 	}
 	o->words = i;
-	return 0;
+	return check_fd(o, o->socket != usual, e);
 }

@@ -11,6 +11,7 @@ struct options {
 	const char *socket;	/* -S, else $MUSTER_SOCKET, else the usual */
 	const char *identity;	/* -i */
 	const char *config;	/* -F */
+	int	    fd;		/* --fd, an inherited socket; 0: none */
 	bool json, utc, version, complete;
 	int words;		/* argv from here on: NOUN VERB ARGS */
 };

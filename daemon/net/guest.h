@@ -31,7 +31,7 @@ struct guest {
 	struct ssh_server_callbacks_struct scb;
 	struct ssh_channel_callbacks_struct rcb;	/* requests */
 	struct peer	   peer;	/* its key only once it is proved */
-	bool		   authed, in_turn, patient;
+	bool		   authed, in_turn, pending, patient;
 	int		   offers;
 	enum guest_want	   want;
 	char		  *command;

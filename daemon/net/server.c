@@ -18,7 +18,8 @@
 enum {
 	SLICE_US = 500,		/* of logins a turn (LOOP.md 1.4) */
 	SWEEP_MS = 250,
-	YOUNG_MS = 3000		/* younger logins are not pushed out */
+	YOUNG_MS = 3000,	/* younger logins are not pushed out */
+	STOP_MS = 2000		/* for a console to restore its terminal */
 };
 
 /* Pinned: the AEAD ciphers, one key exchange, no compression (LIBSSH.md 1). */
@@ -27,6 +28,7 @@ static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
     "chacha20-poly1305@openssh.com";
 
 static void on_sweep(uv_timer_t *);
+static void on_closed(uv_handle_t *);
 static void on_slice(uv_idle_t *);
 
 struct server *
@@ -150,7 +152,11 @@ on_sweep(uv_timer_t *h)
 			    g->peer.addr, (int)((now - g->since) / 1000));
 		guest_kill(g);
 	}
-	if (TAILQ_EMPTY(&srv->pending))
+	if (!TAILQ_EMPTY(&srv->pending))
+		return;
+	if (srv->closing)
+		uv_close((uv_handle_t *)h, on_closed);
+	else
 		(void)uv_timer_stop(h);
 }
 
@@ -160,10 +166,14 @@ server_pend(struct server *srv, struct guest *g, uint64_t ms)
 	if (g->state == GUEST_LOGIN) {
 		if (++srv->logins == SERVER_LOGINS)
 			pause_network(srv, true);
-	} else
+	} else if (!g->pending)
 		TAILQ_REMOVE(&srv->settled, g, link);
+	if (srv->closing && ms > STOP_MS)
+		ms = STOP_MS;
 	g->deadline = uv_now(srv->loop) + ms;
-	TAILQ_INSERT_TAIL(&srv->pending, g, link);
+	if (!g->pending)
+		TAILQ_INSERT_TAIL(&srv->pending, g, link);
+	g->pending = true;
 	if (!uv_is_active((uv_handle_t *)&srv->sweep))
 		(void)uv_timer_start(&srv->sweep, on_sweep, SWEEP_MS,
 		    SWEEP_MS);
@@ -181,6 +191,7 @@ server_settle(struct server *srv, struct guest *g)
 {
 	TAILQ_REMOVE(&srv->pending, g, link);
 	TAILQ_INSERT_TAIL(&srv->settled, g, link);
+	g->pending = false;
 	login_over(srv);
 }
 
@@ -190,7 +201,7 @@ server_forget(struct server *srv, struct guest *g)
 	if (g->in_turn)
 		TAILQ_REMOVE(&srv->turns, g, turn);
 	g->in_turn = false;
-	if (g->state == GUEST_LOGIN || g->state == GUEST_BYE)
+	if (g->pending)
 		TAILQ_REMOVE(&srv->pending, g, link);
 	else
 		TAILQ_REMOVE(&srv->settled, g, link);
@@ -437,11 +448,14 @@ server_close(struct server *srv, void (*done)(void *), void *arg)
 		next = TAILQ_NEXT(g, link);
 		if (g->session != NULL)
 			session_close(g->session, true, why);
+		else if (g->pty != NULL)	/* its session ends below */
+			server_pend(srv, g, STOP_MS);
 		else
 			guest_kill(g);
 	}
 	TAILQ_FOREACH(l, &srv->locals, link)
 		session_close(l->session, true, why);
 	uv_close((uv_handle_t *)&srv->slicer, on_closed);
-	uv_close((uv_handle_t *)&srv->sweep, on_closed);
+	if (TAILQ_EMPTY(&srv->pending))
+		uv_close((uv_handle_t *)&srv->sweep, on_closed);
 }

@@ -600,6 +600,17 @@ options_come_before_the_noun(void **state)
 	assert_int_equal(options("muster --jsn", &o, &e), -1);
 	assert_int_equal(options("muster", &o, &e), 0);
 	assert_int_equal(o.words, 1);
+	assert_int_equal(o.fd, 0);
+	assert_int_equal(options("muster --fd 3 status", &o, &e), 0);
+	assert_int_equal(o.fd, 3);
+	assert_int_equal(o.words, 3);
+	assert_int_equal(options("muster --fd 2", &o, &e), -1);
+	assert_int_equal(options("muster --fd", &o, &e), -1);
+	/* It is logged in: another daemon or key would be another's rights. */
+	assert_int_equal(options("muster --fd 3 -H h", &o, &e), -1);
+	assert_int_equal(options("muster -S /x --fd 3", &o, &e), -1);
+	assert_int_equal(options("muster --fd 3 -i k", &o, &e), -1);
+	assert_string_equal(e.msg, "--fd: goes with none of -H, -S, -i, -F");
 	(void)unsetenv("MUSTER_SOCKET");
 }
 

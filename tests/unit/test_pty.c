@@ -129,7 +129,14 @@ obey(const char *line)
 		spill(LONG_MAX, 0);
 	else if (strncmp(line, "fork", 4) == 0)
 		grandchild();
-	else if (strncmp(line, "deaf", 4) == 0) {
+	else if (strncmp(line, "linger", 6) == 0) {
+		(void)printf("lingers.\n");
+		(void)fflush(stdout);
+		(void)read(3, &(char){ 0 }, 1);
+		(void)printf("restored\n");
+		(void)fflush(stdout);
+		_exit(3);
+	} else if (strncmp(line, "deaf", 4) == 0) {
 		(void)signal(SIGHUP, SIG_IGN);
 		(void)printf("deaf.\n");
 		for (;;)
@@ -571,6 +578,28 @@ console_daemon_stops(void **state)
 	term_end(&t);			/* and teardown closes the server */
 }
 
+/* Lost: the terminal of whoever looked, left raw and without a word. */
+static void
+console_daemon_leaves(void **state)
+{
+	struct fx *fx = *state;
+	struct term t;
+
+	console(fx);
+	term_start(fx, &t, 80, 24);
+	(void)wait_text(fx, &t, "child=");
+	type(&t, "linger\n");
+	(void)wait_text(fx, &t, "lingers.");
+	server_close(fx->srv, srv_gone, &fx->server_done);
+	(void)wait_text(fx, &t, "restored");
+	wait_exit(fx, &t);
+	assert_int_equal(t.status, 3);
+	(void)uv_run(&fx->loop, UV_RUN_DEFAULT);
+	assert_true(fx->server_done);
+	fx->srv = server_new(&fx->loop, &srv_ops, fx, &fx->host);
+	term_end(&t);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -579,6 +608,7 @@ main(int argc, char **argv)
 		T(console_dies), T(console_all_output), T(console_hangup),
 		T(console_deaf), T(console_flood), T(console_most),
 		T(console_missing), T(console_daemon_stops),
+		T(console_daemon_leaves),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "--fd") == 0)

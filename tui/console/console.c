@@ -129,12 +129,14 @@ draw(struct ui *u, struct grid **g)
 	u->clipboard = NULL;
 }
 
+/* once: the link cannot come back. */
 static void
-loop(struct ui *u, struct link *l)
+loop(struct ui *u, struct link *l, bool once)
 {
 	struct grid *g = NULL;
 
-	while (!u->quit && ended == 0) {
+	while (!u->quit && ended == 0 && !(once &&
+	    u->m.link != LINK_TRYING && link_fd(l) == -1)) {
 		struct pollfd p[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
 			{ .fd = link_fd(l), .events = link_events(l) } };
 		int n;
@@ -169,7 +171,7 @@ signals(void)
 int
 console_run(const struct console_target *t, struct err *e)
 {
-	const struct link_target target = { t->socket, t->remote };
+	const struct link_target target = { t->socket, t->remote, t->fd };
 	char zone[TZ_NAME];
 	struct term_about about;
 	struct link *l;
@@ -177,8 +179,8 @@ console_run(const struct console_target *t, struct err *e)
 	int rc = -1;
 
 	ui_init(&u, GLYPHS_ASCII, t->remote != NULL ? t->remote->target
-	    : t->socket);
-	u.m.remote = t->remote != NULL;
+	    : t->fd != 0 ? "ssh" : t->socket);
+	u.m.remote = t->remote != NULL || t->fd != 0;
 	u.m.say.zone = tz_get(tz_system(zone), NULL);
 	l = link_new(&target, &ops, &u, t->remote != NULL);
 	signals();
@@ -189,9 +191,13 @@ console_run(const struct console_target *t, struct err *e)
 	u.glyphs = about.utf8 ? GLYPHS_UTF8 : GLYPHS_ASCII;
 	u.m.utf8_able = about.utf8;
 	u.m.colours = about.colour ? COLOURS_DEFAULT : COLOURS_MONO;
-	loop(&u, l);
+	loop(&u, l, t->fd != 0);
 	term_close();
-	rc = ended != 0 ? 128 + (int)ended : 0;
+	if (t->fd != 0 && link_fd(l) == -1 && !u.quit && ended == 0)
+		(void)err_set(e, ERR_CONNECT, "musterd has ended this "
+		    "console: %s", u.m.why);
+	else
+		rc = ended != 0 ? 128 + (int)ended : 0;
 out:
 	link_free(l);
 	ui_clear(&u);

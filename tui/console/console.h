@@ -7,7 +7,8 @@
 
 struct console_target {
 	const char *socket;		/* the local socket, or */
-	const struct remote *remote;	/* another machine; NULL: local */
+	const struct remote *remote;	/* another machine; NULL: local, or */
+	int fd;				/* an inherited socket; 0: none */
 };
 
 /* Runs until the operator leaves.  Returns the exit status. */

@@ -35,6 +35,7 @@ struct link {
 	bool		 waits;		/* for the relay to be through */
 	bool		 interactive;
 	bool		 stopped;	/* denied: only when asked again */
+	bool		 spent;		/* the inherited socket */
 	struct buf	 in, out;
 	size_t		 looked;
 	int64_t		 id;
@@ -162,7 +163,14 @@ dial(struct link *l)
 	l->stopped = false;
 	l->since = clock_mono();
 	l->ops->state(l->ctx, LINK_TRYING, "");
-	if (l->target->remote != NULL) {
+	if (l->target->fd != 0) {
+		if (!l->spent)
+			l->fd = l->target->fd;
+		else
+			(void)err_set(&e, ERR_CONNECT, "musterd has ended "
+			    "this console");
+		l->spent = true;
+	} else if (l->target->remote != NULL) {
 		l->fd = relay_open(l->target->remote, l->interactive,
 		    &l->child, &e);
 		l->waits = true;

@@ -15,7 +15,8 @@ struct link;
 
 struct link_target {
 	const char *socket;		/* the local socket, or */
-	const struct remote *remote;	/* another machine */
+	const struct remote *remote;	/* another machine, or */
+	int fd;				/* an inherited socket, for once */
 };
 
 struct link_ops {
