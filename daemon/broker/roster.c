@@ -333,7 +333,8 @@ roster_up(struct broker *b, struct member *m, struct session *s,
 	a->in_sync = m->rev == b->catalog->rev;
 	a->controlled = m->controlled && !m->worker;
 	a->clock_ok = true;
-	a->accepts = true;
+	/* Its keeper may still be on its way: its first heartbeat says. */
+	m->accepts = a->accepts = false;
 	if (m->offline_from.us != 0) {
 		m->offline_ms += mono_diff_ms(b->now.mono, m->offline_from);
 		m->offline_from.us = 0;
@@ -532,6 +533,8 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	m->controlled = js_bool(beat, "controlled", m->controlled);
 	a->controlled = m->controlled && !m->worker;
 	m->running = js_int(beat, "running", 0);
+	if (!m->accepts && js_bool(beat, "accepts", true))
+		dispatch_changed(b);
 	m->accepts = js_bool(beat, "accepts", true);
 	a->accepts = m->accepts;
 	a->running = (int)m->running;

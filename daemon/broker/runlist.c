@@ -70,6 +70,7 @@ dispatch_first(const struct broker *b)
 }
 
 struct listing {
+	const struct broker	*b;
 	const struct run_filter *f;
 	json_t			*list;
 };
@@ -91,6 +92,9 @@ on_hist(const struct row *row, void *arg)
 {
 	struct listing *l = arg;
 
+	/* Stored just now, and listed from memory already. */
+	if (live_get(l->b->dispatch, row_int(row, 0), row_int(row, 1)) != NULL)
+		return 0;
 	if (row_int(row, 11) < l->f->since.ms ||
 	    !same(l->f->job, row_text(row, 2)) ||
 	    !same(l->f->agent, row_text(row, 5)) ||
@@ -115,12 +119,13 @@ by_newest(const void *a, const void *b)
 json_t *
 dispatch_list(const struct broker *b, const struct run_filter *f)
 {
-	struct listing l = { f, json_array() };
+	struct listing l = { b, f, json_array() };
 	struct run **v = mem_zero(dispatch_live(b) + 1, sizeof(struct run *));
 	size_t n = 0;
 
 	for (struct run *r = b->dispatch->live; r != NULL; r = r->hh.next)
-		if (r->stored && !run_ended(r->state) && same(f->job, r->job) &&
+		/* One whose end is on its way to the disk is not in history yet. */
+		if (r->stored && same(f->job, r->job) &&
 		    same(f->agent, r->agent) && has(f->cause, r->cause) &&
 		    same(f->state, run_state_word(r->state)) &&
 		    r->queued.ms >= f->since.ms)
@@ -142,6 +147,7 @@ dispatch_list(const struct broker *b, const struct run_filter *f)
 }
 
 struct showing {
+	const struct broker *b;
 	json_t *attempts;
 };
 
@@ -150,6 +156,8 @@ on_show(const struct row *row, void *arg)
 {
 	struct showing *s = arg;
 
+	if (live_get(s->b->dispatch, row_int(row, 0), row_int(row, 1)) != NULL)
+		return 0;
 	(void)json_array_append_new(s->attempts, run_json_hist(row));
 	return 0;
 }
@@ -157,13 +165,13 @@ on_show(const struct row *row, void *arg)
 json_t *
 dispatch_show(const struct broker *b, int64_t id)
 {
-	struct showing s = { json_array() };
+	struct showing s = { b, json_array() };
 	const struct run *r;
 	json_t *last;
 
 	(void)store_query(b->store, S_RUN_HIST_GET, on_show, &s, "i", id);
 	for (r = b->dispatch->live; r != NULL; r = r->hh.next)
-		if (r->id == id && r->stored && !run_ended(r->state))
+		if (r->id == id && r->stored)
 			(void)json_array_append_new(s.attempts, run_json(r));
 	if (json_array_size(s.attempts) == 0) {
 		json_decref(s.attempts);
