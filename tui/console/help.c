@@ -51,8 +51,10 @@ help_draw(const struct model *m, const struct area *a)
 		    : GRID_DIM, "%-10s %s", k->shown, k->help);
 
 		if (!may)
-			(void)area_fmt(&in, y, x + 2, GRID_DIM, " -- %s",
-			    e.msg);
+			(void)area_fmt(&in, y, x + 2, GRID_DIM, " -- %s%s",
+			    e.code == ERR_DENIED ? "needs " : "",
+			    e.code == ERR_DENIED ? cmd_priv_word(
+			    cmds[k->cmd].priv) : e.msg);
 		if (sel) {
 			area_put(&in, y, 0, GRID_BOLD, '>');
 			area_cursor(&in, y, 2);

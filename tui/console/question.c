@@ -568,7 +568,7 @@ void
 question_draw(const struct question *q, const struct model *m,
     const struct area *a)
 {
-	int w = a->w < BOX ? a->w : BOX, h, y = 0;
+	int w = a->w < BOX ? a->w : BOX, h, y = 0, tail;
 	struct grid *probe = grid_new(w - 4, 60, a->g->glyphs);
 	struct area in = grid_area(probe), box;
 	struct buf same = BUF_INIT(600);
@@ -581,9 +581,10 @@ question_draw(const struct question *q, const struct model *m,
 		h += put_lines(&in, 0, &q->text, GRID_PLAIN) + 1;
 	if (q->notice[0] != '\0')
 		h += area_wrap(&in, 0, 0, 2, GRID_PLAIN, q->notice);
+	tail = area_wrap(&in, 0, 0, 2, GRID_PLAIN, same.p) +
+	    (asks_long(q, in.w) ? 2 : 1);
 	if (q->state == QUESTION_ASKS)
-		h += area_wrap(&in, 0, 0, 2, GRID_PLAIN, same.p) +
-		    (asks_long(q, in.w) ? 2 : 1);
+		h += tail;
 	else
 		h += q->state == QUESTION_OVER ? 2 : 1;
 	grid_free(probe);
@@ -603,7 +604,7 @@ question_draw(const struct question *q, const struct model *m,
 		    m->now.mono, q->sent), t));
 	/* The row that is answered is never pushed out of the box. */
 	if (q->state == QUESTION_ASKS) {
-		y = y > in.h - 3 ? in.h - 3 : y;
+		y = y > in.h - tail ? in.h - tail : y;
 		y += area_wrap(&in, y, 0, 2, GRID_DIM, same.p);
 		ask_row(q, &in, y);
 	} else if (q->state == QUESTION_OVER)
@@ -626,9 +627,14 @@ entered(struct question *q)
 	if (q->input.len == 0)		/* never confirms */
 		return QUESTION_STAYS;
 	if (q->field[0] != '\0') {
+		/* Of a whole pasted `muster join complete HOST TOKEN` the last
+		 * word. */
+		const char *last = strrchr(q->input.text, ' ');
+
 		if (strcmp(q->field, "uses") != 0)
 			(void)json_object_set_new(q->params, q->field,
-			    js_text(q->input.text));
+			    js_text(q->secret && last != NULL && last[1] != '\0'
+			        ? last + 1 : q->input.text));
 		else if (text_int(q->input.text, 1, 10000, "machines", &n,
 		    &e) == 0)
 			(void)json_object_set_new(q->params, "uses",

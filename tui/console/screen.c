@@ -112,6 +112,17 @@ screen_table(const struct model *m, const struct area *a, widget_cell *cell,
 	return n;
 }
 
+void
+screen_head(const struct area *a, unsigned attr, const char *left,
+    const char *right)
+{
+	int n = (int)utf8_cells(right, strlen(right));
+	struct area room = area_part(a, 0, 1, 1, a->w - n - 4);
+
+	(void)area_str(&room, 0, 0, attr, left);
+	area_right(a, 0, a->w - 2, GRID_DIM, right);
+}
+
 char *
 screen_as_of(const struct model *m, char out[SAY])
 {
@@ -255,6 +266,12 @@ status_bar(const struct model *m, const struct area *a)
 		buf_clear(&f[drop[d]]);
 	}
 	area_fill(a, 0, 0, a->w, GRID_REVERSE, ' ');
+	if (total > (size_t)a->w) {	/* the word is never cut */
+		struct buf word = f[WORD];
+
+		f[WORD] = f[SCHED];
+		f[SCHED] = word;
+	}
 	for (int i = 0; i < NFIELDS; i++) {
 		unsigned attr = GRID_REVERSE | (i == WORD && w != WORD_LIVE
 		    ? GRID_BOLD | GRID_UNDER : GRID_PLAIN);
@@ -370,17 +387,19 @@ banner(const struct model *m, const struct area *a, int y)
 	enum link_word w = model_word(m);
 	int64_t in = mono_diff_ms(m->retry, m->now.mono) / 1000;
 	char t[SAY];
+	int x;
 
 	if (w == WORD_LOST) {
-		(void)area_fmt(a, y, 1, GRID_BOLD, "** No link to %s (%s: %s). "
-		    "Data as of %s. **", m->node[0] != '\0' ? m->node
-		    : "the daemon", m->where, m->why,
+		(void)area_fmt(a, y, 1, GRID_BOLD, "** No link to %s: %s. **",
+		    m->node[0] != '\0' ? m->node : m->where, m->why[0] != '\0'
+		    ? m->why : "connecting");
+		x = 1 + area_fmt(a, y + 1, 1, GRID_BOLD, "** Data as of %s. ",
 		    say_when(&m->say, m->heard_at, t));
 		if (m->link == LINK_TRYING)
-			(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** Try %d is "
+			(void)area_fmt(a, y + 1, x, GRID_BOLD, "Try %d is "
 			    "under way. q leave **", m->tries);
 		else
-			(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** Try %d in "
+			(void)area_fmt(a, y + 1, x, GRID_BOLD, "Try %d in "
 			    "%llds. r now  q leave **", m->tries + 1,
 			    (long long)(in < 0 ? 0 : in));
 		return 2;

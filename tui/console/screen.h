@@ -51,6 +51,9 @@ size_t	screen_table(const struct model *, const struct area *,
 const char *screen_agent_state(const json_t *row);
 /* "name (level), then …" of those that could take over; false: nobody. */
 bool	screen_next_in_line(const struct model *, struct buf *);
+/* The first row of a screen: what it shows, and at the right how. */
+void	screen_head(const struct area *, unsigned attr, const char *left,
+	    const char *right);
 /* "as of 10:41:53" when the data is old, else "". */
 char   *screen_as_of(const struct model *, char out[SAY]);
 /* The value of a setting as it is written, or dflt; returns out. */

@@ -34,11 +34,8 @@ health_graph(const struct area *a, const json_t *values, const char *level)
 		area_put(a, y, 11, GRID_DIM, utf8 ? 0x2502 : '|');
 	}
 	for (int x = 0; x < line.w; x++) {
-		size_t i = n <= (size_t)line.w
-		    ? (size_t)x - ((size_t)line.w - n)
-		    : (size_t)x * n / (size_t)line.w;
-		const json_t *v = (size_t)x + n >= (size_t)line.w
-		    ? json_array_get(values, i) : NULL;
+		const json_t *v = json_array_get(values, (size_t)x * n /
+		    (size_t)line.w);
 		int value = json_is_number(v)
 		    ? (int)(json_number_value(v) + 0.5) : 0;
 

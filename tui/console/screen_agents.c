@@ -240,8 +240,8 @@ headline(const struct model *m, const struct area *a)
 	const json_t *holder = model_holder(m);
 	int sort = m->view[SCREEN_AGENTS].sort;
 	struct buf b = BUF_INIT(512);
+	char t[SAY], right[160];
 	size_t up = 0;
-	char t[SAY];
 
 	for (size_t i = 0; i < json_array_size(list); i++)
 		up += js_bool(json_array_get(list, i), "connected", false);
@@ -253,18 +253,13 @@ headline(const struct model *m, const struct area *a)
 		buf_fmt(&b, "Scheduler: %s. %zu could take over.",
 		    js_str(holder, "name", "?"), able(m));
 	else {
-		buf_puts(&b, "NOBODY schedules: S on an agent. Best: ");
-		if (!screen_next_in_line(m, &b))
-			buf_puts(&b, "none is able");
+		buf_puts(&b, "NOBODY schedules: S on an agent turns it on.");
 	}
-	(void)area_str(a, 0, 1, holder != NULL || !model_clustered(m)
-	    ? GRID_PLAIN
-	    : GRID_BOLD | GRID_RED, b.p);
-	buf_clear(&b);
-	buf_fmt(&b, "%s  sort:%s%s", screen_as_of(m, t), sort < 0 ? "name"
-	    : agent_columns[sort].title, m->view[SCREEN_AGENTS].desc ? "-"
-	    : "");
-	area_right(a, 0, a->w - 2, GRID_DIM, b.p);
+	(void)snprintf(right, sizeof(right), "%s  sort:%s%s", screen_as_of(m,
+	    t), sort < 0 ? "name" : agent_columns[sort].title,
+	    m->view[SCREEN_AGENTS].desc ? "-" : "");
+	screen_head(a, holder != NULL || !model_clustered(m) ? GRID_PLAIN
+	    : GRID_BOLD | GRID_RED, b.p, right);
 	buf_free(&b);
 }
 

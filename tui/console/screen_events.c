@@ -82,16 +82,15 @@ screen_events(const struct model *m, const struct area *a)
 	const char *filter = m->view[SCREEN_EVENTS].filter;
 	bool wide = a->w >= 140, below = a->h >= 12;
 	struct area list, part;
-	char right[64], t[SAY];
+	char left[192], right[160], t[SAY];
 
-	(void)area_fmt(a, 0, 1, GRID_PLAIN, "filter: %s%s  %s",
+	(void)snprintf(left, sizeof(left), "filter: %s%.128s",
 	    m->audit ? "audit " : m->alerts ? "alerts and warnings " : "",
-	    *filter != '\0' ? filter : m->audit || m->alerts ? "" : "none",
-	    screen_as_of(m, t));
-	(void)snprintf(right, sizeof(right), "%zu open alerts, newest %zu "
-	    "events", model_alerts(m), json_array_size(
+	    *filter != '\0' ? filter : m->audit || m->alerts ? "" : "none");
+	(void)snprintf(right, sizeof(right), "%s  %zu open alerts, newest %zu "
+	    "events", screen_as_of(m, t), model_alerts(m), json_array_size(
 	    m->topic[TOPIC_EVENTS].doc));
-	area_right(a, 0, a->w - 2, GRID_DIM, right);
+	screen_head(a, GRID_PLAIN, left, right);
 	list = area_part(a, 1, 0, wide || !below ? -1 : a->h - 1 - 6,
 	    wide ? a->w - 58 : -1);
 	if (screen_table(m, &list, cell, m->alerts || m->audit

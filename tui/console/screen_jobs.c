@@ -169,16 +169,16 @@ screen_jobs(const struct model *m, const struct area *a)
 	const char *filter = m->view[SCREEN_JOBS].filter;
 	bool wide = a->w >= 140, below = a->h >= 14;
 	struct area list, part;
-	char t[SAY];
+	char t[SAY], left[160], right[160];
 	int h = wide ? 13 : 8;
 
-	(void)area_fmt(a, 0, 1, GRID_PLAIN, "%zu jobs. %s%s  %s", json_array_size(
-	    m->topic[TOPIC_JOBS].doc), holder != NULL ? "Started by "
-	    : "NOBODY schedules", js_str(holder, "name", ""),
-	    screen_as_of(m, t));
-	(void)snprintf(t, sizeof(t), "filter: %.60s", *filter != '\0' ? filter
-	    : "none");
-	area_right(a, 0, a->w - 2, GRID_DIM, t);
+	(void)snprintf(left, sizeof(left), "%zu jobs. %s%.63s",
+	    json_array_size(m->topic[TOPIC_JOBS].doc), !model_clustered(m)
+	    ? "Started by this node" : holder != NULL ? "Started by "
+	    : "NOBODY schedules", js_str(holder, "name", ""));
+	(void)snprintf(right, sizeof(right), "%s  filter: %.60s",
+	    screen_as_of(m, t), *filter != '\0' ? filter : "none");
+	screen_head(a, GRID_PLAIN, left, right);
 	list = area_part(a, a->h >= 8 ? 2 : 1, 0, below ? a->h - 2 - h : -1,
 	    -1);
 	if (screen_table(m, &list, cell, "No jobs. muster-catalogue(5) says how "

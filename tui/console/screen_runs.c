@@ -10,12 +10,12 @@ enum { RUN, JOB, AGENT, STATE, SINCE, TOOK, WHY };
 
 const struct widget_column run_columns[] = {
 	[RUN] = { "RUN", "id", 7, 0, false },
-	[JOB] = { "JOB", "job", 14, 0, false },
-	[AGENT] = { "AGENT", "agent", 10, 2, false },
+	[JOB] = { "JOB", "job", 12, 0, false },
+	[AGENT] = { "AGENT", "agent", 9, 2, false },
 	[STATE] = { "STATE", "state", 10, 1, false },
 	[SINCE] = { "SINCE", "started_at", 12, 4, false },
-	[TOOK] = { "TOOK", NULL, 7, 3, true },
-	[WHY] = { "WHY", "cause", -12, 5, false },
+	[TOOK] = { "TOOK", NULL, 6, 3, true },
+	[WHY] = { "WHY", "cause", -14, 2, false },
 };
 const int run_ncolumns = sizeof(run_columns) / sizeof(run_columns[0]);
 
@@ -30,8 +30,8 @@ why(const json_t *row, struct buf *b)
 		    0));
 	if (json_is_integer(sig))
 		buf_fmt(b, "signal %lld  ", (long long)json_integer_value(sig));
-	buf_fmt(b, "%s%s%s", js_str(row, "cause", ""), *reason != '\0' ? ": "
-	    : "", reason);
+	buf_fmt(b, "%s%s%s", reason, *reason != '\0' ? "  " : "", js_str(row,
+	    "cause", ""));
 	if (js_int(row, "attempt", 1) > 1)
 		buf_fmt(b, " (attempt %lld)", (long long)js_int(row, "attempt",
 		    1));

@@ -249,6 +249,8 @@ done(struct ui *u, struct question *q, const json_t *result)
 		outcome(q, "Check words: %s", words);
 		return;
 	}
+	if (q->cmd == CMD_JOIN_COMPLETE)
+		u->m.screen = SCREEN_AGENTS;
 	outcome(q, "done in %.1fs: %s", took, js_str(result, "message",
 	    cmds[q->cmd].help));
 }

@@ -187,17 +187,9 @@ cell_value(const json_t *values, int x, int w)
 
 	if (n == 0 || w <= 0)
 		return NAN;
-	if (n <= (size_t)w) {		/* the newest is at the right edge */
-		size_t pad = (size_t)w - n;
-
-		if ((size_t)x < pad)
-			return NAN;
-		from = (size_t)x - pad;
-		to = from + 1;
-	} else {
-		from = (size_t)x * n / (size_t)w;
-		to = ((size_t)x + 1) * n / (size_t)w;
-	}
+	from = (size_t)x * n / (size_t)w;
+	to = ((size_t)x + 1) * n / (size_t)w;
+	to = to > from ? to : from + 1;
 	for (size_t i = from; i < to; i++) {
 		const json_t *v = json_array_get(values, i);
 

@@ -48,9 +48,9 @@ void	widget_health(int value, struct buf *);
 
 /* ---- graphs ----------------------------------------------------------- */
 
-/* values: an array of numbers and nulls, drawn right-aligned in w cells of h
- * rows, 0 to top; more values than cells are put together by their largest.
- * A null is a gap: a space, never joined. */
+/* values: an array of numbers and nulls, drawn over the whole width in h rows,
+ * 0 to top; of more values than cells the largest is shown.  A null is a gap: a
+ * space, never joined. */
 void	widget_graph(const struct area *, const json_t *values, double top);
 /* The same in one row, as text of w cells. */
 void	widget_trend(const json_t *values, double top, int w, enum glyphs,

@@ -1,0 +1,533 @@
+/* Keys pressed and a daemon played: what is asked before anything changes, and
+ * what goes out when it is answered.  Each test names a way to lose a cluster
+ * by a slip of the hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "console/question.h"
+#include "console/screen.h"
+#include "console/ui.h"
+#include "js.h"
+#include "mem.h"
+#include "screens_world.h"
+
+struct world {
+	struct ui u;
+	struct now now;
+};
+
+static void
+later(struct world *w, int64_t ms)
+{
+	w->now.mono = mono_add_ms(w->now.mono, ms);
+	w->now.wall.ms += ms;
+	/* The daemon is heard all the time. */
+	w->u.m.heard = w->now.mono;
+	w->u.m.heard_at = w->now.wall;
+	ui_tick(&w->u, w->now);
+}
+
+static void
+type(struct world *w, const char *keys_)
+{
+	for (; *keys_ != '\0'; keys_++)
+		ui_key(&w->u, *keys_ == '\n' ? KEY_K_ENTER : *keys_);
+}
+
+/* The newest request of this method, taken out; NULL: none. */
+static json_t *
+sent(struct world *w, const char *method)
+{
+	json_t *found = NULL;
+
+	for (size_t i = json_array_size(w->u.out); i-- > 0;) {
+		json_t *r = json_array_get(w->u.out, i);
+
+		if (strcmp(js_str(r, "method", ""), method) != 0)
+			continue;
+		if (found == NULL)
+			found = json_incref(r);
+		(void)json_array_remove(w->u.out, i);
+	}
+	return found;
+}
+
+static void
+not_sent(struct world *w, const char *method)
+{
+	json_t *r = sent(w, method);
+
+	assert_null(r);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = mem_zero(1, sizeof(*w));
+
+	w->now = WORLD_NOW;
+	ui_init(&w->u, GLYPHS_ASCII, "test");
+	world_fill(&w->u.m);
+	w->u.up = true;
+	for (int t = 0; t < TOPIC_COUNT; t++)
+		w->u.sub[t] = t + 1;
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-c");
+	later(w, 0);
+	json_array_clear(w->u.out);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	ui_clear(&w->u);
+	free(w);
+	return 0;
+}
+
+static json_t *
+dry_run(const char *to)
+{
+	return json_pack("{s:s,s:i,s:s,s:[{s:f,s:s},{s:f,s:s}],s:[]}", "to",
+	    to, "epoch", 43, "outcome", "begun", "steps", "after", 0.0, "step",
+	    "OFF is sent to node-b", "after", 0.3, "step",
+	    "epoch 43 is granted to node-c", "candidates");
+}
+
+static void
+answer_dry(struct world *w, const char *to)
+{
+	json_t *doc = dry_run(to);
+
+	json_decref(sent(w, "whatif"));
+	ui_answer(&w->u, UI_DRY, "", doc, NULL);
+	ui_answer(&w->u, UI_DRY_VACANT, "", doc, NULL);
+	json_decref(doc);
+}
+
+static void
+shows(struct world *w, const char *text)
+{
+	struct grid *g = grid_new(80, 24, GLYPHS_ASCII);
+	struct buf b = BUF_INIT(1 << 20);
+
+	ui_draw(&w->u, g);
+	grid_text(g, &b);
+	if (strstr(b.p, text) == NULL)
+		fail_msg("\"%s\" is not on the screen:\n%s", text, b.p);
+	buf_free(&b);
+	grid_free(g);
+}
+
+/* ---- the role --------------------------------------------------------- */
+
+static void
+turning_on_takes_the_name(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+
+	type(w, "S");
+	answer_dry(w, "node-c");
+	shows(w, "Turn ON the Scheduler role: node-c");
+	shows(w, "Now     node-b holds it (epoch 42");
+	shows(w, "After   node-c holds it (epoch 43)");
+	shows(w, "! node-a is healthier (good)");
+	shows(w, "Same as: muster agent on node-c --epoch 42");
+	later(w, 400);
+	type(w, "\n");			/* empty: nothing */
+	type(w, "y\n");			/* a habit: nothing */
+	not_sent(w, "agent.on");
+	shows(w, "That is not node-c");
+	type(w, "node-b\n");		/* another's name: nothing */
+	not_sent(w, "agent.on");
+	type(w, "node-c\n");
+	r = sent(w, "agent.on");
+	assert_non_null(r);
+	assert_string_equal(js_str(json_object_get(r, "params"), "agent", ""),
+	    "node-c");
+	assert_int_equal(js_int(json_object_get(r, "params"), "epoch", 0), 42);
+	json_decref(r);
+	shows(w, "SCHED:node-b>node-c e42");
+	r = json_pack("{s:s}", "message", "node-c is the Scheduler");
+	later(w, 800);
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	assert_null(w->u.m.question);
+	shows(w, "done in 0.8s: node-c is the Scheduler");
+}
+
+/* Keys that were pressed before the question could be read. */
+static void
+typing_ahead_answers_nothing(void **state)
+{
+	struct world *w = *state;
+
+	type(w, "Snode-c\n");
+	later(w, 100);
+	type(w, "node-c\n");
+	not_sent(w, "agent.on");
+	assert_int_equal(w->u.m.question->input.len, 0);
+	later(w, 300);
+	type(w, "node-c\n");
+	json_decref(sent(w, "agent.on"));
+	assert_int_equal(w->u.m.question->state, QUESTION_SENT);
+}
+
+static void
+a_paste_answers_nothing(void **state)
+{
+	struct world *w = *state;
+
+	/* A pasted script is no series of commands. */
+	ui_key(&w->u, KEY_K_PASTE_START);
+	type(w, "Snode-c\nq");
+	ui_key(&w->u, KEY_K_PASTE_END);
+	assert_null(w->u.m.question);
+	assert_false(w->u.quit);
+	type(w, "S");
+	later(w, 400);
+	ui_key(&w->u, KEY_K_PASTE_START);
+	type(w, "node-c\n");
+	ui_key(&w->u, KEY_K_PASTE_END);
+	type(w, "\n");
+	not_sent(w, "agent.on");
+	ui_key(&w->u, KEY_ESC);
+	assert_null(w->u.m.question);
+}
+
+/* The role moved while the question was read: shown anew, typed anew. */
+static void
+what_moved_is_asked_again(void **state)
+{
+	struct world *w = *state;
+	json_t *doc;
+
+	type(w, "S");
+	answer_dry(w, "node-c");
+	later(w, 400);
+	type(w, "node");
+	doc = world_json("{\"sub\":2,\"seq\":1,\"set\":["
+	    AGENT("node-a", "true", "scheduler", "on", "good", "4", "", "0",
+		"1", ",\"x\":1") ","
+	    AGENT("node-b", "true", "spare", "off", "good", "4", "", "0", "1",
+		"") "],\"del\":[]}");
+	(void)json_object_set_new(json_array_get(json_object_get(doc, "set"),
+	    0), "epoch", json_integer(43));
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	later(w, 10);
+	shows(w, "The role moved to node-a (epoch 43) while you read");
+	type(w, "-c\n");
+	later(w, 400);
+	not_sent(w, "agent.on");
+	shows(w, "--epoch 43");
+	type(w, "node-c\n");
+	doc = sent(w, "agent.on");
+	assert_int_equal(js_int(json_object_get(doc, "params"), "epoch", 0),
+	    43);
+	json_decref(doc);
+}
+
+static void
+a_stale_refusal_is_asked_again(void **state)
+{
+	struct world *w = *state;
+	struct err e = { ERR_STALE, "the role moved to node-a (epoch 43)" };
+
+	type(w, "S");
+	later(w, 400);
+	type(w, "node-c\n");
+	json_decref(sent(w, "agent.on"));
+	ui_answer(&w->u, UI_DO, "", NULL, &e);
+	assert_int_equal(w->u.m.question->state, QUESTION_ASKS);
+	shows(w, "here is the new picture");
+	not_sent(w, "agent.on");
+}
+
+static void
+turning_off_says_who_is_next(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-b");
+	type(w, "S");
+	answer_dry(w, "node-a");
+	shows(w, "Turn OFF the Scheduler role: node-b");
+	shows(w, "(x) the next in line takes it: node-a");
+	later(w, 400);
+	type(w, " ");
+	shows(w, "(x) NOBODY: no job starts until someone turns one on");
+	shows(w, "agent off node-b --vacant --epoch 42");
+	type(w, "node-b\n");
+	r = sent(w, "agent.off");
+	assert_true(js_bool(json_object_get(r, "params"), "vacant", false));
+	json_decref(r);
+}
+
+/* ---- the link --------------------------------------------------------- */
+
+static void
+old_data_changes_nothing(void **state)
+{
+	struct world *w = *state;
+
+	w->now.mono = mono_add_ms(w->now.mono, 14000);
+	w->now.wall.ms += 14000;
+	ui_tick(&w->u, w->now);
+	type(w, "S");
+	assert_null(w->u.m.question);
+	shows(w, "STALE 14s");
+	shows(w, "nothing is changed on old data");
+}
+
+static void
+a_broken_link_is_not_a_failure(void **state)
+{
+	struct world *w = *state;
+
+	type(w, "S");
+	later(w, 400);
+	type(w, "node-c\n");
+	ui_link(&w->u, LINK_DOWN, "the other end closed the connection");
+	shows(w, "outcome unknown");
+	shows(w, "LOST");
+}
+
+/* What went on while nobody looked is told on return. */
+static void
+missed_is_told(void **state)
+{
+	struct world *w = *state;
+	json_t *hello = json_pack("{s:s,s:s,s:s,s:[s]}", "node", "node-c",
+	    "who", "anna", "version", "0.1.0", "privileges", "view");
+	json_t *doc;
+
+	ui_link(&w->u, LINK_DOWN, "gone");
+	w->now.mono = mono_add_ms(w->now.mono, 41000);
+	w->now.wall.ms += 41000;
+	ui_tick(&w->u, w->now);
+	ui_link(&w->u, LINK_UP, "");
+	json_decref(sent(w, "hello"));
+	ui_answer(&w->u, UI_HELLO, "", hello, NULL);
+	json_decref(hello);
+	doc = sent(w, "subscribe");
+	assert_non_null(doc);
+	json_decref(doc);
+	doc = json_pack("{s:i,s:i,s:o}", "sub", 1, "seq", 0, "doc",
+	    world_json("[" EVENT("88130", "10:42:30", "info", "x", "\"a\"",
+	    "null", "new") "," EVENT("88125", "10:42:01", "info", "x",
+	    "\"a\"", "null", "old") "]"));
+	ui_answer(&w->u, UI_SUBSCRIBE, "5", doc, NULL);
+	json_decref(doc);
+	assert_int_equal(TOPIC_EVENTS, 5);
+	shows(w, "41s missed: 1 events, scheduler unchanged");
+	/* And the privileges are the new ones. */
+	type(w, "S");
+	shows(w, "maintain_cluster is missing");
+}
+
+/* ---- joining ---------------------------------------------------------- */
+
+static void
+accepting_shows_the_words(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+
+	type(w, "2");
+	(void)MEM_STR(w->u.m.view[SCREEN_JOIN].sel, "7");
+	type(w, "A");
+	shows(w, "Words   tulip cargo anvil oak");
+	later(w, 400);
+	type(w, "\n");
+	not_sent(w, "join.accept");
+	type(w, "y");
+	r = sent(w, "join.accept");
+	assert_string_equal(js_str(json_object_get(r, "params"), "request",
+	    ""), "7");
+	json_decref(r);
+	r = json_pack("{s:s}", "message", "accepted node-e");
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	shows(w, "T shows its token now");
+	type(w, "T");
+	shows(w, "Make and show a token: node-e");
+	later(w, 400);
+	type(w, "y");
+	r = sent(w, "join.token");
+	assert_non_null(r);
+	json_decref(r);
+	r = json_pack("{s:s,s:s,s:s}", "token", "jt-ABC", "expires_at",
+	    "2026-11-18T10:57:00.000Z", "command",
+	    "muster join complete node-a:7422 jt-ABC");
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	shows(w, "muster join complete node-a:7422 jt-ABC");
+	type(w, "c");
+	assert_string_equal(w->u.clipboard,
+	    "muster join complete node-a:7422 jt-ABC");
+}
+
+/* The new machine: accepted there, and the prompt is open; the token is never
+ * on the screen. */
+static void
+the_token_is_asked_for(void **state)
+{
+	struct world *w = *state;
+	json_t *r = json_pack("[{s:s,s:s,s:s,s:s,s:s}]", "id", "own", "name",
+	    "node-c", "state", "accepted", "host", "node-a", "words", "a b");
+
+	model_put(&w->u.m, TOPIC_JOINS, r);
+	later(w, 10);
+	shows(w, "Join with a token");
+	later(w, 400);
+	ui_key(&w->u, KEY_K_PASTE_START);
+	type(w, "muster join complete node-a jt-SECRET");
+	ui_key(&w->u, KEY_K_PASTE_END);
+	shows(w, "[*****");
+	type(w, "\n");
+	r = sent(w, "join.complete");
+	assert_string_equal(js_str(json_object_get(r, "params"), "token", ""),
+	    "jt-SECRET");
+	assert_string_equal(js_str(json_object_get(r, "params"), "host", ""),
+	    "node-a");
+	json_decref(r);
+}
+
+/* ---- the rest --------------------------------------------------------- */
+
+static void
+several_are_marked(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+	int n = 0;
+
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-c");
+	type(w, "  ");			/* node-c, node-d */
+	type(w, "X");
+	shows(w, "On 2: ");
+	later(w, 400);
+	type(w, "2\n");
+	for (size_t i = 0; i < json_array_size(w->u.out); i++)
+		n += strcmp(js_str(json_array_get(w->u.out, i), "method", ""),
+		    "agent.remove") == 0;
+	assert_int_equal(n, 2);
+	r = json_pack("{s:s}", "message", "removed");
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	assert_int_equal(w->u.m.question->state, QUESTION_SENT);
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	shows(w, "done in");
+}
+
+static void
+the_line_is_the_command_line(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+
+	type(w, ":agent dr\t");
+	assert_string_equal(w->u.m.line.text, "agent drain ");
+	type(w, "node-");
+	ui_key(&w->u, KEY_TAB);
+	shows(w, "node-a  node-b");
+	type(w, "a\n");
+	r = sent(w, "agent.drain");
+	assert_string_equal(js_str(json_object_get(r, "params"), "agent", ""),
+	    "node-a");
+	json_decref(r);
+	type(w, ":agent dance\n");
+	shows(w, "dance");
+	type(w, ":agent remove node-a\n");	/* asks, as the CLI does */
+	not_sent(w, "agent.remove");
+	shows(w, "Remove agent node-a from the cluster?");
+	later(w, 400);
+	type(w, "node-a\n");
+	r = sent(w, "agent.remove");
+	assert_non_null(r);
+	json_decref(r);
+}
+
+static void
+a_list_is_filtered_and_left(void **state)
+{
+	struct world *w = *state;
+	json_t *gone;
+
+	type(w, "/node-d\n");
+	shows(w, "node-d");
+	assert_string_equal(js_str(screen_selected(&w->u.m), "name", ""),
+	    "node-d");
+	ui_key(&w->u, KEY_ESC);
+	assert_string_equal(w->u.m.view[SCREEN_AGENTS].filter, "");
+	/* A row that goes away leaves its neighbour selected. */
+	type(w, "G");
+	gone = world_json("{\"sub\":2,\"seq\":1,\"del\":[\"node-d\"]}");
+	ui_update(&w->u, gone);
+	json_decref(gone);
+	assert_string_equal(js_str(screen_selected(&w->u.m), "name", ""),
+	    "node-c");
+}
+
+/* The log that is followed is that of the row that rests selected. */
+static void
+logs_follow_the_selection(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+
+	type(w, "4G");
+	later(w, 10);
+	not_sent(w, "run.log");
+	later(w, 300);
+	r = sent(w, "cancel");
+	assert_non_null(r);
+	json_decref(r);
+	r = sent(w, "run.log");
+	assert_string_equal(js_str(json_object_get(r, "params"), "run", ""),
+	    "8810");
+	json_decref(r);
+	r = json_pack("{s:s}", "text", "one\ntwo\n");
+	ui_part(&w->u, UI_LOG, "8810", r);
+	ui_part(&w->u, UI_LOG, "8812", r);	/* late, of the one before */
+	json_decref(r);
+	assert_int_equal(w->u.m.log.n, 2);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(turning_on_takes_the_name),
+		TEST(typing_ahead_answers_nothing),
+		TEST(a_paste_answers_nothing),
+		TEST(what_moved_is_asked_again),
+		TEST(a_stale_refusal_is_asked_again),
+		TEST(turning_off_says_who_is_next),
+		TEST(old_data_changes_nothing),
+		TEST(a_broken_link_is_not_a_failure),
+		TEST(missed_is_told),
+		TEST(accepting_shows_the_words),
+		TEST(the_token_is_asked_for),
+		TEST(several_are_marked),
+		TEST(the_line_is_the_command_line),
+		TEST(a_list_is_filtered_and_left),
+		TEST(logs_follow_the_selection),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
