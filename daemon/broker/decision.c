@@ -286,6 +286,14 @@ dream_name(const struct dream *d, int64_t id)
 }
 
 static void
+dream_say(struct dream *d, const char *text)
+{
+	(void)json_array_append_new(d->steps, json_pack("{s:o,s:o}", "after",
+	    js_secs(mono_diff_ms(d->now.mono, d->start.mono)), "step",
+	    js_text(text)));
+}
+
+static void
 dream_note(struct dream *d, const struct role_act *act)
 {
 	const char *who = dream_name(d, act->agent);
@@ -331,9 +339,7 @@ dream_note(struct dream *d, const struct role_act *act)
 		break;
 	}
 	if (text != NULL && text[0] != '\0')
-		(void)json_array_append_new(d->steps, json_pack("{s:o,s:o}",
-		    "after", js_secs(mono_diff_ms(d->now.mono,
-		    d->start.mono)), "step", js_text(text)));
+		dream_say(d, text);
 	free(text);
 }
 
@@ -421,13 +427,84 @@ dream_agent(struct dream *d, const json_t *words, size_t at, struct err *e)
 	return m != NULL ? &d->agents[m->at] : NULL;
 }
 
+/* Of a metric: a number, as conditions write them, or a level. */
+static int
+supposed_value(enum metric metric, const char *text, double *v, struct err *e)
+{
+	enum health h = health_of_name(text, strlen(text));
+	char *end;
+
+	if (metric == METRIC_HEALTH) {
+		if (h == HEALTH_COUNT)
+			return err_set(e, ERR_USAGE, "whatif: \"%.40s\" is no "
+			    "health (excellent, good, ok, bad, very_bad, "
+			    "unknown)", text);
+		*v = (double)h;
+		return 0;
+	}
+	*v = strtod(text, &end);
+	if (end == text || !(*v >= 0 && *v < 1e15))
+		end = NULL;
+	else if (metric_unit(metric) == METRIC_PERCENT) {
+		end += *end == '%';
+		if (*v > 100)
+			end = NULL;
+	} else if (metric_unit(metric) == METRIC_MS &&
+	    strcmp(end, "ms") == 0)
+		end += 2;
+	if (end == NULL || *end != '\0')
+		return err_set(e, ERR_USAGE, "whatif: %s cannot be \"%.40s\": "
+		    "%s", metric_name(metric), text,
+		    metric_unit(metric) == METRIC_PERCENT ? "0 to 100"
+		    : metric_unit(metric) == METRIC_MS ? "milliseconds, such "
+		    "as 20ms" : "a number, such as 3");
+	return 0;
+}
+
+/* whatif cpu NODE=95: as if that had been measured there all the time. */
+static int
+dream_measure(struct dream *d, const struct role_policy *p, enum metric metric,
+    const char *word, struct err *e)
+{
+	const char *eq = word != NULL ? strchr(word, '=') : NULL;
+	struct member *m;
+	char name[64], *text;
+	double v = 0;
+
+	if (eq == NULL || (size_t)(eq - word) >= sizeof(name))
+		return err_set(e, ERR_USAGE, "whatif %s: of which agent, and "
+		    "how much? (whatif %s NODE=%s)", metric_name(metric),
+		    metric_name(metric), metric == METRIC_HEALTH ? "bad"
+		    : "95");
+	memcpy(name, word, (size_t)(eq - word));
+	name[eq - word] = '\0';
+	m = roster_find(d->b, name, e);
+	if (m == NULL || supposed_value(metric, eq + 1, &v, e) == -1)
+		return -1;
+	if (!member_connected(d->b->roster, m))
+		return err_set(e, ERR_FAILED, "whatif: %s is not connected: "
+		    "nothing is measured of it", m->name);
+	text = roster_suppose(d->b, m, metric, v, d->agents);
+	dream_say(d, text);
+	free(text);
+	dream_step(d, p, ROLE_EV_HEARTBEAT, m->id, false);
+	return 0;
+}
+
 static int
 dream_suppose(struct dream *d, const struct role_policy *p, const json_t *words,
     struct err *e)
 {
 	const char *verb = json_string_value(json_array_get(words, 0));
-	struct role_agent *a = dream_agent(d, words, 1, e);
+	enum metric metric = verb != NULL ? metric_of_name(verb, strlen(verb))
+	    : METRIC_COUNT;
+	struct role_agent *a;
 
+	if (metric < METRIC_COUNT && metric != METRIC_CONNECTED &&
+	    metric != METRIC_UPTIME)
+		return dream_measure(d, p, metric,
+		    json_string_value(json_array_get(words, 1)), e);
+	a = dream_agent(d, words, 1, e);
 	if (a == NULL)
 		return -1;
 	if (strcmp(verb, "kill") == 0) {
@@ -448,7 +525,8 @@ dream_suppose(struct dream *d, const struct role_policy *p, const json_t *words,
 	} else
 		return err_set(e, ERR_USAGE,
 		    "whatif \"%.40s\": suppose kill, drain, on, off, vacant or "
-		    "condition, and an agent", verb);
+		    "condition, and an agent; or what is measured: cpu "
+		    "NODE=95 (mem, disk, load1, running, health, ...)", verb);
 	return 0;
 }
 

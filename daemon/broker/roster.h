@@ -119,6 +119,12 @@ double	roster_uptime(const struct broker *, const struct member *);
 
 /* The fields of SPEC section 8. */
 json_t *roster_json(const struct broker *, const struct member *);
+/* What if this were measured of a connected member, and had been for as long as
+ * the switch condition looks back: health and condition_met in a copy of
+ * roster.agents are as they would be; returns what they came to, the caller
+ * frees. */
+char   *roster_suppose(struct broker *, struct member *, enum metric, double,
+	    struct role_agent *copy);
 /* A condition about this member, explained when explain is not NULL. */
 enum cond_result roster_eval(struct broker *, const struct member *,
 	    const struct cond *, json_t *explain);

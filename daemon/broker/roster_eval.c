@@ -1,5 +1,6 @@
 /* What a condition may ask about a member. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/catalog.h"
@@ -7,6 +8,7 @@
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
+#include "mem.h"
 #include "tz.h"
 
 struct eval {
@@ -146,3 +148,65 @@ roster_eval(struct broker *b, const struct member *m, const struct cond *c,
 	return cond_eval(c, &env);
 }
 
+/* ---- supposing ---- */
+
+enum { SUPPOSED_MOST = 8192 };
+
+/* The last sample with one value changed, again and again up to now. */
+static void
+suppose_series(const struct broker *b, struct member *m, enum metric metric,
+    double v)
+{
+	int64_t step = b->set.sample_interval;
+	int64_t n = cond_window(b->roster->switch_cond) / step + 4;
+	struct sample s = { 0 };
+
+	if (n > SUPPOSED_MOST)
+		n = SUPPOSED_MOST;
+	if (m->series.n > 0)
+		s = *series_at(&m->series, m->series.n - 1);
+	sample_set(&s, metric, v);
+	if (metric == METRIC_HEALTH)
+		m->health.level = (enum health)(int)v;
+	else {
+		health_init(&m->health, b->now);
+		(void)health_step(&m->health, &s, &b->roster->health, b->now);
+		sample_set(&s, METRIC_HEALTH, (double)m->health.level);
+	}
+	series_init(&m->series, mem_zero((size_t)n, sizeof(s)), (size_t)n);
+	while (n-- > 0) {
+		s.at = mono_add_ms(b->now.mono, -n * step);
+		series_put(&m->series, &s);
+	}
+}
+
+char *
+roster_suppose(struct broker *b, struct member *m, enum metric metric,
+    double v, struct role_agent *copy)
+{
+	struct roster *r = b->roster;
+	struct member as_if = *m;
+	char value[METRIC_TEXT];
+	char *text;
+
+	if (metric == METRIC_RUNNING)
+		as_if.running = (int64_t)v;
+	else if (metric == METRIC_OUTAGES)
+		as_if.outages = (int64_t)v;
+	suppose_series(b, &as_if, metric, v);
+	/* Conditions of others may name it, so it stands in its place. */
+	r->members[m->at] = &as_if;
+	for (size_t i = 0; i < r->n; i++)
+		copy[i].condition_met = roster_eval(b, r->members[i],
+		    r->switch_cond, NULL) == COND_TRUE;
+	r->members[m->at] = m;
+	copy[m->at].health = (int)as_if.health.level;
+	if (metric == METRIC_RUNNING)
+		copy[m->at].running = (int)as_if.running;
+	text = mem_fmt("%s of %s is %s: health %s, the switch condition is %s",
+	    metric_name(metric), m->name, metric_fmt(metric, v, value),
+	    health_name(as_if.health.level),
+	    copy[m->at].condition_met ? "met" : "not met");
+	free(as_if.series.ring);
+	return text;
+}

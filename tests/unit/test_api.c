@@ -482,6 +482,53 @@ changes_are_audited(void **state)
 	json_decref(o);
 }
 
+static const char *
+supposed(const char *metric, const char *what, json_t **doc)
+{
+	json_decref(*doc);
+	*doc = get("whatif", json_pack("{s:[s,s]}", "event", metric, what));
+	return js_str(json_array_get(json_object_get(*doc, "steps"), 0),
+	    "step", "");
+}
+
+/* Lost: whether the thresholds that one has set do what one thinks. */
+static void
+measured(void)
+{
+	const struct member *m = broker->roster->members[0];
+	enum health was = m->health.level;
+	size_t n = m->series.n;
+	json_t *o = NULL;
+
+	assert_string_equal(supposed("cpu", "node-a=95", &o), "cpu of node-a "
+	    "is 95.0: health very_bad, the switch condition is met");
+	assert_true(json_array_size(json_object_get(o, "steps")) > 1);
+	assert_string_equal(supposed("mem", "node-a=91%", &o), "mem of node-a "
+	    "is 91.0: health bad, the switch condition is not met");
+	assert_non_null(strstr(supposed("health", "node-a=good", &o),
+	    "health good, the switch condition is not met"));
+	assert_non_null(strstr(supposed("latency", "node-a=20ms", &o),
+	    "latency of node-a is 20ms"));
+	json_decref(o);
+	/* Nothing of it is remembered. */
+	assert_int_equal(m->health.level, was);
+	assert_int_equal(m->series.n, n);
+	assert_ptr_equal(broker->roster->members[0], m);
+	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
+	    "event", "cpu", "node-a")).code, ERR_USAGE);
+	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
+	    "event", "cpu", "node-a=101")).code, ERR_USAGE);
+	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
+	    "event", "cpu", "node-a=x")).code, ERR_USAGE);
+	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
+	    "event", "cpu", "nobody=9")).code, ERR_NOTFOUND);
+	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
+	    "event", "uptime", "node-a=9")).code, ERR_NOTFOUND);
+	assert_non_null(strstr(refused(PRIVS_ALL, "whatif",
+	    json_pack("{s:[s,s]}", "event", "rain", "node-a")).msg,
+	    "cpu NODE=95"));
+}
+
 static void
 role(void **state)
 {
@@ -512,6 +559,7 @@ role(void **state)
 	o = get("whatif", json_pack("{s:[s,s]}", "event", "kill", "node-a"));
 	has(o, "supposed case outcome candidates steps");
 	json_decref(o);
+	measured();
 	json_decref(get("why", NULL));
 	e = refused(PRIVS_ALL, "why", json_pack("{s:s}", "decision", "4711"));
 	assert_int_equal(e.code, ERR_NOTFOUND);
