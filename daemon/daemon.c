@@ -339,6 +339,8 @@ reload(struct daemon *d)
 	}
 	(void)config_diff(d->cfg, &next, differs, NULL);
 	d->cfg->log_level = next.log_level;
+	d->cfg->allow_control = next.allow_control;
+	d->cfg->max_runs = next.max_runs;
 	log_init(next.log_level);
 	/* Who may log in: swap the lists, the old one goes with next. */
 	{
@@ -351,6 +353,7 @@ reload(struct daemon *d)
 		next.noperators = n;
 	}
 	config_clear(&next);
+	node_reload(d->node);
 }
 
 static void

@@ -83,7 +83,8 @@ held_here(struct call *c, bool off)
 {
 	struct seat *away = node_away(c->api->node);
 
-	if (away == NULL || call_str(c, "agent") != NULL)
+	/* One that is not controlled has triggers of its own. */
+	if (away == NULL || call_str(c, "agent") != NULL || c->b->awake)
 		return false;
 	seat_hold(away, off, c->b->now);
 	if (off)

@@ -533,6 +533,7 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	m->controlled = js_bool(beat, "controlled", m->controlled);
 	a->controlled = m->controlled && !m->worker;
 	m->running = js_int(beat, "running", 0);
+	m->cap = js_int(beat, "cap", m->cap);
 	if (!m->accepts && js_bool(beat, "accepts", true))
 		dispatch_changed(b);
 	m->accepts = js_bool(beat, "accepts", true);
@@ -635,7 +636,7 @@ roster_json(const struct broker *b, const struct member *m)
 	(void)json_object_update_new(o, json_pack(
 	    "{s:b,s:b,s:b,s:o,s:i,s:o,s:I,s:o,s:o,s:o,s:o}", "condition_met",
 	    a->condition_met, "drained", a->drained, "held_off",
-	    a->marks.held_off, "pinned_until", scheduler_pin(b, m->id),
+	    a->marks.held_off || a->beat.held, "pinned_until", scheduler_pin(b, m->id),
 	    "priority", a->priority, "labels",
 	    m->labels != NULL ? json_incref(m->labels) : json_array(),
 	    "running", (json_int_t)m->running, "uptime",

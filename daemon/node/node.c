@@ -300,6 +300,28 @@ node_arrange(struct node *n)
 		sit_away(n);
 }
 
+void
+node_reload(struct node *n)
+{
+	bool key = n->cfg->allow_control, had;
+
+	n->now = clock_now();
+	if (n->away != NULL && !n->member.worker) {
+		had = seat_facts(n->away)->controlled;
+		seat_control(n->away, key, n->cfg->max_runs, n->now);
+		if (had != key)
+			node_arrange(n);
+		/* SPEC section 2: it stays OFF; only `agent on` asked of this
+		 * node wakes its local triggers. */
+		if (had && !key && n->own != NULL)
+			seat_hold(n->own, true, n->now);
+	} else if (n->away != NULL)
+		seat_control(n->away, false, n->cfg->max_runs, n->now);
+	if (n->own != NULL)
+		seat_control(n->own, key || !n->cfg->broker,
+		    n->cfg->max_runs, n->now);
+}
+
 int
 node_enrol(struct node *n, struct membership *m, struct err *e)
 {

@@ -61,6 +61,8 @@ struct runs *node_runs(const struct node *);
 const struct config *node_config(const struct node *);
 const struct key *node_key(const struct node *);
 bool	node_keeper_up(const struct node *);
+/* agent.allow_control and agent.max_runs were read again. */
+void	node_reload(struct node *);
 /* NULL, or why this node takes no runs now. */
 const char *node_refuses(struct node *);
 

@@ -183,14 +183,14 @@ beat(struct seat *s)
 	lease_event(s, (struct lease_event){ .kind = LEASE_EV_BEAT });
 	lease_say(&s->lease, s->now.mono, &say);
 	s->sent[(size_t)say.seq % LEASE_RING] = s->now.mono;
-	o = json_pack("{s:I,s:I,s:b,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:I,s:I}",
+	o = json_pack("{s:I,s:I,s:b,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:I,s:I,s:I}",
 	    "start", (json_int_t)say.start, "seq", (json_int_t)say.seq, "on",
 	    say.on, "suspended", say.suspended, "fresh", say.fresh, "held",
 	    say.held, "epoch", (json_int_t)say.epoch, "floor",
 	    (json_int_t)say.floor, "controlled", s->facts.controlled, "wall",
 	    (json_int_t)s->now.wall.ms, "rev", (json_int_t)watch_rev(s->watch),
 	    "running", (json_int_t)runs_running(s->runs), "interval",
-	    (json_int_t)interval(s));
+	    (json_int_t)interval(s), "cap", (json_int_t)s->facts.cap);
 	s->quiet = false;
 	s->accepts = s->ops->refuses(s->ctx) == NULL;
 	(void)json_object_set_new(o, "accepts", json_boolean(s->accepts));
@@ -757,6 +757,22 @@ seat_hold(struct seat *s, bool hold, struct now now)
 	s->now = now;
 	lease_event(s, (struct lease_event){
 	    .kind = hold ? LEASE_EV_HOLD : LEASE_EV_RELEASE });
+	beat(s);
+}
+
+void
+seat_control(struct seat *s, bool controlled, int64_t cap, struct now now)
+{
+	bool other = s->facts.controlled != controlled;
+
+	if (!other && s->facts.cap == cap)
+		return;
+	s->now = now;
+	s->facts.controlled = controlled;
+	s->facts.cap = cap;
+	if (other)
+		lease_event(s, (struct lease_event){ .kind = LEASE_EV_KEY,
+		    .key = controlled });
 	beat(s);
 }
 

@@ -72,6 +72,8 @@ typedef void seat_done(void *arg, const json_t *result, const struct err *);
 void	seat_ask(struct seat *, const char *method, json_t *params,
 	    seat_done *, void *arg);
 void	seat_forget(struct seat *, void *arg);
+/* agent.allow_control (the node's own key) or agent.max_runs may be others. */
+void	seat_control(struct seat *, bool controlled, int64_t cap, struct now);
 /* A clean shutdown: hands the role over. */
 void	seat_bye(struct seat *);
 

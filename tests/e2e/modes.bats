@@ -173,3 +173,58 @@ idle_for()
 	    agent list
 	m a agent undrain bee
 }
+
+@test "an agent that is not controlled fires its own jobs, and holds no role" {
+	configure b "agent: { allow_control = false; };"
+	stop b
+	start b
+	join a b
+	is b "agent none" '"\(.mode) \(.role)"' status
+	is a "false none" '.[] | select(.name == "b") | "\(.controlled) \(.role)"' \
+	    agent list
+	fires
+	refused 1 "control" m a agent on b
+}
+
+@test "allow_control is cleared on a running Scheduler: case 1 at once" {
+	local n
+
+	node c
+	join a b
+	join a c
+	fast a
+	m a agent on b
+	wait_for 5 scheduler_is a b
+	configure b "agent: { allow_control = false; };"
+	kill -HUP "$(pid b)"
+	wait_for 5 scheduler_other_than a b
+	is a false '.[] | select(.name == "b") | .controlled' agent list
+	wait_for 5 is b none .role status
+	# Its own triggers stay asleep until they are asked for here.
+	n=$(wc -l <"$T/fired")
+	wait_for 5 eval '[ $(($(now_ms) - $(date -r "$T/fired" +%s%3N))) -gt 3000 ]'
+	[ "$(wc -l <"$T/fired")" -eq "$n" ]
+	m b agent on
+	fires
+	# The key comes back: a spare again.
+	configure b
+	kill -HUP "$(pid b)"
+	wait_for 5 is a true '.[] | select(.name == "b") | .controlled' agent list
+	wait_for 5 is b spare .role status
+}
+
+@test "a worker never holds the role; a node turned off at itself is held off" {
+	node c
+	join a b worker
+	join a c
+	fast a
+	refused 1 "worker" m a agent on b
+	m a agent on c
+	wait_for 5 scheduler_is a c
+	m c agent off
+	wait_for 5 scheduler_is a a
+	is a true '.[] | select(.name == "c") | .held_off' agent list
+	is c off .status status
+	m a agent on c
+	wait_for 5 scheduler_is a c
+}
