@@ -104,15 +104,12 @@ ui_command(struct ui *u, const char *line)
 	struct buf help = BUF_INIT(OUTPUT_MAX);
 	struct err e = { 0 };
 	char **words = NULL;
-	int n = text_words(line, &words, &e);
+	int n = text_words(line, &words, &e), first;
 
 	if (n == 0)
 		goto out;
-	if (n > 0 && strcmp(words[0], "muster") == 0 && n > 1)
-		n = cmd_parse(n - 1, words + 1, &call, &e);
-	else if (n > 0)
-		n = cmd_parse(n, words, &call, &e);
-	if (n == -1) {
+	first = n > 1 && strcmp(words[0], "muster") == 0;
+	if (n == -1 || cmd_parse(n - first, words + first, &call, &e) == -1) {
 		model_say(&u->m, true, "%s", e.msg);
 		goto out;
 	}
