@@ -1,5 +1,5 @@
 /* The agent's side of the Scheduler role: may this node fire now, and until
- * when (SPEC section 4, ROLE.md section 2).
+ * when (SPEC section 4).
  *
  * Pure: an event goes in, the new state and a list of acts come out, in the
  * order in which they must be performed.  No I/O, clock, memory or log.  A

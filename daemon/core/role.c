@@ -13,8 +13,8 @@
  *            +---------------------------------------------------+
  *                 proof, or off_timeout and every lease over
  *
- * ROLE.md section 1 has the table; G1 to G6 are its global guards, a1 to b5
- * the traces that need each of them.  A grant in WAIT goes by way of an ASK:
+ * tests/unit/test_role_trace.c has the traces (a1 to c2) that break without
+ * each guard.  A grant in WAIT goes by way of an ASK:
  * it names a heartbeat that is newer than the ask.
  */
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The broker's side of the Scheduler role: who holds it, and what must be done
- * about it now.  SPEC section 4 says what an operator sees, ROLE.md is the
- * machine, DESIGN section 4 the shape.
+ * about it now.  SPEC section 4 says what an operator sees, the diagram
+ * in role.c what happens.
  *
  * Pure: an event and facts go in (with the time), the new state and a list of
  * acts come out, to be performed in that order.  No I/O, clock, memory,

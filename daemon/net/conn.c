@@ -37,7 +37,8 @@ conn_tcp(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-/* Callbacks of the library: note, never act (LIBSSH.md 2.3). */
+/* Callbacks of the library: note, never act: the
+ * library walks its own lists while it calls them. */
 
 static int
 on_data(ssh_session ssh, ssh_channel ch, void *data, uint32_t n, int is_err,
@@ -94,8 +95,8 @@ on_ready(uv_poll_t *h, int status, int events)
 	struct conn *c = h->data;
 
 	(void)events;
-	/* An RST: libuv has stopped the watcher; the pump finds the error
-	 * (LOOP.md 1.2 (5)). */
+	/* An RST: libuv has stopped the watcher by itself; the pump finds
+	 * the error. */
 	if (status < 0)
 		c->mask = 0;
 	if (c->ops->ready != NULL)
@@ -184,7 +185,7 @@ conn_fail(struct conn *c, const char *why)
 	(void)MEM_STR(c->why, why);
 }
 
-/* The three checks of LIBSSH.md 2.2. */
+/* A dead session shows in one of three places, not always in the same. */
 static bool
 broken(struct conn *c, int rc)
 {
@@ -344,7 +345,8 @@ conn_kill(struct conn *c)
 		return;
 	c->dead = c->killed = true;
 	c->mask = 0;
-	/* The order of LOOP.md 1.5: the watcher, the library, the dup. */
+	/* In this order: the watcher, the library, the dup; a number that is
+	 * used again must find no watcher of ours. */
 	uv_close((uv_handle_t *)&c->poll, on_closed);
 	uv_close((uv_handle_t *)&c->wake, on_closed);
 	watchdog_enter(c->peer);

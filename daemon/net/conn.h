@@ -1,8 +1,9 @@
-/* One SSH connection in the loop, either side: the pump of LIBSSH.md section 2.
+/* One SSH connection in the loop, either side: one pump a wake.
  * Inside this folder only.
  *
  * libuv watches a dup() of the socket, so that whatever the library does to
- * its own descriptor cannot deafen or abort the loop (LOOP.md 1.2). */
+ * its own descriptor cannot deafen or abort the loop: libuv aborts when a descriptor that it is
+ * about to watch is closed. */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 

@@ -151,7 +151,7 @@ on_attempt_closed(uv_handle_t *h)
 }
 
 /* Takes the descriptor out of its watcher; the caller closes or uses it in
- * the same turn (LOOP.md 1.2 (4)). */
+ * the same turn: uv_close works on the number, whoever has it by then. */
 static int
 end_attempt(struct dialing *d)
 {

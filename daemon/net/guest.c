@@ -23,7 +23,7 @@ enum {
 	BYE_MS = 600000
 };
 
-/* Login.  Callbacks of the library: note, never act (LIBSSH.md 2.3). */
+/* Login.  Callbacks of the library: note, never act. */
 
 static bool
 known(struct guest *g, const char *user, ssh_key k, struct peer *p)
@@ -143,7 +143,7 @@ on_pty(ssh_session ssh, ssh_channel ch, const char *term, int cols, int rows,
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+._-";
 
 	g->terminal = true;
-	/* It will name a file of terminfo (LOOP.md section 4). */
+	/* It will name a file of terminfo. */
 	if (term[strspn(term, fine)] != '\0' || term[0] == '\0' ||
 	    MEM_STR(g->facts.term, term) == -1)
 		(void)MEM_STR(g->facts.term, "xterm-256color");
@@ -509,8 +509,8 @@ name_address(char out[64], const struct sockaddr *sa, socklen_t n)
 	    h, port);
 }
 
-/* The library's part of accept (LIBSSH.md 2.1).  On failure the descriptor is
- * gone. */
+/* The library's part of accept, in the only order that works without
+ * blocking.  On failure the descriptor is gone. */
 static ssh_session
 begin_ssh(struct guest *g, int fd)
 {

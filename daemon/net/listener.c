@@ -128,7 +128,7 @@ void
 listener_close(struct listener *l)
 {
 	uv_close((uv_handle_t *)&l->rest, on_closed);
-	/* uv_close first, close directly after: LOOP.md 1.2 (4). */
+	/* uv_close first, close directly after: it works on the number. */
 	uv_close((uv_handle_t *)&l->poll, on_closed);
 	(void)close(l->fd);
 }

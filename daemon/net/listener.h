@@ -1,5 +1,5 @@
 /* A listening socket: hands out accepted connections, few a turn, and rests
- * when descriptors run out (LOOP.md's hazards; DESIGN section 6). */
+ * when descriptors run out. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 

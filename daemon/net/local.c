@@ -48,7 +48,7 @@ watch(struct local *l)
 		mask |= UV_READABLE;
 	if (l->blocked)
 		mask |= UV_WRITABLE;
-	/* A new mask costs two system calls (LOOP.md 1.2 (6)). */
+	/* A new mask costs two system calls. */
 	if (mask == l->mask)
 		return;
 	l->mask = mask;
@@ -126,7 +126,7 @@ on_ready(uv_poll_t *h, int status, int events)
 {
 	struct local *l = h->data;
 
-	/* libuv has stopped the watcher: LOOP.md 1.2 (5). */
+	/* On an error libuv stops the watcher by itself. */
 	if (status < 0) {
 		l->mask = 0;
 		session_lost(l->session, "");

@@ -192,7 +192,7 @@ on_ready(uv_poll_t *h, int status, int events)
 {
 	struct pty *p = h->data;
 
-	/* libuv has stopped the watcher (LOOP.md 1.2 (5)). */
+	/* On an error libuv stops the watcher by itself. */
 	if (status < 0)
 		p->mask = 0;
 	if ((events & UV_WRITABLE) || status < 0)
@@ -276,7 +276,7 @@ on_child(uv_poll_t *h, int status, int events)
 		p->status = si.si_status;
 	else
 		p->sig = si.si_status;
-	/* In this order, at once (LOOP.md 1.2 (4)). */
+	/* In this order, at once: uv_close works on the number. */
 	uv_close((uv_handle_t *)&p->child, on_closed);
 	(void)close(p->pidfd);
 	if (p->left) {

@@ -1,5 +1,5 @@
 /* A program of ours on a pseudo-terminal, with a socket as descriptor 3: the
- * console of an operator who came with `ssh -t` (LOOP.md section 4).  It gets a
+ * console of an operator who came with `ssh -t`.  It gets a
  * session and an environment of its own and nothing else of this daemon's.
  * Both directions are bounded.  Loop thread; inside this folder only. */
 #ifndef NET_PTY_H

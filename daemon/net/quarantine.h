@@ -1,5 +1,5 @@
 /* Keys that have hung this daemon once: refused until an operator takes their
- * line out of the file (LIBSSH.md section 5.1 is why they exist).
+ * line out of the file (watchdog.h says what hangs it).
  *
  * One line a key: "SHA256:… TIME ADDRESS".  No file is an empty list. */
 #ifndef QUARANTINE_H

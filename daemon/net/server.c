@@ -16,13 +16,13 @@
 #include "transport.h"
 
 enum {
-	SLICE_US = 500,		/* of logins a turn (LOOP.md 1.4) */
+	SLICE_US = 500,		/* of logins a turn, so that a storm of them delays nobody */
 	SWEEP_MS = 250,
 	YOUNG_MS = 3000,	/* younger logins are not pushed out */
 	STOP_MS = 2000		/* for a console to restore its terminal */
 };
 
-/* Pinned: the AEAD ciphers, one key exchange, no compression (LIBSSH.md 1). */
+/* Pinned: the AEAD ciphers, one key exchange, no compression (95 KB a session). */
 static const char kex[] = "curve25519-sha256,curve25519-sha256@libssh.org";
 static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
     "chacha20-poly1305@openssh.com";

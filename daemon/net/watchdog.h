@@ -1,6 +1,7 @@
 /* Watches the loop from a thread of its own.
  *
- * There are packets on which the SSH library never returns (LIBSSH.md 5.1).
+ * There are packets on which the SSH library never returns (a
+ * channel whose maximum packet is exactly 10 bytes, in 0.10.6).
  * Then every client hangs, and nothing in the loop can help: after 2 s in one
  * pump the watchdog writes down whose session it was, quarantines that key and
  * aborts.  The service manager starts musterd again, the runs go on in the

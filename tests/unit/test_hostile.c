@@ -1,4 +1,4 @@
-/* A peer with a valid key that hangs the SSH library (LIBSSH.md 5.1: a channel
+/* A peer with a valid key that hangs the SSH library (a channel
  * with a maximum packet of 10 bytes): the watchdog ends the daemon, and the
  * key is refused from then on.
  *

@@ -37,7 +37,7 @@ struct topic_doc {
 
 enum link_state { LINK_TRYING, LINK_UP, LINK_DOWN, LINK_DENIED, LINK_OLD };
 
-/* The word in the status bar (CONSOLE.md's table). */
+/* The word in the status bar. */
 enum link_word {
 	WORD_LIVE, WORD_SLOW, WORD_STALE, WORD_LOST, WORD_DENIED, WORD_OLD,
 	WORD_WAIT

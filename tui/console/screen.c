@@ -229,7 +229,7 @@ mode_word(const json_t *status)
 	    strcmp(mode, "agent") == 0 ? "broker+agent" : mode;
 }
 
-/* Fields go from the right, in CONSOLE.md's order: clock, latency, cluster,
+/* Fields go from the right, in this order: clock, latency, cluster,
  * mode; the link word and SCHED never. */
 static void
 status_bar(const struct model *m, const struct area *a)
@@ -380,7 +380,7 @@ message_row(const struct model *m, const struct area *a, int y)
 	}
 }
 
-/* CONSOLE.md section 6: what is wrong with the link, above everything. */
+/* What is wrong with the link, above everything. */
 static int
 banner(const struct model *m, const struct area *a, int y)
 {
