@@ -10,6 +10,7 @@
 
 enum {
 	BACKOFF_MIN = 200, BACKOFF_MAX = 5000,	/* ms between dials */
+	FIRST_SAMPLE_MS = 1000,			/* after one that came too soon */
 	QUIET_MIN = 3000			/* unanswered for so long: redial */
 };
 
@@ -45,6 +46,9 @@ struct seat {
 	int64_t		rev;		/* of the catalogue, at hello */
 	mono		sent[LEASE_RING];	/* for the round trip */
 	double		rtt;
+	bool		skew_known;
+	int64_t		skew_ms, max_skew_ms;	/* of our clock, as the broker
+						 * says */
 	/* role */
 	struct lease	    lease;
 	struct lease_policy policy;
@@ -198,17 +202,17 @@ beat(struct seat *s)
 		(void)json_object_set_new(o, "rtt", json_real(s->rtt));
 	if (s->sample_at.us <= s->now.mono.us) {
 		sample = s->ops->sample(s->ctx);
-		s->sample_at = mono_add_ms(s->now.mono,
-		    s->sample_interval - 100);
+		/* Too soon after the start to say anything about a rate: tried
+		 * again by a beat of its own.  Beats in between do not put it
+		 * off, or one that beats faster would never be measured. */
+		s->sample_at = mono_add_ms(s->now.mono, sample == NULL &&
+		    s->health_due ? FIRST_SAMPLE_MS : s->sample_interval - 100);
 	}
 	s->beat_at = mono_add_ms(s->now.mono, interval(s));
 	if (sample != NULL)
 		(void)json_object_set_new(o, "sample", sample);
-	else if (s->sample_at.us > s->now.mono.us && s->health_due) {
-		/* Too soon after the start to say anything about a rate. */
-		s->sample_at = mono_add_ms(s->now.mono, 1000);
+	else if (s->health_due)
 		s->beat_at = mono_min(s->beat_at, s->sample_at);
-	}
 	s->health_due = s->health_due && sample == NULL;
 	(void)send_note(s, "link.beat", o);
 }
@@ -320,6 +324,7 @@ take_settings(struct seat *s, const json_t *o)
 	s->heartbeat = js_int(o, "heartbeat", s->heartbeat);
 	s->sample_interval = js_int(o, "sample_interval", s->sample_interval);
 	s->lease_ms = js_int(o, "lease", s->lease_ms);
+	s->max_skew_ms = js_int(o, "max_skew", s->max_skew_ms);
 	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
 	    s->facts.cluster));
 	(void)MEM_STR(s->facts.control, js_str(o, "control",
@@ -385,6 +390,8 @@ on_heard(struct seat *s, const json_t *p)
 
 	if (at.us != 0 && s->lease.seq - seq < LEASE_RING)
 		s->rtt = (double)(s->now.mono.us - at.us) / 1000.0;
+	s->skew_known = json_object_get(p, "skew") != NULL;
+	s->skew_ms = js_int(p, "skew", 0);
 }
 
 /* Nothing that passes by itself keeps this node from being eligible. */
@@ -820,6 +827,14 @@ double
 seat_latency(const struct seat *s)
 {
 	return s->rtt;
+}
+
+bool
+seat_skew(const struct seat *s, int64_t *ms, int64_t *most)
+{
+	*ms = s->skew_ms;
+	*most = s->max_skew_ms;
+	return s->up && s->skew_known;
 }
 
 int64_t
