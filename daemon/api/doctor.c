@@ -270,6 +270,21 @@ check_link(struct call *c, json_t *list)
 						  : "connecting");
 }
 
+/* Over it this node is not eligible, and nobody looks at it there. */
+static void
+check_offset(struct call *c, json_t *list)
+{
+	const struct seat *away = node_away(c->api->node);
+	int64_t ms, most;
+
+	if (away == NULL || !seat_skew(away, &ms, &most))
+		return;
+	finding(list, "clock offset", llabs(ms) > most ? PROBLEM : FINE,
+	    "fix the time synchronisation here, or at the broker", "%+.3f s "
+	    "from the broker's (max_skew %.1f s)", (double)ms / 1000,
+	    (double)most / 1000);
+}
+
 static void
 check_members(struct call *c, json_t *list)
 {
@@ -337,6 +352,7 @@ on_written(enum store_rc rc, void *arg)
 	check_listener(c, list);
 	check_node(c, list);
 	check_link(c, list);
+	check_offset(c, list);
 	check_members(c, list);
 	check_alerts(c, list);
 	call_done(c, list);

@@ -562,8 +562,8 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	role_event(b, m, ROLE_EV_HEARTBEAT);
 	/* The holder's own acknowledgement extends its lease; this one only
 	 * says that the broker is there, and gives the round trip. */
-	(void)roster_send(m, "link.heard", json_pack("{s:I}", "seq",
-	    (json_int_t)a->beat.seq));
+	(void)roster_send(m, "link.heard", json_pack("{s:I,s:I}", "seq",
+	    (json_int_t)a->beat.seq, "skew", (json_int_t)m->skew_ms));
 }
 
 /* SPEC section 1: connected is heard within three of its own intervals. */

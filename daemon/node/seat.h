@@ -61,6 +61,8 @@ int64_t	seat_dial_in(const struct seat *, struct now);	/* ms to next try */
 const struct lease *seat_lease(const struct seat *);
 bool	seat_fires(const struct seat *, struct now);
 double	seat_latency(const struct seat *);		/* ms, < 0 unknown */
+/* How far this clock is ahead of the broker's, and how far it may be. */
+bool	seat_skew(const struct seat *, int64_t *ms, int64_t *most);
 int64_t	seat_rev(const struct seat *);
 
 /* A report of a run for this seat's broker. */

@@ -112,6 +112,14 @@ const struct seat_facts *seat_facts(const struct seat *s)
 bool seat_up(const struct seat *s) { (void)s; return true; }
 const char *seat_trouble(const struct seat *s) { (void)s; return ""; }
 double seat_latency(const struct seat *s) { (void)s; return 1.5; }
+bool
+seat_skew(const struct seat *s, int64_t *ms, int64_t *most)
+{
+	(void)s;
+	*ms = -2500;
+	*most = 2000;
+	return true;
+}
 void
 seat_hold(struct seat *s, bool hold, struct now now)
 {
