@@ -46,6 +46,16 @@ keys()
 	tmux -S "$T/tmux" send-keys "$@"
 }
 
+# ended STATUS; leaks are looked for by a process that traces, which is among
+# what the console gives up: a sanitized one ends with another status.
+ended()
+{
+	case $B in
+	*address*) shows "ended with" ;;
+	*) shows "ended with $1" ;;
+	esac
+}
+
 children()
 {
 	pgrep -P "$(pid a)" -x muster
@@ -66,7 +76,7 @@ nobody()
 	wait_for 10 is a true 'any(.[]; .code == "setting_changed" and
 	    (.actor | test("^anna@127")))' event list
 	keys q
-	wait_for 10 shows 'ended with 0'
+	wait_for 10 ended 0
 	wait_for 5 nobody
 }
 
@@ -100,5 +110,5 @@ nobody()
 	wait_for 15 shows '[1 Agents]'
 	kill -TERM "$(pid a)"
 	wait_for 10 shows 'musterd has ended this console'
-	wait_for 10 shows 'ended with 3'
+	wait_for 10 ended 3
 }
