@@ -299,8 +299,11 @@ steps(struct question *q, const json_t *dry)
 	for (size_t i = 0; i < n && i < 6; i++) {
 		const json_t *s = json_array_get(list, i);
 
-		add(q, "%zu %s (after %.1fs)", i + 1, js_str(s, "step", ""),
-		    js_num(s, "after", 0));
+		if (js_num(s, "after", 0) < 0.1)
+			add(q, "%zu %s", i + 1, js_str(s, "step", ""));
+		else
+			add(q, "%zu %s (after %.1fs)", i + 1, js_str(s, "step",
+			    ""), js_num(s, "after", 0));
 	}
 }
 
@@ -446,6 +449,12 @@ question_text(struct question *q, const struct model *m)
 		text_join(q, m);
 	else if (q->cmd == CMD_RUN_ABORT)
 		add(q, "TERM to all its processes, its grace, then KILL.");
+	else if (q->cmd == CMD_JOB_RUN)
+		add(q, "One run now, outside its schedule.");
+	else if (q->cmd == CMD_RUN_RETRY)
+		add(q, "The same occurrence once more, as a new run.");
+	else if (q->cmd == CMD_JOB_RESUME)
+		add(q, "Its triggers fire again.");
 	else if (q->cmd == CMD_JOB_PAUSE)
 		add(q, "Its triggers fire nothing until it is resumed.");
 	else if (q->cmd == CMD_JOB_REMOVE)

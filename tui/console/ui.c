@@ -131,6 +131,14 @@ settle(struct ui *u)
 	struct view *v = &m->view[m->screen];
 	struct view_rows r;
 
+	/* Lists that grow at the top are watched there until somebody moves. */
+	if (v->sel[0] == '\0' && (m->screen == SCREEN_RUNS ||
+	    m->screen == SCREEN_EVENTS || m->screen == SCREEN_SCHED))
+		return;
+	/* A run that was just made may not be in the list yet. */
+	if (m->screen == SCREEN_RUNS && strtoll(v->sel, NULL, 10) >
+	    js_int(json_array_get(m->topic[TOPIC_RUNS].doc, 0), "id", 0))
+		return;
 	screen_rows(m, m->screen, &r);
 	view_settle(v, &r, topics[screens[m->screen].topic].key);
 	view_rows_free(&r);

@@ -251,6 +251,8 @@ done(struct ui *u, struct question *q, const json_t *result)
 	}
 	if (q->cmd == CMD_JOIN_COMPLETE)
 		u->m.screen = SCREEN_AGENTS;
+	if (q->cmd == CMD_JOB_RUN || q->cmd == CMD_RUN_RETRY)
+		view_id(result, "run", u->m.view[SCREEN_RUNS].sel);
 	outcome(q, "done in %.1fs: %s", took, js_str(result, "message",
 	    cmds[q->cmd].help));
 }
