@@ -140,22 +140,25 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    "\"backup-db\",\"trigger\":\"cron\"}]",
 };
 
-/* A series with a gap, as agent.stats gives it. */
+/* Series with a gap, as agent.stats gives them; each agent has its own. */
 static inline json_t *
-world_stats(void)
+world_stats(int agent)
 {
 	static const char *const names[] = { "cpu", "mem", "latency",
 		"running", "health" };
+	static const int wave[] = { 12, 18, 30, 44, 52, 58, 71, 93, 88, 64, 47,
+		33, 29, 22, 16 };
 	json_t *metrics = json_object();
 
 	for (int k = 0; k < 5; k++) {
 		json_t *mean = json_array(), *max = json_array();
 
 		for (int i = 0; i < 60; i++) {
-			double v = k == 4 ? 1 + (i / 12) % 5 : k == 3
-			    ? (i / 10) % 4 : (i * (k + 3) * 7) % 101;
-			bool gap = i >= 20 && i < 25;
+			double v = wave[(i / 2 + k * 4 + agent * 5) % 15];
+			bool gap = (i >= 20 && i < 25) ||
+			    (agent == 3 && i > 40);
 
+			v = k == 3 ? (int)v / 25 : k == 4 ? 5 - (int)v / 22 : v;
 			(void)json_array_append_new(mean, gap ? json_null()
 			    : json_real(k == 4 ? v : v * 0.8));
 			(void)json_array_append_new(max, gap ? json_null()
@@ -194,7 +197,7 @@ world_fill(struct model *m)
 	for (int i = 0; i < 4; i++) {
 		char name[] = { 'n', 'o', 'd', 'e', '-', (char)('a' + i), 0 };
 
-		(void)json_object_set_new(m->stats, name, world_stats());
+		(void)json_object_set_new(m->stats, name, world_stats(i));
 	}
 	m->whatif = world_json("{\"candidates\":[{\"name\":\"node-a\","
 	    "\"eligible\":true,\"condition_met\":false,\"health\":\"good\","

@@ -396,6 +396,34 @@ keys_are_sound(void **state)
 	}
 }
 
+/* README shows the console as it is. */
+static void
+readme_shows_the_console(void **state)
+{
+	struct buf readme = BUF_INIT(1 << 16), screen = BUF_INIT(GOLDEN_MAX);
+	const char *p;
+	int rows = 0;
+
+	(void)state;
+	read_file("README", &readme);
+	read_file("tests/golden/agents-80x24-ascii.txt", &screen);
+	p = strstr(readme.p, "\n prod  node-c:agent");
+	assert_non_null(p);
+	for (p++; *p == ' ' || *p == '>' || (*p == '\n' && p[1] == ' ');
+	     rows++) {
+		size_t n = strcspn(p, "\n") + 1;
+		char *line = mem_fmt("\n%.*s", (int)n, p);
+
+		if (strstr(screen.p, line) == NULL)
+			fail_msg("README is not as the screen: %s", line);
+		free(line);
+		p += n;
+	}
+	assert_true(rows >= 8);
+	buf_free(&readme);
+	buf_free(&screen);
+}
+
 int
 main(void)
 {
@@ -414,6 +442,7 @@ main(void)
 		cmocka_unit_test(hostile_output),
 		cmocka_unit_test(selection_is_an_id),
 		cmocka_unit_test(keys_are_sound),
+		cmocka_unit_test(readme_shows_the_console),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
