@@ -60,6 +60,9 @@ check_disk(struct node *n)
 	n->disk_full = (uint64_t)fs.f_bavail * fs.f_frsize < DISK_MIN;
 }
 
+static const char disk_full[] =
+    "the disk of this node's state directory is full";
+
 const char *
 node_refuses(struct node *n)
 {
@@ -67,7 +70,7 @@ node_refuses(struct node *n)
 	if (n->closing)
 		return "this node is shutting down";
 	if (n->disk_full)
-		return "the disk of this node's state directory is full";
+		return disk_full;
 	if (n->keeper == NULL || !keeper_is_up(n->keeper))
 		return "the keeper of this node is not running";
 	return NULL;
@@ -153,6 +156,15 @@ seat_refuses(void *ctx)
 	return node_refuses(ctx);
 }
 
+static const char *
+seat_no_room(void *ctx)
+{
+	struct node *n = ctx;
+
+	check_disk(n);
+	return n->disk_full ? disk_full : NULL;
+}
+
 static void
 seat_disowned(void *ctx, struct seat *seat, const char *state,
     const char *reason)
@@ -210,6 +222,7 @@ static const struct seat_ops away_ops = {
 	.dial = dial_away,
 	.sample = take_sample,
 	.refuses = seat_refuses,
+	.no_room = seat_no_room,
 	.disowned = seat_disowned,
 	.changed = seat_changed,
 	.settings = seat_told,
@@ -219,6 +232,7 @@ static const struct seat_ops own_ops = {
 	.dial = dial_own,
 	.sample = take_sample,
 	.refuses = seat_refuses,
+	.no_room = seat_no_room,
 	.disowned = seat_disowned,
 	.changed = seat_changed,
 };

@@ -421,7 +421,7 @@ static void
 on_dispatch(struct seat *s, const json_t *p)
 {
 	runs_dispatch(s->runs, s->facts.cluster_id, s->facts.cluster, p,
-	    s->ops->refuses(s->ctx));
+	    s->ops->no_room(s->ctx));
 }
 
 static void

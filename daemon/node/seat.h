@@ -25,6 +25,9 @@ struct seat_ops {
 	json_t *(*sample)(void *ctx);
 	/* NULL, or why this node takes no runs now. */
 	const char *(*refuses)(void *ctx);
+	/* NULL, or why it cannot even journal one: one that was sent all the
+	 * same is taken, and started when the keeper is there. */
+	const char *(*no_room)(void *ctx);
 	/* The broker does not want this node: it left, was removed, or is not
 	 * known.  The node converts back by itself. */
 	void (*disowned)(void *ctx, struct seat *, const char *state,
