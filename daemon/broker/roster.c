@@ -636,7 +636,8 @@ roster_json(const struct broker *b, const struct member *m)
 	(void)json_object_update_new(o, json_pack(
 	    "{s:b,s:b,s:b,s:o,s:i,s:o,s:I,s:o,s:o,s:o,s:o}", "condition_met",
 	    a->condition_met, "drained", a->drained, "held_off",
-	    a->marks.held_off || a->beat.held, "pinned_until", scheduler_pin(b, m->id),
+	    a->marks.held_off || a->beat.held, "pinned_until",
+	    scheduler_pin(b, m->id),
 	    "priority", a->priority, "labels",
 	    m->labels != NULL ? json_incref(m->labels) : json_array(),
 	    "running", (json_int_t)m->running, "uptime",

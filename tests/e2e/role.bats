@@ -229,3 +229,57 @@ one_on()
 	epoch=$(q a .epoch status)
 	[ "$epoch" -ge 2 ]
 }
+
+@test "case 5: agent off of one that is away counts when it returns" {
+	kill9 b
+	wait_for 5 scheduler_is a c
+	m a agent off b
+	start b
+	wait_for 5 is a "true off true" '.[] | select(.name == "b")
+	    | "\(.connected) \(.status) \(.held_off)"' agent list
+	# Nobody is left when c dies too, until b is released.
+	kill9 c
+	wait_for 5 is a true '.alerts | tostring | test("no_scheduler")' status
+	m a agent release b
+	wait_for 5 scheduler_is a b
+}
+
+@test "a pinned Scheduler is left alone by case 2 until the pin is over" {
+	m a agent on c --for 3s
+	wait_for 5 scheduler_is a c
+	m a setting set transfer_on_condition=true switch_min_interval=0s \
+	    "switch_condition=name = \"c\""
+	wait_for 5 is a true '.[] | select(.name == "c") | .condition_met' \
+	    agent list
+	scheduler_is a c
+	wait_for 6 scheduler_is a b
+	is a true 'any(.[]; .case == 2 and .from == "c" and .to == "b")' why
+	# It moved after the pin, not before.
+	[ "$(ms_of "$(q a '[.[] | select(.case == 2)][0].at' why)")" -ge \
+	    "$(($(ms_of "$(q a '[.[] | select(.case == 4)][0].at' why)") + 2900))" ]
+}
+
+@test "a drained Scheduler hands over first, and is chosen no more" {
+	m a agent drain b
+	wait_for 3 scheduler_is a c
+	kill9 c
+	wait_for 5 is a true '.alerts | tostring | test("no_scheduler")' status
+	is a off '.[] | select(.name == "b") | .status' agent list
+	m a agent undrain b
+	wait_for 5 scheduler_is a b
+}
+
+@test "a newer command supersedes the one under way" {
+	local first
+
+	freeze b
+	m a agent on c >"$T/first" 2>&1 3>&- &
+	first=$!
+	wait_for 2 is a true '.[0].case == 4 and .[0].outcome == "begun"' why
+	m a agent off c || true
+	run ! wait $first
+	grep -q superseded "$T/first"
+	thaw b
+	wait_for 8 is a true '.[] | select(.name == "c") | .held_off' agent list
+	wait_for 8 scheduler_is a b
+}
