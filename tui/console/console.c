@@ -74,8 +74,9 @@ first_try(struct ui *u, struct link *l, struct err *e)
 		ui_tick(u, clock_now());
 		if (u->m.link == LINK_TRYING && link_fd(l) == -1)
 			link_tick(l, u->m.now.mono, false);
-		if (u->m.link == LINK_DENIED)
-			return err_set(e, ERR_DENIED, "%s", u->m.why);
+		if (u->m.link == LINK_DENIED || u->m.link == LINK_DOWN)
+			return err_set(e, u->m.link == LINK_DENIED ? ERR_DENIED
+			    : ERR_CONNECT, "%s", u->m.why);
 		if (u->m.link != LINK_TRYING || json_array_size(u->out) > 0)
 			return 0;
 		p = (struct pollfd){ .fd = link_fd(l), .events =

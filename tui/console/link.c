@@ -33,7 +33,8 @@ struct link {
 	int		 fd;
 	pid_t		 child;		/* the relay, or 0 */
 	bool		 waits;		/* for the relay to be through */
-	bool		 interactive;
+	bool		 interactive;	/* the next try may ask */
+	bool		 asks;		/* this one does: people are not timed */
 	bool		 stopped;	/* denied: only when asked again */
 	bool		 spent;		/* the inherited socket */
 	struct buf	 in, out;
@@ -176,6 +177,7 @@ dial(struct link *l)
 		l->waits = true;
 	} else
 		l->fd = local_open(l->target->socket, &e);
+	l->asks = l->interactive;
 	l->interactive = false;
 	if (l->fd == -1)
 		failed(l, &e);
@@ -188,7 +190,7 @@ link_tick(struct link *l, mono now, bool at_once)
 {
 	struct err e;
 
-	if (l->fd != -1 && l->waits &&
+	if (l->fd != -1 && l->waits && !l->asks &&
 	    mono_diff_ms(now, l->since) > TRY_MS) {
 		(void)err_set(&e, ERR_CONNECT, "no answer in %d s",
 		    TRY_MS / 1000);

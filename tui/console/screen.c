@@ -130,6 +130,8 @@ screen_as_of(const struct model *m, char out[SAY])
 	char t[SAY];
 
 	out[0] = '\0';
+	if (m->heard_at.ms == 0)
+		return out;
 	if (w == WORD_STALE || w == WORD_LOST || w == WORD_DENIED ||
 	    w == WORD_OLD)
 		(void)snprintf(out, SAY, "as of %s", say_when(&m->say,
@@ -393,8 +395,10 @@ banner(const struct model *m, const struct area *a, int y)
 		(void)area_fmt(a, y, 1, GRID_BOLD, "** No link to %s: %s. **",
 		    m->node[0] != '\0' ? m->node : m->where, m->why[0] != '\0'
 		    ? m->why : "connecting");
-		x = 1 + area_fmt(a, y + 1, 1, GRID_BOLD, "** Data as of %s. ",
-		    say_when(&m->say, m->heard_at, t));
+		x = 1 + area_fmt(a, y + 1, 1, GRID_BOLD, "** ");
+		if (m->heard_at.ms != 0)
+			x += area_fmt(a, y + 1, x, GRID_BOLD, "Data as of %s. ",
+			    say_when(&m->say, m->heard_at, t));
 		if (m->link == LINK_TRYING)
 			(void)area_fmt(a, y + 1, x, GRID_BOLD, "Try %d is "
 			    "under way. q leave **", m->tries);

@@ -293,7 +293,8 @@ screen_agents(const struct model *m, const struct area *a)
 		screen_agent(m, a);
 		return;
 	}
-	headline(m, a);
+	if (m->topic[TOPIC_AGENTS].doc != NULL)
+		headline(m, a);
 	list = area_part(a, a->h >= 8 ? 2 : 1, 0, a->h >= 8 ? list_h : -1,
 	    wide ? a->w - 58 : -1);
 	if (screen_table(m, &list, cell, !model_clustered(m)
