@@ -321,6 +321,8 @@ route(struct call *c)
 	if (c->cmd->scope == CMD_CLUSTER && away != NULL && !is_self(c)) {
 		if (c->id == CMD_RUN_LOG)
 			call_log_away(c);
+		else if (c->id == CMD_EVENT_FOLLOW)
+			call_follow_away(c);
 		else if (c->cmd->priv == PRIV_VIEW &&
 		    !(c->cmd->flags & CMD_STREAM))
 			pass_on(c, away);

@@ -101,8 +101,9 @@ size_t	call_bytes(struct call *, const char *, size_t, bool last);
 void	call_tick(struct call *, void (*tick)(struct call *));
 void	call_ticks_end(struct api *);
 
-/* run log at a node whose broker is elsewhere. */
+/* run log and event follow at a node whose broker is elsewhere. */
 void	call_log_away(struct call *);
+void	call_follow_away(struct call *);
 
 /* Parameters. */
 const char *call_str(const struct call *, const char *name);	/* or NULL */

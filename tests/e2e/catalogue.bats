@@ -107,6 +107,27 @@ names()
 	jq -es 'length > 0 and all(has("seq") and has("code"))' "$T/followed"
 }
 
+@test "event follow and severities, at a node that is no broker" {
+	local f
+
+	node b
+	join a b
+	m b event follow --json --severity audit >"$T/followed" 2>&1 3>&- &
+	f=$!
+	# The first question tells what is new from then on.
+	wait_for 10 eval 'm a agent set b priority=3 >/dev/null
+	    grep -q agent_set "$T/followed"'
+	kill $f
+	jq -es 'all(.severity == "audit") and
+	    ([.[].seq] | . == (unique | sort))' "$T/followed"
+	for f in info notice warn error audit; do
+		m a event list --severity $f >/dev/null
+	done
+	is a true 'length > 0 and all(.severity == "audit")' \
+	    event list --severity audit
+	refused 2 "audit" m a event list --severity loud
+}
+
 @test "condition check, job next, doctor, backup" {
 	apply a <<<'jobs = ( { name = "n"; command = [ "/bin/true" ];
 	    triggers = ( { cron = "0 0 1 1 *"; } ); } );'
