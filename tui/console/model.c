@@ -32,6 +32,7 @@ model_init(struct model *m)
 	m->rtt_ms = -1;
 	m->window = 600;
 	m->stats = json_object();
+	m->memo = mem_zero(SCREEN_COUNT, sizeof(*m->memo));
 }
 
 void
@@ -39,8 +40,11 @@ model_clear(struct model *m)
 {
 	for (int i = 0; i < TOPIC_COUNT; i++)
 		json_decref(m->topic[i].doc);
-	for (int i = 0; i < SCREEN_COUNT; i++)
+	for (int i = 0; i < SCREEN_COUNT; i++) {
 		json_decref(m->view[i].marks);
+		view_rows_free(&m->memo[i].rows);
+	}
+	free(m->memo);
 	json_decref(m->stats);
 	json_decref(m->detail);
 	json_decref(m->whatif);
@@ -56,10 +60,11 @@ void
 model_put(struct model *m, enum topic t, json_t *doc)
 {
 	struct topic_doc *d = &m->topic[t];
+	unsigned long rev = d->rev + 1;
 	const json_t *broker;
 
 	json_decref(d->doc);
-	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall };
+	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall, .rev = rev };
 	if (t != TOPIC_STATUS)
 		return;
 	broker = json_object_get(doc, "broker");
@@ -69,55 +74,117 @@ model_put(struct model *m, enum topic t, json_t *doc)
 		m->broker_lost = m->now.wall;
 }
 
-static bool
-same_id(const json_t *row, const char *key, const json_t *id)
+/* Lists by name come sorted, those by number newest first; the others are the
+ * daemon's to order, and what is new goes to the front. */
+static int
+by_order(const void *va, const void *vb, void *ctx)
 {
-	return json_equal(json_object_get(row, key), id);
+	const json_t *a = *(json_t *const *)va, *b = *(json_t *const *)vb;
+	const json_t *x = json_object_get(a, ctx), *y = json_object_get(b, ctx);
+
+	if (json_is_integer(x) && json_is_integer(y))
+		return json_integer_value(x) < json_integer_value(y) ? 1 : -1;
+	if (json_is_string(x) && json_is_string(y))
+		return strcmp(json_string_value(x), json_string_value(y));
+	return 0;
 }
 
-/* New rows go where the daemon's order has them: lists by name come sorted,
- * the others newest first. */
-static size_t
-place(const json_t *list, const char *key, const json_t *row)
+/* One sorted array of all rows; takes its references along. */
+static void
+reorder(json_t *list, const char *key)
 {
-	const json_t *id = json_object_get(row, key), *other;
-	size_t i;
+	size_t n = json_array_size(list);
+	json_t **v = mem_zero(n + 1, sizeof(json_t *));
 
-	for (i = 0; i < json_array_size(list); i++) {
-		other = json_object_get(json_array_get(list, i), key);
-		if (json_is_integer(id) && json_is_integer(other) &&
-		    json_integer_value(other) < json_integer_value(id))
-			break;
-		if (strcmp(key, "name") == 0 && json_is_string(id) &&
-		    json_is_string(other) && strcmp(json_string_value(other),
-		    json_string_value(id)) > 0)
-			break;
-		if (strcmp(key, "id") == 0 && json_is_string(id))
-			break;
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_incref(json_array_get(list, i));
+	qsort_r(v, n, sizeof(json_t *), by_order, (void *)(uintptr_t)key);
+	json_array_clear(list);
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list, v[i]);
+	free(v);
+}
+
+/* id -> place in the list. */
+static json_t *
+index_of(const json_t *list, const char *key)
+{
+	json_t *index = json_object();
+	char id[VIEW_ID];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		view_id(json_array_get(list, i), key, id);
+		(void)json_object_set_new(index, id, json_integer(
+		    (json_int_t)i));
 	}
-	return i;
+	return index;
 }
 
 static void
-list_set(json_t *list, const char *key, json_t *row)
+remove_rows(json_t *list, const char *key, const json_t *del)
 {
-	const json_t *id = json_object_get(row, key);
+	json_t *gone = json_object(), *row, *keep = json_array();
+	char id[VIEW_ID];
+	size_t i;
 
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (same_id(json_array_get(list, i), key, id)) {
-			(void)json_array_set(list, i, row);
-			return;
+	for (i = 0; i < json_array_size(del); i++) {
+		json_t *one = json_pack("{s:O}", key, json_array_get(del, i));
+
+		view_id(one, key, id);
+		(void)json_object_set_new(gone, id, json_true());
+		json_decref(one);
+	}
+	json_array_foreach(list, i, row) {
+		view_id(row, key, id);
+		if (json_object_get(gone, id) == NULL)
+			(void)json_array_append(keep, row);
+	}
+	json_array_clear(list);
+	(void)json_array_extend(list, keep);
+	json_decref(keep);
+	json_decref(gone);
+}
+
+static void
+set_rows(json_t *list, const char *key, const json_t *set)
+{
+	json_t *index = index_of(list, key), *row;
+	bool added = false;
+	char id[VIEW_ID];
+	size_t i;
+
+	json_array_foreach((json_t *)set, i, row) {
+		const json_t *at;
+
+		view_id(row, key, id);
+		at = json_object_get(index, id);
+		if (at != NULL)
+			(void)json_array_set(list, (size_t)json_integer_value(
+			    at), row);
+		else if (json_is_string(json_object_get(row, key)) &&
+		    strcmp(key, "name") != 0) {
+			/* Places move: told apart anew for the next one. */
+			(void)json_array_insert(list, 0, row);
+			json_decref(index);
+			index = index_of(list, key);
+		} else {
+			(void)json_array_append(list, row);
+			added = true;
 		}
-	(void)json_array_insert(list, place(list, key, row), row);
+	}
+	if (added)
+		reorder(list, key);
+	json_decref(index);
 }
 
 void
 model_update(struct model *m, enum topic t, const json_t *params)
 {
 	struct topic_doc *d = &m->topic[t];
-	json_t *doc = json_object_get(params, "doc"), *item;
+	json_t *doc = json_object_get(params, "doc");
+	const json_t *set = json_object_get(params, "set");
+	const json_t *del = json_object_get(params, "del");
 	const char *key = topics[t].key;
-	size_t i;
 
 	if (doc != NULL) {
 		model_put(m, t, json_incref(doc));
@@ -125,13 +192,12 @@ model_update(struct model *m, enum topic t, const json_t *params)
 	}
 	if (key == NULL || !json_is_array(d->doc))
 		return;
-	json_array_foreach(json_object_get(params, "del"), i, item)
-		for (size_t k = json_array_size(d->doc); k-- > 0;)
-			if (same_id(json_array_get(d->doc, k), key, item))
-				(void)json_array_remove(d->doc, k);
-	json_array_foreach(json_object_get(params, "set"), i, item)
-		list_set(d->doc, key, item);
+	if (json_array_size(del) > 0)
+		remove_rows(d->doc, key, del);
+	if (json_array_size(set) > 0)
+		set_rows(d->doc, key, set);
 	d->at = m->now.wall;
+	d->rev++;
 }
 
 void

@@ -33,6 +33,17 @@ struct topic_doc {
 	json_t	   *doc;	/* NULL: not yet */
 	wall	    at;		/* when it last came or was confirmed */
 	struct err  err;	/* ERR_OK, or why there is none */
+	unsigned long rev;	/* grows with each change */
+};
+
+/* The rows of a screen's list as they were last filtered and sorted: a frame
+ * asks for them several times, and ten thousand are not sorted for fun. */
+struct rows_memo {
+	struct view_rows rows;
+	unsigned long rev;
+	char   filter[VIEW_FILTER];
+	int    sort;
+	bool   desc, audit, alerts;
 };
 
 enum link_state { LINK_TRYING, LINK_UP, LINK_DOWN, LINK_DENIED, LINK_OLD };
@@ -83,6 +94,7 @@ struct model {
 	/* where the operator is */
 	enum screen_id screen;
 	struct view view[SCREEN_COUNT];
+	struct rows_memo *memo;		/* SCREEN_COUNT of them; screen.c's */
 	bool   open;		/* the detail of the selected row */
 	bool   in_log;		/* SCREEN_RUNS: the log has the keys */
 	int    split;		/* SCREEN_RUNS: rows more for the list */

@@ -43,19 +43,46 @@ lens(const struct model *m, const json_t *list)
 	return out;
 }
 
+/* Is what was worked out the last time still so? */
+static bool
+remembered(const struct model *m, enum screen_id id)
+{
+	const struct rows_memo *o = &m->memo[id];
+	const struct view *v = &m->view[id];
+
+	return o->rows.row != NULL && o->rev == m->topic[screens[id].topic].rev
+	    && strcmp(o->filter, v->filter) == 0 && o->sort == v->sort &&
+	    o->desc == v->desc && o->audit == m->audit &&
+	    o->alerts == m->alerts;
+}
+
 void
 screen_rows(const struct model *m, enum screen_id id, struct view_rows *r)
 {
 	const struct screen *s = &screens[id];
 	const struct view *v = &m->view[id];
+	struct rows_memo *o = &m->memo[id];
 	json_t *list = m->topic[s->topic].doc;
 	bool lensed = id == SCREEN_EVENTS && (m->audit || m->alerts);
 
-	/* Rows are borrowed from the model's own list, lens or not. */
-	list = lensed ? lens(m, list) : json_incref(list);
-	view_rows(v, list, topics[s->topic].key, v->sort >= 0 &&
-	    v->sort < s->ncolumns ? s->columns[v->sort].path : NULL, r);
-	json_decref(list);
+	if (!remembered(m, id)) {
+		view_rows_free(&o->rows);
+		/* Rows are borrowed from the model's own list, lens or not. */
+		list = lensed ? lens(m, list) : json_incref(list);
+		view_rows(v, list, topics[s->topic].key, v->sort >= 0 &&
+		    v->sort < s->ncolumns ? s->columns[v->sort].path : NULL,
+		    &o->rows);
+		json_decref(list);
+		o->rev = m->topic[s->topic].rev;
+		(void)MEM_STR(o->filter, v->filter);
+		o->sort = v->sort;
+		o->desc = v->desc;
+		o->audit = m->audit;
+		o->alerts = m->alerts;
+	}
+	*r = o->rows;
+	r->borrowed = true;
+	view_find(v, topics[s->topic].key, r);
 }
 
 const json_t *

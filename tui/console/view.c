@@ -139,8 +139,6 @@ void
 view_rows(const struct view *v, const json_t *list, const char *key,
     const char *sort_path, struct view_rows *r)
 {
-	char id[VIEW_ID];
-
 	*r = (struct view_rows){ .all = json_array_size(list) };
 	r->row = mem_zero(r->all + 1, sizeof(*r->row));
 	for (size_t i = 0; i < r->all; i++) {
@@ -151,6 +149,14 @@ view_rows(const struct view *v, const json_t *list, const char *key,
 	}
 	if (sort_path != NULL && r->n > 1)
 		sort_rows(v, r, sort_path);
+	view_find(v, key, r);
+}
+
+void
+view_find(const struct view *v, const char *key, struct view_rows *r)
+{
+	char id[VIEW_ID];
+
 	r->sel = r->n;
 	for (size_t i = 0; i < r->n && v->sel[0] != '\0'; i++) {
 		view_id(r->row[i], key, id);
@@ -166,7 +172,8 @@ view_rows(const struct view *v, const json_t *list, const char *key,
 void
 view_rows_free(struct view_rows *r)
 {
-	free(r->row);
+	if (!r->borrowed)
+		free(r->row);
 	*r = (struct view_rows){ 0 };
 }
 

@@ -23,6 +23,7 @@ struct view_rows {
 	const json_t **row;	/* owned array of borrowed rows */
 	size_t n, all;		/* shown; before the filter */
 	size_t sel;		/* row number of the selection; n: none */
+	bool   borrowed;	/* row is another's */
 };
 
 /* The id of a row: its member key as text. */
@@ -38,6 +39,8 @@ bool	view_match(const json_t *row, const char *filter);
 void	view_rows(const struct view *, const json_t *list, const char *key,
 	    const char *sort_path, struct view_rows *);
 void	view_rows_free(struct view_rows *);
+/* Where the selection is in rows that are filtered and sorted already. */
+void	view_find(const struct view *, const char *key, struct view_rows *);
 /* Moves the selection by n rows, or to the first or last for -LONG/+LONG;
  * keeps it within what is there. */
 void	view_move(struct view *, const struct view_rows *, const char *key,
