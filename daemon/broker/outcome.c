@@ -200,8 +200,10 @@ run_end(struct broker *b, struct run *r, enum run_state state,
 	e->attempt = r->attempt;
 	e->member = m != NULL ? m->id : 0;
 	run_store_end(r, batch, output, len);
-	make_retry(b, r, e, batch);
-	if (!e->again)
+	/* A late one was followed by all that when it was given up. */
+	if (!r->late)
+		make_retry(b, r, e, batch);
+	if (!r->late && !e->again)
 		make_chains(b, r, e, batch);
 	store_submit(b->store, batch, on_ended, e);
 }
