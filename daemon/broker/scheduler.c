@@ -29,6 +29,7 @@ struct scheduler {
 	struct role_policy policy;
 	struct role_out	   out;		/* of the step in flight */
 	bool		   busy;	/* its PERSIST is not committed yet */
+	bool		   booting;	/* … and it is that of the boot */
 	int64_t		   busy_op;	/* the request that it began with */
 	mono		   retry;	/* after a failed commit: not before */
 	struct waiting	  *queue, **tail;
@@ -318,13 +319,28 @@ drain(struct broker *b)
 	}
 }
 
+/* There is no old picture to go back to: what is on disk is read again, and
+ * until then every event waits. */
+static void
+boot_later(struct broker *b)
+{
+	struct scheduler *s = b->scheduler;
+
+	s->busy = s->booting = true;
+	s->retry = mono_add_ms(b->now.mono, 1000);
+}
+
 static void
 on_persisted(enum store_rc rc, void *arg)
 {
 	struct broker *b = arg;
 	struct scheduler *s = b->scheduler;
 
-	s->busy = false;
+	if (s->booting && rc != STORE_OK) {
+		boot_later(b);
+		return;
+	}
+	s->busy = s->booting = false;
 	if (rc == STORE_OK)
 		perform_all(b);
 	else if (rc != STORE_DOWN) {
@@ -425,11 +441,20 @@ scheduler_boot(struct broker *b)
 
 	s->was = s->role;
 	memset(&s->out, 0, sizeof(s->out));
+	if (rows == -1) {		/* not the same as a new cluster */
+		boot_later(b);
+		return;
+	}
 	role_boot(&s->role, rows == 1 ? &d : NULL, &s->policy, b->now, &s->out);
-	if (wants_disk(&s->out))
+	s->retry = (mono){ 0 };
+	s->booting = wants_disk(&s->out);
+	s->busy = false;
+	if (s->booting) {
 		persist(b);
-	else
+	} else {
 		perform_all(b);
+		drain(b);
+	}
 }
 
 void
@@ -447,6 +472,10 @@ scheduler_turn(struct broker *b)
 	struct scheduler *s = b->scheduler;
 	mono next = role_next_deadline(&s->role);
 
+	if (s->booting && s->retry.us != 0 && s->retry.us <= b->now.mono.us)
+		scheduler_boot(b);
+	if (s->booting && s->retry.us != 0)
+		return s->retry;
 	if (s->busy)
 		return MONO_NEVER;	/* its commit wakes us */
 	if (next.us <= b->now.mono.us && s->retry.us <= b->now.mono.us) {
