@@ -28,6 +28,7 @@ struct entry {
 	wall		 started;
 	pid_t		 pid;		/* while it runs */
 	bool		 seen;		/* by the keeper that is connected */
+	bool		 unwanted;	/* HELD: given up by the broker */
 	struct runs	*owner;
 	UT_hash_handle	 hh;
 };
@@ -38,6 +39,7 @@ struct runs {
 	const struct runs_ops *ops;
 	void		      *ctx;
 	char		       agent[64];
+	bool		       listed;	/* the keeper has told all it knows */
 	struct entry	      *all;
 };
 
@@ -286,6 +288,7 @@ runs_dispatch(struct runs *rs, const char *cluster, const char *cluster_name,
 	}
 	e = entry_get(rs, cluster, run, attempt);
 	if (e != NULL) {
+		e->unwanted = false;
 		if (e->state == HELD) {
 			e->state = STARTING;
 			start(e);
@@ -349,22 +352,32 @@ on_settled(enum store_rc rc, void *arg)
 	free(s);
 }
 
+static void
+settle(struct entry *e)
+{
+	struct settle *s = mem_zero(1, sizeof(*s));
+	struct batch *b = batch_new();
+
+	s->rs = e->owner;
+	(void)MEM_STR(s->id, e->id);
+	batch_add(b, S_JOURNAL_DEL, "tii", e->cluster, e->run, e->attempt);
+	store_submit(e->owner->store, b, on_settled, s);
+	entry_drop(e->owner, e);
+}
+
 void
 runs_settled(struct runs *rs, const char *cluster, int64_t run, int64_t attempt)
 {
 	struct entry *e = entry_get(rs, cluster, run, attempt);
-	struct settle *s;
-	struct batch *b;
 
 	if (e == NULL || (e->state != ENDED && e->state != HELD))
 		return;
-	s = mem_zero(1, sizeof(*s));
-	s->rs = rs;
-	(void)MEM_STR(s->id, e->id);
-	b = batch_new();
-	batch_add(b, S_JOURNAL_DEL, "tii", cluster, run, attempt);
-	store_submit(rs->store, b, on_settled, s);
-	entry_drop(rs, e);
+	/* The keeper may yet say that it ran, and how it ended: the broker
+	 * wants to know that even late. */
+	if (e->state == HELD && !rs->listed)
+		e->unwanted = true;
+	else
+		settle(e);
 }
 
 json_t *
@@ -519,6 +532,7 @@ on_up(void *ctx, const char *start_id)
 	struct entry *e, *tmp;
 
 	log_info("keeper", "start_id=%s connected", start_id);
+	rs->listed = true;
 	HASH_ITER(hh, rs->all, e, tmp) {
 		struct keeper_report gone = { .id = e->id, .state = KEEPER_LOST,
 			.started = e->started,
@@ -526,6 +540,8 @@ on_up(void *ctx, const char *start_id)
 
 		if (e->state == STARTING)
 			start(e);
+		else if (e->state == HELD && e->unwanted)
+			settle(e);
 		else if (e->state == RUNNING && !e->seen)
 			on_report(rs, &gone);
 	}
@@ -537,6 +553,7 @@ on_down(void *ctx, const char *why)
 	struct runs *rs = ctx;
 
 	log_warn("keeper", "not connected: %s", why);
+	rs->listed = false;
 	for (struct entry *e = rs->all; e != NULL; e = e->hh.next)
 		e->seen = false;
 }

@@ -31,6 +31,7 @@ struct seat {
 	/* session */
 	struct session *session;
 	bool		up;		/* hello was answered */
+	bool		untold;		/* a report came after hello was sent */
 	char		trouble[512];
 	mono		dial_at;
 	int64_t		backoff;
@@ -229,6 +230,8 @@ fire(struct seat *s, json_t *fires)
 void
 seat_report(struct seat *s, const json_t *report)
 {
+	if (!s->up)
+		s->untold = true;
 	(void)send_note(s, "link.run", json_incref((json_t *)report));
 }
 
@@ -528,6 +531,8 @@ hello_done(void *arg, const json_t *result, const struct err *e)
 		s->beat_at = mono_add_ms(s->now.mono, interval(s));
 	else
 		beat(s);
+	if (s->untold)			/* hello could not list it */
+		on_tell(s, NULL);
 	s->ops->changed(s->ctx, s);
 }
 
@@ -589,6 +594,7 @@ on_open(struct session *session, void *ctx)
 	s->session = session;
 	s->now = clock_now();
 	s->heard = s->now.mono;
+	s->untold = false;
 	(void)snprintf(start, sizeof(start), "%lld",
 	    (long long)s->facts.start);
 	ask(s, "hello", json_pack(
