@@ -331,6 +331,13 @@ single_new(struct broker *b, const struct cat_job *j, catalog_done *done,
 	return s;
 }
 
+wall
+catalog_from_now(const struct broker *b, const struct cat_job *j)
+{
+	return j != NULL && j->cursor.ms > b->now.wall.ms ? j->cursor
+							  : b->now.wall;
+}
+
 /* A resumed job goes on from now: what came due in its pause was not wanted. */
 void
 catalog_pause(struct broker *b, struct cat_job *j, bool paused,
@@ -344,7 +351,7 @@ catalog_pause(struct broker *b, struct cat_job *j, bool paused,
 	batch_add(batch, S_JOB_PUT, "titii", j->def.name, b->catalog->rev + 1,
 	    text, (int64_t)j->def.enabled, (int64_t)paused);
 	if (!paused) {
-		j->cursor = b->now.wall;
+		j->cursor = catalog_from_now(b, j);
 		batch_add(batch, S_CURSOR_PUT, "ti", j->def.name,
 		    j->cursor.ms);
 	}
@@ -432,7 +439,7 @@ catalog_rezone(struct broker *b)
 		due_free(j->due);
 		j->due = due;
 		if (j->def.zone == NULL) {
-			j->cursor = b->now.wall;
+			j->cursor = catalog_from_now(b, j);
 			batch_add(batch, S_CURSOR_PUT, "ti", j->def.name,
 			    j->cursor.ms);
 		}

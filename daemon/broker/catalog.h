@@ -64,6 +64,9 @@ char   *catalog_text(const struct catalog *);
 json_t *catalog_replica(const struct broker *);
 /* {job: cursor in ms}, for grants. */
 json_t *catalog_cursors(const struct catalog *);
+/* Where a cursor starts over: now, but never before what is on record, lest a
+ * clock that was set back lets it fire again. */
+wall	catalog_from_now(const struct broker *, const struct cat_job *);
 /* After the setting zone changed: every schedule anew, cursors to now. */
 void	catalog_rezone(struct broker *);
 

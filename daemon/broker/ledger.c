@@ -17,7 +17,7 @@ struct fire {
 	struct broker *b;
 	int64_t	       member;
 	char	       job[64];
-	wall	       at;
+	wall	       first, at;
 	int64_t	       run;		/* the first of its runs */
 	struct run_set set;
 	void (*answer)(struct broker *, int64_t, json_t *);
@@ -50,12 +50,45 @@ cursor_from_disk(struct broker *b, const char *job)
 }
 
 static void
+on_passed(enum store_rc rc, void *arg)
+{
+	struct fire *f = arg;
+	json_t *doc;
+
+	if (rc != STORE_DOWN) {
+		doc = fire_json(f->job, f->at);
+		(void)json_object_set_new(doc, "cursor", json_integer(
+		    cursor_from_disk(f->b, f->job).ms));
+		f->answer(f->b, f->member, doc);
+	}
+	free(f);
+}
+
+/* The occurrence has its run since before the job was removed and came back,
+ * or was otherwise made to look back: the cursor goes past it. */
+static void
+pass(struct fire *f)
+{
+	struct batch *batch = batch_new();
+	wall from = cursor_from_disk(f->b, f->job);
+
+	batch_add(batch, S_CURSOR_MOVE, "tii", f->job, from.ms, f->first.ms);
+	batch_must(batch);
+	store_submit(f->b->store, batch, on_passed, f);
+}
+
+static void
 on_fired(enum store_rc rc, void *arg)
 {
 	struct fire *f = arg;
-	json_t *doc = fire_json(f->job, f->at);
+	json_t *doc;
 
 	dispatch_stored(f->b, &f->set, rc);
+	if (rc == STORE_CONFLICT) {
+		pass(f);
+		return;
+	}
+	doc = fire_json(f->job, f->at);
 	if (rc == STORE_OK)
 		(void)json_object_set_new(doc, "run", json_integer(f->run));
 	else if (rc != STORE_DOWN) {
@@ -198,6 +231,7 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 	f = mem_zero(1, sizeof(*f));
 	f->b = b;
 	f->member = m->id;
+	f->first = first;
 	f->at = at;
 	f->answer = answer;
 	(void)MEM_STR(f->job, name);

@@ -12,7 +12,8 @@
 enum {
 	WINDOW = 1000,		/* fires on their way */
 	BUSY_MS = 1000,		/* the broker could not store: later again */
-	CLOCK_MS = 250		/* ahead of the broker's clock */
+	CLOCK_MS = 250,		/* ahead of the broker's clock */
+	AGAIN_MS = 10		/* the same gap once more */
 };
 
 struct wjob {
@@ -24,6 +25,8 @@ struct wjob {
 	wall	       next;		/* due then; WALL_NEVER */
 	mono	       retry;		/* not before */
 	size_t	       pending;
+	wall	       told;		/* the cursor of the last gap … */
+	int64_t	       again;		/* … and how often since then */
 	UT_hash_handle hh;
 };
 
@@ -308,6 +311,7 @@ watch_answer(struct watch *w, const json_t *doc, struct now now)
 		return;
 	if (json_object_get(doc, "run") != NULL) {
 		drop_one(w, j, js_int(doc, "at", 0));
+		j->again = 0;
 		return;
 	}
 	/* A gap, or the broker could not take it: what was sent after it was
@@ -315,6 +319,12 @@ watch_answer(struct watch *w, const json_t *doc, struct now now)
 	drop_job(w, j);
 	if (json_is_integer(cursor))
 		set_cursor(j, (wall){ json_integer_value(cursor) });
+	/* Told the same again and again, it asks less and less often. */
+	j->again = j->told.ms == j->cursor.ms ? j->again + 1 : 0;
+	j->told = j->cursor;
+	if (j->again > 0)
+		j->retry = mono_add_ms(now.mono, j->again * AGAIN_MS < BUSY_MS
+		    ? j->again * AGAIN_MS : BUSY_MS);
 	if (code != NULL && strcmp(code, "busy") == 0)
 		j->retry = mono_add_ms(now.mono, BUSY_MS);
 	else if (code != NULL && strcmp(code, "clock") == 0)
