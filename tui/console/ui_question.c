@@ -186,6 +186,10 @@ offer_token(struct ui *u)
 		u->token_asked = false;
 		return;
 	}
+	/* What told the check words has done its work. */
+	if (m->question != NULL && m->question->state == QUESTION_OVER &&
+	    m->question->cmd == CMD_JOIN_REQUEST)
+		close_question(u);
 	if (u->token_asked || m->question != NULL || m->mode != MODE_LIST)
 		return;
 	u->token_asked = true;
@@ -197,10 +201,11 @@ offer_token(struct ui *u)
 void
 ui_question_tick(struct ui *u)
 {
-	struct question *q = u->m.question;
+	struct question *q;
 	char why[128];
 
 	offer_token(u);
+	q = u->m.question;
 	if (q == NULL || q->epoch < 0 || q->state != QUESTION_ASKS ||
 	    model_epoch(&u->m) == q->epoch)
 		return;
