@@ -16,6 +16,8 @@ setup()
 	  { name = "sleeps"; command = [ "/bin/sleep", "60" ]; grace = "1s"; },
 	  { name = "counts"; distribution = "selected"; agents = [ "b" ];
 	    shell = "for i in 1 2 3 4 5 6; do echo line \$i; sleep 1; done; exit 3"; },
+	  { name = "sleepsb"; command = [ "/bin/sleep", "60" ]; grace = "1s";
+	    distribution = "selected"; agents = [ "b" ]; },
 	  { name = "waits"; distribution = "one"; requires = [ "tape" ];
 	    command = [ "/bin/true" ]; },
 	  { name = "slow"; command = [ "/bin/sleep", "60" ]; timeout = "1s";
@@ -147,4 +149,75 @@ newest()
 	wait_for 10 ended a "$id"
 	[[ "$(run_state a "$id")" =~ ^(lost|killed)$ ]]
 	is a 1 length run list --job counts
+}
+
+@test "a late result replaces lost, once, and is marked late" {
+	local id
+
+	m a setting set lost_after=1s
+	m a job run counts
+	id=$(newest counts)
+	wait_for 5 is a running .state run show "$id"
+	kill9 b
+	wait_for 6 is a lost .state run show "$id"
+	start b
+	wait_for 15 is a "failed 3 true" '"\(.state) \(.exit_code) \(.late)"' \
+	    run show "$id"
+	is a 1 length run list --job counts
+	run -0 m a run log "$id"
+	[ "$(grep -c line <<<"$output")" -eq 6 ]
+}
+
+@test "a run ends while broker and musterd are both away" {
+	local id
+
+	m a job run counts
+	id=$(newest counts)
+	wait_for 5 is a running .state run show "$id"
+	kill9 a
+	kill9 b
+	# The run is the keeper's: it ends without either.
+	wait_for 15 eval '[ -z "$(descendants "$(keepers b)")" ]'
+	start a
+	is a unknown .state run show "$id"
+	start b
+	wait_for 10 ended a "$id"
+	is a "failed 3 1" '"\(.state) \(.exit_code) \(.attempt)"' run show "$id"
+	run -0 m a run log "$id"
+	[ "$(grep -c line <<<"$output")" -eq 6 ]
+}
+
+@test "an abort asked while the agent is away is done when it returns" {
+	local id
+
+	m a job run sleepsb
+	id=$(newest sleepsb)
+	wait_for 5 is a running .state run show "$id"
+	kill9 b
+	wait_for 5 is a unknown .state run show "$id"
+	m a run abort "$id"
+	start b
+	wait_for 10 is a aborted .state run show "$id"
+}
+
+@test "replace, skip and queue of overlapping runs" {
+	apply a <<-END
+	jobs = (
+	  { name = "skips"; command = [ "/bin/sleep", "30" ]; overlap = "skip";
+	    grace = "1s"; distribution = "selected"; agents = [ "b" ];
+	    triggers = ( { every = "1s"; } ); },
+	  { name = "replaces"; command = [ "/bin/sleep", "30" ];
+	    overlap = "replace"; grace = "1s"; distribution = "selected";
+	    agents = [ "b" ]; triggers = ( { every = "1s"; } ); }
+	);
+	END
+	wait_for 20 scheduler_other_than a ""
+	wait_for 15 is a true 'any(.[]; .state == "skipped")' run list --job skips
+	is a 1 '[.[] | select(.state == "running")] | length' run list --job skips
+	wait_for 15 is a true '[.[] | select(.state == "aborted")] | length > 1' \
+	    run list --job replaces
+	m a job pause skips
+	m a job pause replaces
+	wait_for 10 is a true '[.[] | select(.ended_at == null)] | length <= 1' \
+	    run list --job replaces
 }
