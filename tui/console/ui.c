@@ -226,9 +226,10 @@ back(struct ui *u)
 	struct view *v = &m->view[m->screen];
 
 	m->message[0] = '\0';
-	if (m->open)
+	if (m->open) {
 		m->open = false;
-	else if (m->in_log)
+		u->next_stats = (mono){ 0 };	/* the list's own window */
+	} else if (m->in_log)
 		m->in_log = false;
 	else if (json_object_size(v->marks) > 0)
 		json_object_clear(v->marks);
