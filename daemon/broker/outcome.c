@@ -19,6 +19,7 @@ struct ending {
 	int64_t	       member;		/* to be told that it is settled, or 0 */
 	struct run_set next;		/* chains and the next attempt */
 	bool	       again;		/* there is a next attempt */
+	bool	       held;		/* it had a slot */
 };
 
 static void
@@ -63,6 +64,28 @@ remember_last(struct broker *b, const struct run *r)
 	j->last.at = r->ended;
 }
 
+/* Its end is not on disk: it is where it was.  The agent keeps its result until
+ * it is told, and is asked again; one that waited waits on. */
+static void
+not_ended(struct broker *b, struct run *r, bool held)
+{
+	struct member *m = run_agent(b, r);
+	struct queue *q = queue_for(b->dispatch, r);
+
+	r->ended.ms = 0;
+	if (held) {
+		run_set_state(r, RUN_UNKNOWN, "its end could not be stored yet");
+		r->since = b->now.mono;
+		queue_occupy(q);
+		if (m != NULL)
+			m->sent++;
+	} else {
+		run_set_state(r, RUN_WAITING, "its end could not be stored yet");
+		queue_push(q, r);
+	}
+	b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
+}
+
 static void
 on_ended(enum store_rc rc, void *arg)
 {
@@ -81,13 +104,9 @@ on_ended(enum store_rc rc, void *arg)
 		HASH_DEL(b->dispatch->live, r);
 		run_free(r);
 	} else if (r != NULL && rc != STORE_DOWN) {
-		/* The agent keeps the result until it is told: ask again. */
 		log_error("run", "run=%lld its end could not be stored: %s",
 		    (long long)e->id, store_rc_word(rc));
-		r->ended.ms = 0;
-		run_set_state(r, RUN_UNKNOWN, "its end could not be stored yet");
-		r->since = b->now.mono;
-		b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
+		not_ended(b, r, e->held);
 	}
 	free(e);
 }
@@ -191,6 +210,7 @@ run_end(struct broker *b, struct run *r, enum run_state state,
 	struct ending *e = mem_zero(1, sizeof(*e));
 	struct batch *batch = batch_new();
 
+	e->held = run_holds_slot(r);
 	run_let_go(b, r);
 	run_set_state(r, state, reason);
 	if (r->ended.ms == 0)
