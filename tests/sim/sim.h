@@ -1,0 +1,244 @@
+/* A whole cluster in one process, under virtual time, from one seed: the
+ * shipped broker, seats, runs and watches; simulated clocks, network, disks
+ * and keepers.  DESIGN section 4, way 3.
+ *
+ * Only what touches the world outside is replaced, at link time: session_*
+ * (sim_net.c), store_* (sim_store.c: the shipped statements on a database in
+ * memory), keeper_* (sim_keeper.c), and by --wrap the clock, getrandom and the
+ * log (sim_world.c). */
+#ifndef SIM_H
+#define SIM_H
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "broker/broker.h"
+#include "node/runs.h"
+#include "node/seat.h"
+#include "store/batch.h"
+
+enum { SIM_MACHINES = 5, SIM_JOBS = 6 };
+enum { MS = 1000, SEC = 1000 * MS };	/* true time is in microseconds */
+enum { BROKER = 0, BY_AGENT = 0, BY_BROKER = 1 };	/* who speaks */
+
+/* Guards of the shells that can be taken away, to see that it is noticed. */
+enum sim_mutant {
+	SIM_NONE,
+	SIM_NO_MUST,		/* batch_must does not count: CURSOR_MOVE */
+	SIM_NO_UNIQUE,		/* a second run set for one occurrence */
+	SIM_ACK_EARLY,		/* the broker's disk says OK before it is */
+	SIM_AGENT_ACK_EARLY,	/* the same of an agent's */
+	SIM_LEASE_LOST,		/* the agent's ON, epoch and floor */
+	SIM_ROLE_LOST,		/* the broker's epoch, holder and intent */
+	SIM_JOURNAL_LOST,	/* dispatches are not journaled */
+	SIM_FIRE_LOST,		/* the wire drops one fire, and goes on */
+	SIM_GRANT_BARE,		/* grants without cursors */
+	SIM_DRIFT,		/* clocks drift beyond the margin */
+	SIM_STALE_SEQ,		/* acknowledgements name the newest heartbeat */
+	SIM_NMUTANTS
+};
+
+struct world;
+struct machine;
+
+/* One direction of a wire is an ordered stream, as SSH is. */
+struct packet {
+	json_t	      *doc;		/* NULL: the end of the stream */
+	int64_t	       ready;
+	struct packet *next;
+};
+
+enum end_state { END_DIALING, END_OPEN, END_CLOSING, END_GONE };
+
+struct session {
+	struct wire	*wire;
+	int		 side;
+	struct machine	*m;
+	unsigned	 life;		/* of the machine's process */
+	enum end_state	 state;
+	const struct session_ops *ops;
+	void		*ctx;
+	struct peer	 peer;
+	char		 why[128];
+	struct packet	*first, *last;	/* what it sent, still on its way */
+	bool		 moving;	/* an event for first is due */
+};
+
+struct wire {
+	struct world  *w;
+	struct session end[2];
+	int64_t	       latency, dial_until;
+	struct wire   *next;
+};
+
+struct krun {
+	char	 id[KEEPER_ID];
+	enum keeper_state state;
+	int	 code;
+	bool	 abort, forgotten;
+	wall	 started, ended;
+	int64_t	 until;
+	UT_hash_handle hh;
+};
+
+struct keeper {
+	struct machine *m;
+	struct krun    *runs;
+	bool		up;		/* linked to this life of the daemon */
+	int64_t		says;		/* what it says keeps its order */
+	int		start;
+};
+
+struct store {
+	struct machine *m;
+	struct batch   *first, *last;	/* submitted */
+	struct batch   *done, *done_last;
+	size_t		pending;
+	bool		committing, polling;
+};
+
+struct machine {
+	struct world *w;
+	int	      at;
+	char	      name[16];
+	struct key    key;
+	/* process */
+	bool	      up, host_up, dying;
+	unsigned      life;
+	struct store *store;
+	struct broker *broker;
+	struct seat  *seat;
+	struct runs  *runs;
+	struct now    booted;
+	int64_t	      turn_at;
+	int64_t	      turns, turns_from;	/* spinning? */
+	/* what outlives it */
+	sqlite3	     *db;
+	sqlite3_stmt *st[S_COUNT], *word[5];
+	struct keeper keeper;
+	/* trouble */
+	int64_t	      frozen;		/* paused until then */
+	bool	      full;		/* its disk */
+	int64_t	      slow;		/* a commit takes so long */
+	int	      crash_in;		/* commits until it dies: 0 never */
+	bool	      crash_before;	/* that commit does not happen */
+	int64_t	      ppm, wall_off, mono_base;
+	int64_t	      cut[2];		/* link to the broker, BY_*: until */
+	double	      cpu;
+	bool	      local;		/* the broker's own agent */
+	bool	      worker;
+};
+
+struct sim_event {
+	int64_t	 at;
+	uint64_t seq;
+	void   (*fn)(struct world *, void *, int64_t);
+	void	*arg;
+	int64_t	 n;
+};
+
+struct sim_options {
+	uint64_t	seed;
+	int64_t		minutes;
+	enum sim_mutant mutant;
+	bool		verbose;
+	bool		wire_text;	/* messages as bytes, parsed again */
+};
+
+struct sim_result {
+	bool	 broken;
+	char	 rule[512];
+	uint64_t hash;
+	int64_t	 events, messages, commits, runs, fires, moves, faults, at;
+};
+
+struct check;
+
+struct world {
+	struct sim_options o;
+	struct sim_result  r;
+	uint64_t	   rng;
+	int64_t		   now;		/* true time */
+	struct machine	   m[SIM_MACHINES];
+	int		   n;
+	struct machine	  *cur;		/* whose code runs */
+	struct sim_event  *heap;
+	size_t		   nheap, cap;
+	uint64_t	   seq;
+	struct wire	  *wires;
+	struct check	  *check;
+	bool		   calm;	/* no new faults */
+	bool		   over;
+	bool		   tidying;
+	int64_t		   latency, jitter;
+	int		   moves;
+};
+
+/* ---- the world (sim_world.c) ---- */
+uint64_t sim_random(struct world *);
+int64_t	 sim_range(struct world *, int64_t from, int64_t to);	/* inclusive */
+bool	 sim_chance(struct world *, int percent);
+void	 sim_at(struct world *, int64_t at, void (*)(struct world *, void *,
+	     int64_t), void *, int64_t);
+void	 sim_mix(struct world *, uint64_t);
+void	 sim_mix_text(struct world *, const char *);
+/* A line of the trace, with time and machine; m may be NULL. */
+void	 sim_say(struct world *, const struct machine *, const char *, ...)
+	     __attribute__((format(printf, 3, 4)));
+/* A rule is broken: does not return. */
+void	 sim_broken(struct world *, const char *, ...)
+	     __attribute__((format(printf, 2, 3), noreturn));
+struct now sim_clock(const struct machine *);
+int64_t	 sim_when(const struct machine *, mono);
+/* The code of m runs from here; returns whose ran before. */
+struct machine *sim_enter(struct machine *);
+void	 sim_leave(struct machine *m, struct machine *was);
+void	 sim_run(const struct sim_options *, struct sim_result *);
+
+/* ---- machines (sim_machine.c) ---- */
+void	machines_make(struct world *);
+void	machine_boot(struct machine *);
+void	machine_kill(struct machine *, bool power);
+void	machine_wake(struct machine *, int64_t at);
+/* A process that is stopped does nothing until then. */
+bool	machine_later(struct machine *, void (*)(struct world *, void *,
+	    int64_t), void *, int64_t);
+bool	machine_fires(struct machine *);
+bool	machine_linked(struct machine *);	/* the broker knows this life */
+struct member *machine_member(struct machine *);
+void	machines_free(struct world *);
+
+/* ---- disks, wires, keepers ---- */
+struct store *sim_store_open(struct machine *);
+void	sim_store_close(struct store *);
+void	sim_disk_free(struct machine *);
+struct session *net_dial(struct machine *, const struct session_ops *, void *);
+void	net_kill(struct machine *, bool power);
+void	net_break(struct machine *, int64_t within);
+void	net_free(struct world *);
+void	keeper_link(struct machine *);
+void	keeper_crash(struct machine *, bool power);
+void	keepers_free(struct machine *);
+/* Frees what is on its way; last. */
+void	keeper_sweep(struct world *);
+
+/* ---- the story (sim_story.c) ---- */
+void	story_begin(struct world *);
+
+/* ---- rules (sim_check.c) ---- */
+void	check_make(struct world *);
+void	check_free(struct world *);
+void	check_now(struct world *);		/* after every event */
+void	check_sent(struct world *, const struct session *, const json_t *);
+void	check_commit(struct machine *, const struct batch *);
+void	check_start(struct machine *, const char *id, const char *job,
+	    const char *occ);
+void	check_edit(struct world *, const char *job);	/* NULL: all */
+void	check_taken(struct world *, const json_t *result);
+void	check_quiet(struct world *);		/* a calm begins */
+void	check_end(struct world *);
+
+#endif

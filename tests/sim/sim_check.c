@@ -1,0 +1,524 @@
+/* The rules (DESIGN section 4), looked at after every event, at every commit
+ * of the broker, at every grant and every start of a run, and, when no fault
+ * is left, what must have become of it all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/catalog.h"
+#include "broker/dispatch.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "js.h"
+#include "mem.h"
+#include "sim.h"
+
+enum { LINK_S = 45 };		/* dials wait 10 s, then back off */
+
+struct fact {			/* by text */
+	char	       key[120];
+	int64_t	       n;
+	UT_hash_handle hh;
+};
+
+struct check {
+	struct fact *sets;	/* "job|occ": the commit that made its runs */
+	struct fact *runs;	/* "run.attempt": 1 live, 2 ended */
+	struct fact *starts;	/* "run.attempt": machine + 1 */
+	struct fact *cursors;	/* job: in ms */
+	struct fact *epochs;	/* epoch: machine + 1 */
+	int64_t	     commit, epoch, granted;
+	bool	     edited;	/* a catalogue's edit may be on its way */
+	int64_t	     quiet;	/* since then no fault; 0: not */
+	int64_t	     fit;	/* since then somebody is eligible */
+	int64_t	     work;	/* since then somebody is at work */
+	bool	     settled, linked;
+};
+
+static struct fact *
+fact_get(struct fact **all, const char *key)
+{
+	struct fact *f;
+
+	HASH_FIND_STR(*all, key, f);
+	return f;
+}
+
+static struct fact *
+fact_set(struct fact **all, const char *key, int64_t n)
+{
+	struct fact *f = fact_get(all, key);
+
+	if (f == NULL) {
+		f = mem_zero(1, sizeof(*f));
+		(void)MEM_STR(f->key, key);
+		HASH_ADD_STR(*all, key, f);
+	}
+	f->n = n;
+	return f;
+}
+
+static void
+facts_free(struct fact **all)
+{
+	struct fact *f, *tmp;
+
+	HASH_ITER(hh, *all, f, tmp) {
+		HASH_DEL(*all, f);
+		free(f);
+	}
+}
+
+void
+check_make(struct world *w)
+{
+	w->check = mem_zero(1, sizeof(*w->check));
+}
+
+void
+check_free(struct world *w)
+{
+	facts_free(&w->check->sets);
+	facts_free(&w->check->runs);
+	facts_free(&w->check->starts);
+	facts_free(&w->check->cursors);
+	facts_free(&w->check->epochs);
+	free(w->check);
+}
+
+void
+check_edit(struct world *w, const char *job)
+{
+	(void)job;
+	w->check->edited = true;
+}
+
+/* ---- commits of the broker ---- */
+
+static int64_t
+number(const struct batch *b, const struct batch_op *op, unsigned i)
+{
+	return b->params[op->first + i].number;
+}
+
+static void
+text(const struct batch *b, const struct batch_op *op, unsigned i, char out[64])
+{
+	const struct batch_param *p = &b->params[op->first + i];
+	size_t n = p->len < 63 ? p->len : 63;
+
+	memcpy(out, b->data.p + p->off, n);
+	out[n] = '\0';
+}
+
+static const char *
+run_key(const struct batch *b, const struct batch_op *op, char out[64])
+{
+	(void)snprintf(out, 64, "%lld.%lld", (long long)number(b, op, 0),
+	    (long long)number(b, op, 1));
+	return out;
+}
+
+static bool
+has(const struct batch *b, enum stmt stmt, const struct batch_op *same)
+{
+	for (unsigned i = 0; i < b->nops; i++)
+		if (b->ops[i].stmt == stmt &&
+		    number(b, &b->ops[i], 0) == number(b, same, 0) &&
+		    number(b, &b->ops[i], 1) == number(b, same, 1))
+			return true;
+	return false;
+}
+
+/* One set of runs for one occurrence, and never a second. */
+static void
+new_run(struct world *w, const struct batch *b, const struct batch_op *op)
+{
+	struct check *c = w->check;
+	char job[64], occ[64], key[120], id[64];
+	struct fact *f;
+
+	text(b, op, 2, job);
+	text(b, op, 3, occ);
+	(void)snprintf(key, sizeof(key), "%.50s|%.50s", job, occ);
+	f = fact_get(&c->sets, key);
+	if (number(b, op, 1) == 1 && f != NULL && f->n != c->commit)
+		sim_broken(w, "%s fired twice for %s: run %lld too", job, occ,
+		    (long long)number(b, op, 0));
+	if (f == NULL)
+		(void)fact_set(&c->sets, key, c->commit);
+	(void)fact_set(&c->runs, run_key(b, op, id), 1);
+}
+
+static void
+moved(struct machine *m, const struct batch *b, const struct batch_op *op)
+{
+	struct world *w = m->w;
+	struct cat_job *j;
+	char job[64], want[CLOCK_RFC3339], occ[120];
+	wall from = { number(b, op, 1) }, to = { number(b, op, 2) }, next;
+	struct fact *f;
+	bool told = false;
+
+	text(b, op, 0, job);
+	f = fact_get(&w->check->cursors, job);
+	if (f != NULL && f->n != from.ms)
+		sim_broken(w, "the cursor of %s moved from %lld, and it was "
+		    "%lld", job, (long long)from.ms, (long long)f->n);
+	(void)fact_set(&w->check->cursors, job, to.ms);
+	j = m->broker != NULL ? catalog_job(m->broker->catalog, job) : NULL;
+	if (j == NULL || w->check->edited)
+		return;
+	next = due_next(j->due, from);
+	if (next.ms > to.ms)
+		sim_broken(w, "%s moved to %s, which is not due", job,
+		    clock_rfc3339(to, want));
+	(void)clock_rfc3339(next, want);
+	(void)snprintf(occ, sizeof(occ), "%s|%s", job, want);
+	if (fact_get(&w->check->sets, occ) != NULL && to.ms == next.ms)
+		return;			/* it has been fired before */
+	for (unsigned i = 0; i < b->nops; i++) {
+		const struct batch_op *o = &b->ops[i];
+
+		if (o->stmt != S_RUN_NEW && o->stmt != S_RUN_END)
+			continue;
+		text(b, o, 3, occ);
+		if (strcmp(occ, want) == 0 &&
+		    (o->stmt == S_RUN_END || next.ms == to.ms))
+			told = true;
+	}
+	if (!told)
+		sim_broken(w, "%s: the occurrence %s was passed over without "
+		    "a record", job, want);
+}
+
+static void
+one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
+{
+	struct world *w = m->w;
+	struct check *c = w->check;
+	char key[64];
+
+	if (op->stmt == S_ROLE_PUT) {
+		if (number(b, op, 0) < c->epoch)
+			sim_broken(w, "the epoch fell from %lld to %lld",
+			    (long long)c->epoch, (long long)number(b, op, 0));
+		c->epoch = number(b, op, 0);
+	} else if (op->stmt == S_RUN_NEW) {
+		new_run(w, b, op);
+	} else if (op->stmt == S_RUN_LIVE_DEL) {
+		if (!has(b, S_RUN_END, op))
+			sim_broken(w, "run %s is forgotten without an end",
+			    run_key(b, op, key));
+	} else if (op->stmt == S_RUN_END) {
+		if (fact_get(&c->runs, run_key(b, op, key)) == NULL)
+			new_run(w, b, op);	/* one that is skipped */
+		(void)fact_set(&c->runs, key, 2);
+	} else if (op->stmt == S_CURSOR_MOVE) {
+		moved(m, b, op);
+	} else if (op->stmt == S_CURSOR_PUT) {
+		text(b, op, 0, key);
+		if (!c->edited)
+			sim_broken(w, "the cursor of %s was reset, and nobody "
+			    "edited it", key);
+		(void)fact_set(&c->cursors, key, number(b, op, 1));
+	}
+}
+
+void
+check_commit(struct machine *m, const struct batch *b)
+{
+	if (m->at != BROKER || m->w->check == NULL)
+		return;
+	m->w->check->commit++;
+	for (unsigned i = 0; i < b->nops; i++)
+		one_op(m, b, &b->ops[i]);
+}
+
+/* ---- grants and starts ---- */
+
+void
+check_sent(struct world *w, const struct session *s, const json_t *msg)
+{
+	struct check *c = w->check;
+	const char *method = js_str(msg, "method", "");
+	int64_t epoch = js_int(json_object_get(msg, "params"), "epoch", 0);
+	const struct machine *to = s->wire->end[1 - s->side].m;
+	char key[24];
+	struct fact *f;
+
+	if (strcmp(method, "link.fire") == 0)
+		w->r.fires++;
+	if (strcmp(method, "link.grant") != 0)
+		return;
+	for (int i = 0; i < w->n; i++)
+		if (&w->m[i] != to && machine_fires(&w->m[i]))
+			sim_broken(w, "epoch %lld is granted to %s while %s "
+			    "may still fire", (long long)epoch, to->name,
+			    w->m[i].name);
+	(void)snprintf(key, sizeof(key), "%lld", (long long)epoch);
+	f = fact_get(&c->epochs, key);
+	if (epoch > c->epoch)
+		sim_broken(w, "epoch %lld is granted before it is on disk",
+		    (long long)epoch);
+	if (epoch < c->granted || (f != NULL && f->n != to->at + 1))
+		sim_broken(w, "epoch %lld is granted to %s, after %lld",
+		    (long long)epoch, to->name, (long long)c->granted);
+	if (f == NULL)
+		w->r.moves++;
+	c->granted = epoch;
+	(void)fact_set(&c->epochs, key, to->at + 1);
+}
+
+void
+check_start(struct machine *m, const char *id, const char *job,
+    const char *occ)
+{
+	struct world *w = m->w;
+	const char *run = strchr(id, '.') + 1;
+	struct fact *f = fact_get(&w->check->starts, run);
+
+	if (fact_get(&w->check->runs, run) == NULL)
+		sim_broken(w, "run %s of %s (%s) starts, and no broker "
+		    "recorded it", run, job, occ);
+	if (f != NULL)
+		sim_broken(w, "run %s of %s (%s) starts on %s, and was "
+		    "started on %s before", run, job, occ, m->name,
+		    w->m[f->n - 1].name);
+	(void)fact_set(&w->check->starts, run, m->at + 1);
+}
+
+/* An operator was told the number of a run. */
+void
+check_taken(struct world *w, const json_t *result)
+{
+	const json_t *runs = json_object_get(result, "runs");
+	char key[40];
+
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		(void)snprintf(key, sizeof(key), "%lld.1", (long long)
+		    json_integer_value(json_array_get(runs, i)));
+		if (fact_get(&w->check->runs, key) == NULL)
+			sim_broken(w, "run %s was acknowledged, and is not on "
+			    "disk", key);
+	}
+}
+
+/* ---- at every moment ---- */
+
+static bool
+eligible(struct world *w)
+{
+	struct broker *b = w->m[BROKER].broker;
+	json_t *o;
+	bool vacant;
+
+	if (b == NULL || !b->set.control_status ||
+	    b->set.control != CONTROL_AUTO)
+		return false;
+	o = scheduler_json(b);
+	vacant = js_bool(o, "vacant", false);
+	json_decref(o);
+	for (int i = 0; i < w->n && !vacant; i++) {
+		struct member *m = machine_member(&w->m[i]);
+		const struct role_agent *a;
+
+		if (m == NULL || !machine_linked(&w->m[i]))
+			continue;
+		a = roster_agent(b->roster, m);
+		if (member_active(m) && a->controlled && !a->worker &&
+		    !a->drained && !a->marks.held_off && a->in_sync &&
+		    a->clock_ok && a->accepts && !a->beat.held)
+			return true;
+	}
+	return false;
+}
+
+void
+check_quiet(struct world *w)
+{
+	w->check->quiet = w->now;
+	w->check->fit = w->check->work = 0;
+	w->check->settled = w->check->linked = false;
+}
+
+static void
+settling(struct world *w, struct check *c, bool at_work)
+{
+	struct broker *b = w->m[BROKER].broker;
+	bool linked = true;
+	int64_t most;
+
+	for (int i = 0; i < w->n; i++)
+		if (w->m[i].seat != NULL || !w->m[i].up)
+			linked = linked && machine_linked(&w->m[i]);
+	c->linked = c->linked || linked;
+	if (!c->linked && w->now - c->quiet > LINK_S * (int64_t)SEC)
+		for (int i = 0; i < w->n; i++)
+			if (w->m[i].seat != NULL && !machine_linked(&w->m[i]))
+				sim_broken(w, "%s is not connected %d s after "
+				    "the last fault", w->m[i].name, LINK_S);
+	if (at_work) {
+		c->settled = true;
+		return;
+	}
+	/* The last holder, too, has said what it is: case 1 counts from then. */
+	if (!c->linked || !eligible(w)) {
+		c->fit = 0;
+		return;
+	}
+	if (c->fit == 0)
+		c->fit = w->now;
+	/* Its clock may be slower than the true one by a tenth. */
+	most = (b->set.connection_timeout + 2000) * MS / 9 * 10;
+	if (w->now - c->fit > most) {
+		char *role = js_dump(scheduler_json(b));
+
+		sim_broken(w, "no Scheduler %lld ms after the last fault, and "
+		    "somebody is eligible: %s",
+		    (long long)((w->now - c->fit) / MS), role);
+	}
+}
+
+void
+check_now(struct world *w)
+{
+	struct check *c = w->check;
+	int first = -1;
+
+	for (int i = 0; i < w->n; i++) {
+		if (!machine_fires(&w->m[i]))
+			continue;
+		if (first != -1)
+			sim_broken(w, "two at work: %s and %s",
+			    w->m[first].name, w->m[i].name);
+		first = i;
+	}
+	if (first == -1)
+		c->work = 0;
+	else if (c->work == 0)
+		c->work = w->now;
+	if (c->quiet != 0 && w->calm && !c->settled)
+		settling(w, c, first != -1);
+}
+
+/* ---- at the end of a calm, and of all ---- */
+
+static void
+nothing_missed(struct world *w)
+{
+	struct broker *b = w->m[BROKER].broker;
+	wall now = sim_clock(&w->m[BROKER]).wall;
+
+	for (struct cat_job *j = b->catalog->jobs; j != NULL; j = j->hh.next) {
+		wall next = due_next(j->due, j->cursor);
+		struct fact *f = fact_get(&w->check->cursors, j->def.name);
+		char text_[CLOCK_RFC3339];
+
+		if (j->paused || !j->def.enabled)
+			continue;
+		if (next.ms < now.ms - 6000)
+			sim_broken(w, "%s was due at %s, and nothing is on "
+			    "record", j->def.name, clock_rfc3339(next, text_));
+		if (f != NULL && f->n > j->cursor.ms)
+			sim_broken(w, "the broker's cursor of %s is behind its "
+			    "disk", j->def.name);
+	}
+}
+
+static void
+nothing_stuck(struct world *w)
+{
+	struct broker *b = w->m[BROKER].broker;
+	wall now = sim_clock(&w->m[BROKER]).wall;
+
+	for (const struct run *r = dispatch_first(b), *o; r != NULL;
+	     r = r->hh.next) {
+		bool busy = false;
+
+		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
+			for (o = dispatch_first(b); o != NULL; o = o->hh.next)
+				busy |= o != r && strcmp(o->job, r->job) == 0;
+			if (!busy && r->due.ms < now.ms - 30000 &&
+			    r->queued.ms < now.ms - 60000)
+				sim_broken(w, "run %lld of %s waits for "
+				    "nothing: %s", (long long)r->id, r->job,
+				    r->reason != NULL ? r->reason : "");
+		} else if (r->dispatched.ms < now.ms - 45000)
+			sim_broken(w, "run %lld.%lld of %s is %s on %s since "
+			    "%lld s", (long long)r->id, (long long)r->attempt,
+			    r->job, run_state_word(r->state), r->agent,
+			    (long long)((now.ms - r->dispatched.ms) / 1000));
+	}
+}
+
+struct want {
+	int64_t attempt;
+	char	state[16];
+};
+
+static int
+on_ended(const struct row *row, void *arg)
+{
+	struct want *want = arg;
+
+	if (row_int(row, 1) == want->attempt)
+		(void)MEM_STR(want->state, row_text(row, 6));
+	return 0;
+}
+
+/* What the keepers know is what the broker has on record. */
+static void
+nothing_lost(struct world *w)
+{
+	struct broker *b = w->m[BROKER].broker;
+	struct fact *f;
+
+	for (f = w->check->runs; f != NULL; f = f->hh.next) {
+		int64_t run = strtoll(f->key, NULL, 10);
+		struct want want = { strtoll(strchr(f->key, '.') + 1, NULL,
+		    10), "" };
+
+		(void)store_query(b->store, S_RUN_HIST_GET, on_ended, &want,
+		    "i", run);
+		if (f->n == 2 && want.state[0] == '\0')
+			sim_broken(w, "run %s ended and is in no history",
+			    f->key);
+		if (f->n == 1 && dispatch_find(b, run) == NULL)
+			sim_broken(w, "run %s was recorded and is lost",
+			    f->key);
+	}
+	for (int i = 0; i < w->n; i++)
+		for (struct krun *r = w->m[i].keeper.runs; r != NULL;
+		     r = r->hh.next) {
+			const char *id = strchr(r->id, '.') + 1;
+			struct want want = { strtoll(strchr(id, '.') + 1, NULL,
+			    10), "" };
+
+			if (r->state != KEEPER_EXITED || w->now - r->until <
+			    60 * (int64_t)SEC)
+				continue;
+			(void)store_query(b->store, S_RUN_HIST_GET, on_ended,
+			    &want, "i", strtoll(id, NULL, 10));
+			if (strcmp(want.state, r->code == 0 ? "succeeded"
+			    : "failed") != 0 &&
+			    strcmp(want.state, "aborted") != 0)
+				sim_broken(w, "run %s ended on %s with %d, and "
+				    "is on record as \"%s\"", id, w->m[i].name,
+				    r->code, want.state);
+		}
+}
+
+void
+check_end(struct world *w)
+{
+	const struct check *c = w->check;
+
+	if (c->work == 0 || w->now - c->work < 20 * (int64_t)SEC)
+		return;
+	nothing_missed(w);
+	if (w->over) {
+		nothing_stuck(w);
+		nothing_lost(w);
+	}
+}
