@@ -181,6 +181,21 @@ broker_wake(struct broker *b, bool awake, struct now now)
 		gate_close_all(b->gate, "this node joined another cluster");
 }
 
+/* An operator must not have to read the log for this. */
+static void
+watch_store(struct broker *b)
+{
+	enum store_rc rc = store_state(b->store);
+
+	if (rc == STORE_OK)
+		alert_clear(b->events, b->now.wall, "store_full", b->node);
+	else
+		alert_raise(b->events, b->now.wall, "store_full", b->node,
+		    "the store of %s takes no writes (%s): free disk space; "
+		    "nothing new is accepted until then", b->node,
+		    store_rc_word(rc));
+}
+
 mono
 broker_turn(struct broker *b, struct now now)
 {
@@ -189,6 +204,7 @@ broker_turn(struct broker *b, struct now now)
 	b->now = now;
 	if (!b->awake)
 		return MONO_NEVER;
+	watch_store(b);
 	next = roster_turn(b);
 	next = mono_min(next, scheduler_turn(b));
 	next = mono_min(next, desk_turn(b));

@@ -37,6 +37,7 @@ struct store {
 	/* The loop thread's. */
 	struct list	ready;		/* answered, callback still due */
 	size_t		pending;
+	enum store_rc	state;		/* see store_state */
 	bool		closing;
 };
 
@@ -242,6 +243,8 @@ call_ready(struct store *s)
 
 	while ((b = list_take(&s->ready)) != NULL) {
 		s->pending--;
+		s->state = b->rc == STORE_NO || b->rc == STORE_CONFLICT
+		    ? STORE_OK : b->rc;
 		if (b->done != NULL)
 			b->done(b->rc, b->arg);
 		batch_free(b);
@@ -302,6 +305,12 @@ int
 store_fd(const struct store *s)
 {
 	return s->fd;
+}
+
+enum store_rc
+store_state(const struct store *s)
+{
+	return s->state;
 }
 
 size_t

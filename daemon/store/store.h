@@ -81,6 +81,9 @@ enum store_rc store_write(struct store *, struct batch *);
 int	store_query(struct store *, enum stmt, store_row *cb, void *arg,
 	    const char *types, ...);
 
+/* What became of the newest command as far as the disk is concerned: STORE_OK,
+ * or why nothing is stored at present (BUSY, FENCED, DOWN). */
+enum store_rc store_state(const struct store *);
 /* Commands not yet answered: the back-pressure signal. */
 size_t	store_pending(const struct store *);
 const char *store_rc_word(enum store_rc);
