@@ -268,7 +268,7 @@ const struct cmd cmds[CMD_COUNT] = {
 	},
 	[CMD_RUN_LOG] = {
 		.noun = "run", .verb = "log",
-		.args = "run:ID --follow/f --offset:INT",
+		.args = "run:ID --follow/f --offset:INT --tail:INT",
 		.help = "the output of a run; -f follows it to its end",
 		.columns = "",
 		.scope = CMD_CLUSTER, .priv = PRIV_VIEW,

@@ -24,7 +24,7 @@ enum { PIECE = 128 << 10 };
 struct log {
 	int64_t run, attempt;		/* 0: the newest, not yet known */
 	int64_t stored;			/* attempt that was found stored */
-	int64_t offset;
+	int64_t offset, last;		/* last: only so many bytes, 0: all */
 	bool	follow, asking, sent;
 	bool	over;			/* the run has ended */
 	char	agent[64], state[16];
@@ -186,6 +186,14 @@ on_piece(void *arg, const json_t *result, const struct err *e)
 		    js_int(result, "size", 0), ended && l->over);
 		return;
 	}
+	/* The size is known with the first piece: only now it can be skipped. */
+	if (l->last > 0 && js_int(result, "size", 0) - l->last > l->offset) {
+		l->offset = js_int(result, "size", 0) - l->last;
+		l->last = 0;
+		look(c);
+		return;
+	}
+	l->last = 0;
 	p = base64_decode(js_str(result, "data", ""), &n);
 	if (p != NULL && n > 0)
 		took = call_bytes(c, (char *)p, n,
@@ -243,6 +251,7 @@ do_run_log(struct call *c)
 	l->run = id;
 	l->offset = js_int(c->params, "offset", 0);
 	l->follow = js_bool(c->params, "follow", false);
+	l->last = js_int(c->params, "tail", 0);
 	c->state = l;
 	c->cancel = log_cancel;
 	call_tick(c, look);

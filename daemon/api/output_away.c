@@ -14,7 +14,7 @@
 #include "mem.h"
 
 struct away_log {
-	int64_t offset, attempt;
+	int64_t offset, attempt, tail;
 	bool	follow, asking;
 };
 
@@ -68,6 +68,13 @@ on_part(void *arg, const json_t *result, const struct err *e)
 	}
 	l->attempt = attempt;
 	l->offset = js_int(result, "offset", l->offset);
+	if (l->tail > 0 && size - l->tail > l->offset) {
+		l->offset = size - l->tail;
+		l->tail = 0;
+		ask(c);
+		return;
+	}
+	l->tail = 0;
 	p = base64_decode(js_str(result, "data", ""), &n);
 	all = l->offset + (int64_t)n >= size;
 	if (p != NULL && n > 0)
@@ -111,6 +118,7 @@ call_log_away(struct call *c)
 
 	l->offset = js_int(c->params, "offset", 0);
 	l->follow = js_bool(c->params, "follow", false);
+	l->tail = js_int(c->params, "tail", 0);
 	c->state = l;
 	c->cancel = away_cancel;
 	call_tick(c, ask);

@@ -391,6 +391,14 @@ output(void **state)
 	assert_string_equal(json_string_value(o), "end\n");
 	json_decref(o);
 	ask_clear(&a);
+	/* Only its end, which is what a console opens a log with. */
+	begin(&a, PRIVS_ALL, "run.log", json_pack("{s:s,s:i}", "run", "1",
+	    "tail", 4));
+	UNTIL(a.ended);
+	o = joined_parts(&a, &data);
+	assert_string_equal(json_string_value(o), "end\n");
+	json_decref(o);
+	ask_clear(&a);
 	/* The agent has gone: the tail. */
 	agent_down();
 	begin(&a, PRIVS_ALL, "run.log", json_pack("{s:s}", "run", "1"));

@@ -12,7 +12,8 @@
 
 enum {
 	PING_MS = 2000, DETAIL_MS = 5000, STATS_MS = 10000, LINE_MS = 10000,
-	RESUB_MS = 5000, REST_MS = 250, STATS_MAX = 40
+	RESUB_MS = 5000, REST_MS = 250, STATS_MAX = 40,
+	TAIL = 128 << 10		/* bytes of a log that is opened */
 };
 
 void
@@ -678,8 +679,8 @@ ask_log(struct ui *u)
 	if (m->log.id[0] != '\0' && !m->log.ended)
 		ui_ask(u, UI_CANCEL, m->log.id, "cancel", NULL);
 	runlog_start(&m->log, id);
-	ui_ask(u, UI_LOG, id, "run.log", json_pack("{s:s,s:b}", "run", id,
-	    "follow", 1));
+	ui_ask(u, UI_LOG, id, "run.log", json_pack("{s:s,s:b,s:i}", "run",
+	    id, "follow", 1, "tail", TAIL));
 }
 
 void
