@@ -1,5 +1,3 @@
-#include "node/seat.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,55 +5,13 @@
 #include "js.h"
 #include "log.h"
 #include "mem.h"
+#include "node/seat_impl.h"
 
 enum {
 	BACKOFF_MIN = 200, BACKOFF_MAX = 5000,	/* ms between dials */
 	FIRST_SAMPLE_MS = 1000,			/* after one that came too soon */
-	QUIET_MIN = 3000			/* unanswered for so long: redial */
-};
-
-struct ask {
-	int64_t	    id;
-	seat_done  *done;
-	void	   *arg;
-	struct ask *next;
-};
-
-struct seat {
-	struct seat_facts      facts;
-	struct store	      *store;
-	struct runs	      *runs;
-	const struct seat_ops *ops;
-	void		      *ctx;
-	struct now	       now;
-	/* session */
-	struct session *session;
-	bool		up;		/* hello was answered */
-	bool		untold;		/* a report came after hello was sent */
-	char		trouble[512];
-	mono		dial_at;
-	int64_t		backoff;
-	mono		heard;		/* newest message of the broker */
-	struct ask     *asks;
-	int64_t		next_id;
-	/* heartbeats */
-	int64_t		heartbeat, sample_interval, lease_ms;
-	mono		beat_at, sample_at;
-	bool		health_due;		/* no sample in this session yet */
-	bool		accepts;	/* as the last heartbeat said */
-	bool		quiet;		/* the first of a session may wait */
-	int64_t		rev;		/* of the catalogue, at hello */
-	mono		sent[LEASE_RING];	/* for the round trip */
-	double		rtt;
-	bool		skew_known;
-	int64_t		skew_ms, max_skew_ms;	/* of our clock, as the broker
-						 * says */
-	/* role */
-	struct lease	    lease;
-	struct lease_policy policy;
-	struct watch	   *watch;
-	json_t		   *cursors;	/* of the newest grant */
-	bool		    resend;
+	QUIET_MIN = 3000,			/* unanswered for so long: redial */
+	HELLO_MS = 10000			/* and hello for so long */
 };
 
 /* ---- lease: on disk ---- */
@@ -102,7 +58,6 @@ lease_store(struct seat *s, const struct lease_durable *d)
 	return rc == STORE_OK ? 0 : -1;
 }
 
-static void beat(struct seat *);
 static void fire(struct seat *, json_t *fires);
 
 static void
@@ -128,7 +83,7 @@ lease_perform(struct seat *s, const struct lease_act *act)
 		s->ops->changed(s->ctx, s);
 		break;
 	case LEASE_ACT_BEAT:
-		beat(s);
+		seat_beat(s);
 		break;
 	case LEASE_ACT_REFUSE:
 		log_warn("lease", "cluster=%s refused: %s", s->facts.cluster,
@@ -140,8 +95,8 @@ lease_perform(struct seat *s, const struct lease_act *act)
 	}
 }
 
-static void
-lease_event(struct seat *s, struct lease_event ev)
+void
+seat_lease_event(struct seat *s, struct lease_event ev)
 {
 	struct lease was = s->lease;
 	struct lease_out out;
@@ -171,21 +126,21 @@ send_note(struct seat *s, const char *method, json_t *params)
 	return rc;
 }
 
-static int64_t
-interval(const struct seat *s)
+int64_t
+seat_interval(const struct seat *s)
 {
 	return s->lease.d.on ? s->heartbeat : s->sample_interval;
 }
 
-static void
-beat(struct seat *s)
+void
+seat_beat(struct seat *s)
 {
 	struct lease_beat say;
 	json_t *o, *sample = NULL;
 
 	if (!s->up)
 		return;
-	lease_event(s, (struct lease_event){ .kind = LEASE_EV_BEAT });
+	seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_BEAT });
 	lease_say(&s->lease, s->now.mono, &say);
 	s->sent[(size_t)say.seq % LEASE_RING] = s->now.mono;
 	o = json_pack("{s:I,s:I,s:b,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:I,s:I,s:I}",
@@ -195,7 +150,7 @@ beat(struct seat *s)
 	    (json_int_t)say.floor, "controlled", s->facts.controlled, "wall",
 	    (json_int_t)s->now.wall.ms, "rev", (json_int_t)watch_rev(s->watch),
 	    "running", (json_int_t)runs_running(s->runs), "interval",
-	    (json_int_t)interval(s), "cap", (json_int_t)s->facts.cap);
+	    (json_int_t)seat_interval(s), "cap", (json_int_t)s->facts.cap);
 	s->quiet = false;
 	s->accepts = s->ops->refuses(s->ctx) == NULL;
 	(void)json_object_set_new(o, "accepts", json_boolean(s->accepts));
@@ -209,7 +164,7 @@ beat(struct seat *s)
 		s->sample_at = mono_add_ms(s->now.mono, sample == NULL &&
 		    s->health_due ? FIRST_SAMPLE_MS : s->sample_interval - 100);
 	}
-	s->beat_at = mono_add_ms(s->now.mono, interval(s));
+	s->beat_at = mono_add_ms(s->now.mono, seat_interval(s));
 	if (sample != NULL)
 		(void)json_object_set_new(o, "sample", sample);
 	else if (s->health_due)
@@ -319,180 +274,6 @@ seat_forget(struct seat *s, void *arg)
 			a->done = nobody;
 }
 
-/* ---- the broker's messages ---- */
-
-static void
-take_settings(struct seat *s, const json_t *o)
-{
-	s->heartbeat = js_int(o, "heartbeat", s->heartbeat);
-	s->sample_interval = js_int(o, "sample_interval", s->sample_interval);
-	s->lease_ms = js_int(o, "lease", s->lease_ms);
-	s->max_skew_ms = js_int(o, "max_skew", s->max_skew_ms);
-	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
-	    s->facts.cluster));
-	(void)MEM_STR(s->facts.control, js_str(o, "control",
-	    s->facts.control));
-	(void)MEM_STR(s->facts.name, js_str(o, "name", s->facts.name));
-	/* A shorter interval counts from now: the broker expects it. */
-	s->beat_at = mono_min(s->beat_at, mono_add_ms(s->now.mono,
-	    interval(s)));
-	s->sample_at = mono_min(s->sample_at, mono_add_ms(s->now.mono,
-	    s->sample_interval - 100));
-	if (s->ops->settings != NULL)
-		s->ops->settings(s->ctx, s, o);
-}
-
-static struct lease_event
-lease_doc(enum lease_event_kind kind, const json_t *p)
-{
-	return (struct lease_event){ .kind = kind,
-		.epoch = js_int(p, "epoch", 0), .start = js_int(p, "start", 0),
-		.seq = js_int(p, "seq", 0), .lease_ms = js_int(p, "lease", 0),
-		.by_operator = js_bool(p, "by_operator", false) };
-}
-
-static void
-on_grant(struct seat *s, const json_t *p)
-{
-	json_decref(s->cursors);
-	s->cursors = json_deep_copy(json_object_get(p, "cursors"));
-	lease_event(s, lease_doc(LEASE_EV_GRANT, p));
-}
-
-static void
-on_ack(struct seat *s, const json_t *p)
-{
-	lease_event(s, lease_doc(LEASE_EV_ACK, p));
-}
-
-static void
-on_off(struct seat *s, const json_t *p)
-{
-	lease_event(s, lease_doc(LEASE_EV_OFF, p));
-}
-
-static void
-on_ask_beat(struct seat *s, const json_t *p)
-{
-	(void)p;
-	beat(s);
-}
-
-static void
-on_release(struct seat *s, const json_t *p)
-{
-	(void)p;
-	lease_event(s, (struct lease_event){ .kind = LEASE_EV_RELEASE });
-}
-
-static void
-on_heard(struct seat *s, const json_t *p)
-{
-	int64_t seq = js_int(p, "seq", 0);
-	mono at = s->sent[(size_t)seq % LEASE_RING];
-
-	if (at.us != 0 && s->lease.seq - seq < LEASE_RING)
-		s->rtt = (double)(s->now.mono.us - at.us) / 1000.0;
-	s->skew_known = json_object_get(p, "skew") != NULL;
-	s->skew_ms = js_int(p, "skew", 0);
-}
-
-/* Nothing that passes by itself keeps this node from being eligible. */
-static bool
-settled(const struct seat *s)
-{
-	return watch_rev(s->watch) == s->rev && s->ops->refuses(s->ctx) == NULL;
-}
-
-static void
-on_catalogue(struct seat *s, const json_t *p)
-{
-	watch_load(s->watch, p);
-	if (!s->quiet || settled(s))
-		beat(s);		/* says that it is in sync */
-}
-
-static void
-on_fired(struct seat *s, const json_t *p)
-{
-	watch_answer(s->watch, p, s->now);
-	if (strcmp(js_str(p, "code", ""), "epoch") == 0)
-		watch_stop(s->watch);	/* a grant starts it again */
-}
-
-static void
-on_dispatch(struct seat *s, const json_t *p)
-{
-	runs_dispatch(s->runs, s->facts.cluster_id, s->facts.cluster, p,
-	    s->ops->no_room(s->ctx));
-}
-
-static void
-on_abort(struct seat *s, const json_t *p)
-{
-	runs_abort(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
-	    js_int(p, "attempt", 0), js_int(p, "grace", 10000));
-}
-
-static void
-on_settled(struct seat *s, const json_t *p)
-{
-	runs_settled(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
-	    js_int(p, "attempt", 0));
-}
-
-/* The broker could not store what it was told: tell it again. */
-static void
-on_tell(struct seat *s, const json_t *p)
-{
-	json_t *list = runs_list(s->runs, s->facts.cluster_id), *r;
-	size_t i;
-
-	(void)p;
-	json_array_foreach(list, i, r)
-		seat_report(s, r);
-	json_decref(list);
-}
-
-static void
-on_removed(struct seat *s, const json_t *p)
-{
-	s->ops->disowned(s->ctx, s, js_str(p, "state", "removed"),
-	    js_str(p, "reason", ""));
-}
-
-static const struct {
-	const char *method;
-	void	  (*run)(struct seat *, const json_t *);
-} notes[] = {
-	{ "link.ack", on_ack },
-	{ "link.heard", on_heard },
-	{ "link.grant", on_grant },
-	{ "link.off", on_off },
-	{ "link.ask", on_ask_beat },
-	{ "link.release", on_release },
-	{ "link.catalogue", on_catalogue },
-	{ "link.settings", take_settings },
-	{ "link.fired", on_fired },
-	{ "link.dispatch", on_dispatch },
-	{ "link.abort", on_abort },
-	{ "link.settled", on_settled },
-	{ "link.tell", on_tell },
-	{ "link.removed", on_removed },
-};
-
-static void
-answer_output(struct seat *s, const json_t *id, const json_t *p)
-{
-	json_t *doc = json_pack("{s:s,s:O,s:o}", "jsonrpc", "2.0", "id", id,
-	    "result", runs_output(s->runs, s->facts.cluster_id,
-	    js_int(p, "run", 0), js_int(p, "attempt", 0),
-	    js_int(p, "offset", 0), js_int(p, "limit", 65536)));
-
-	(void)session_send(s->session, doc);
-	json_decref(doc);
-}
-
 /* ---- session ---- */
 
 static void
@@ -508,16 +289,16 @@ hello_done(void *arg, const json_t *result, const struct err *e)
 	s->up = true;
 	s->backoff = BACKOFF_MIN;
 	s->trouble[0] = '\0';
-	take_settings(s, json_object_get(result, "settings"));
+	seat_take_settings(s, json_object_get(result, "settings"));
 	log_info("link", "cluster=%s broker=%s connected as %s",
 	    s->facts.cluster, s->facts.broker, js_str(result, "name", "?"));
 	(void)MEM_STR(s->facts.name, js_str(result, "name", s->facts.name));
-	lease_event(s, (struct lease_event){ .kind = LEASE_EV_SESSION });
+	seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_SESSION });
 	/* A restored node learns its floor before it may act.  One that is ON
 	 * keeps saying so: which of two stays is the broker's decision. */
 	floor = js_int(result, "floor", 0);
 	if (floor > s->lease.d.floor && !s->lease.d.on)
-		lease_event(s, (struct lease_event){ .kind = LEASE_EV_OFF,
+		seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_OFF,
 		    .epoch = floor });
 	s->sample_at = s->now.mono;
 	s->health_due = true;
@@ -526,13 +307,13 @@ hello_done(void *arg, const json_t *result, const struct err *e)
 	/* One that says ON is compared with the holder by its first heartbeat
 	 * (case 3): it waits, for at most one interval, until its catalogue and
 	 * its keeper are there. */
-	s->quiet = s->lease.d.on && !settled(s);
+	s->quiet = s->lease.d.on && !seat_settled(s);
 	if (s->quiet)
-		s->beat_at = mono_add_ms(s->now.mono, interval(s));
+		s->beat_at = mono_add_ms(s->now.mono, seat_interval(s));
 	else
-		beat(s);
+		seat_beat(s);
 	if (s->untold)			/* hello could not list it */
-		on_tell(s, NULL);
+		seat_tell_again(s, NULL);
 	s->ops->changed(s->ctx, s);
 }
 
@@ -575,14 +356,10 @@ on_message(struct session *session, json_t *msg, void *ctx)
 		return;
 	}
 	if (strcmp(method, "link.output") == 0) {
-		answer_output(s, json_object_get(msg, "id"), params);
+		seat_answer_output(s, json_object_get(msg, "id"), params);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
-		if (strcmp(notes[i].method, method) == 0) {
-			notes[i].run(s, params);
-			return;
-		}
+	seat_note(s, method, params);
 }
 
 static void
@@ -594,6 +371,7 @@ on_open(struct session *session, void *ctx)
 	s->session = session;
 	s->now = clock_now();
 	s->heard = s->now.mono;
+	s->opened = true;
 	s->untold = false;
 	(void)snprintf(start, sizeof(start), "%lld",
 	    (long long)s->facts.start);
@@ -617,7 +395,7 @@ on_closed(struct session *session, const char *why, void *ctx)
 	(void)session;
 	s->now = clock_now();
 	s->session = NULL;
-	s->up = false;
+	s->opened = s->up = false;
 	s->rtt = -1;
 	if (why[0] != '\0')
 		(void)MEM_STR(s->trouble, why);
@@ -718,7 +496,7 @@ work(struct seat *s)
 static mono
 quiet_at(const struct seat *s)
 {
-	int64_t ms = 3 * interval(s);
+	int64_t ms = 3 * seat_interval(s);
 
 	return mono_add_ms(s->heard, ms < QUIET_MIN ? QUIET_MIN : ms);
 }
@@ -736,23 +514,18 @@ seat_turn(struct seat *s, struct now now)
 		next = s->dial_at;
 	lease = lease_next_deadline(&s->lease);
 	if (lease.us <= now.mono.us) {
-		lease_event(s, (struct lease_event){ .kind = LEASE_EV_TICK });
+		seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_TICK });
 		lease = lease_next_deadline(&s->lease);
 	}
 	if (lease.us > now.mono.us)
 		next = mono_min(next, lease);
 	if (s->up) {
-		if (s->beat_at.us <= now.mono.us || (s->quiet ? settled(s)
+		if (s->beat_at.us <= now.mono.us || (s->quiet ? seat_settled(s)
 		    : s->accepts != (s->ops->refuses(s->ctx) == NULL)))
-			beat(s);
+			seat_beat(s);
 		next = mono_min(next, s->beat_at);
-		if (quiet_at(s).us <= now.mono.us && !s->facts.near) {
-			s->heard = now.mono;
-			session_close(s->session, false, "no answer from the "
-			    "broker for three heartbeats");
-		} else
-			next = mono_min(next, quiet_at(s));
 	}
+	next = mono_min(next, listen_on(s));
 	work(s);
 	if (seat_fires(s, now)) {
 		due = watch_next(s->watch);
@@ -768,9 +541,9 @@ void
 seat_hold(struct seat *s, bool hold, struct now now)
 {
 	s->now = now;
-	lease_event(s, (struct lease_event){
+	seat_lease_event(s, (struct lease_event){
 	    .kind = hold ? LEASE_EV_HOLD : LEASE_EV_RELEASE });
-	beat(s);
+	seat_beat(s);
 }
 
 void
@@ -784,9 +557,9 @@ seat_control(struct seat *s, bool controlled, int64_t cap, struct now now)
 	s->facts.controlled = controlled;
 	s->facts.cap = cap;
 	if (other)
-		lease_event(s, (struct lease_event){ .kind = LEASE_EV_KEY,
+		seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_KEY,
 		    .key = controlled });
-	beat(s);
+	seat_beat(s);
 }
 
 /* ---- asked ---- */

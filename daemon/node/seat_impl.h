@@ -1,0 +1,64 @@
+/* Inside of seat.c and seat_note.c. */
+#ifndef NODE_SEAT_IMPL_H
+#define NODE_SEAT_IMPL_H
+
+#include "node/seat.h"
+
+struct ask {
+	int64_t	    id;
+	seat_done  *done;
+	void	   *arg;
+	struct ask *next;
+};
+
+struct seat {
+	struct seat_facts      facts;
+	struct store	      *store;
+	struct runs	      *runs;
+	const struct seat_ops *ops;
+	void		      *ctx;
+	struct now	       now;
+	/* session */
+	struct session *session;
+	bool		up;		/* hello was answered */
+	bool		untold;		/* a report came after hello was sent */
+	char		trouble[512];
+	mono		dial_at;
+	int64_t		backoff;
+	mono		heard;		/* newest message of the broker */
+	struct ask     *asks;
+	int64_t		next_id;
+	/* heartbeats */
+	int64_t		heartbeat, sample_interval, lease_ms;
+	mono		beat_at, sample_at;
+	bool		health_due;		/* no sample in this session yet */
+	bool		accepts;	/* as the last heartbeat said */
+	bool		quiet;		/* the first of a session may wait */
+	int64_t		rev;		/* of the catalogue, at hello */
+	mono		sent[LEASE_RING];	/* for the round trip */
+	double		rtt;
+	bool		skew_known;
+	int64_t		skew_ms, max_skew_ms;	/* of our clock, as the broker
+						 * says */
+	/* role */
+	struct lease	    lease;
+	struct lease_policy policy;
+	struct watch	   *watch;
+	json_t		   *cursors;	/* of the newest grant */
+	bool		    resend;
+};
+
+void	seat_beat(struct seat *);
+void	seat_lease_event(struct seat *, struct lease_event);
+int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
+
+/* What the broker says, by the name of the note. */
+void	seat_note(struct seat *, const char *method, const json_t *params);
+void	seat_take_settings(struct seat *, const json_t *);
+/* Nothing that passes by itself keeps this node from being eligible. */
+bool	seat_settled(const struct seat *);
+/* Every report that is not settled, once more. */
+void	seat_tell_again(struct seat *, const json_t *);
+void	seat_answer_output(struct seat *, const json_t *id, const json_t *);
+
+#endif
