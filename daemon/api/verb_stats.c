@@ -20,7 +20,9 @@ number(const struct column *c, bool max)
 {
 	double v = c->n > 0 ? max ? c->max : c->sum / c->n : 0;
 
-	return c->n == 0 ? json_null() : json_real((double)(int64_t)(v * 10 + 0.5) / 10);
+	if (c->n == 0)
+		return json_null();
+	return json_real((double)(int64_t)(v * 10 + 0.5) / 10);
 }
 
 static json_t *

@@ -276,6 +276,71 @@ help_and_prompts(void **state)
 	buf_free(&b);
 }
 
+/* A question as it is asked of the row. */
+static void
+ask(struct model *m, enum screen_id id, const char *sel, enum act act,
+    struct buf *b)
+{
+	struct err e = { 0 };
+	struct question *q;
+
+	m->screen = id;
+	(void)MEM_STR(m->view[id].sel, sel);
+	q = question_new(m, act, &e);
+	if (q == NULL) {
+		buf_fmt(b, "== refused: %s ==\n", e.msg);
+		return;
+	}
+	q->dry = world_json("{\"to\":\"node-c\",\"epoch\":43,\"outcome\":"
+	    "\"begun\",\"steps\":[{\"after\":0,\"step\":\"OFF is sent to "
+	    "node-b\"},{\"after\":0.3,\"step\":\"epoch 43 is granted to "
+	    "node-c\"}]}");
+	q->dry_vacant = world_json("{\"to\":null,\"epoch\":42,\"steps\":["
+	    "{\"after\":0,\"step\":\"OFF is sent to node-b\"}]}");
+	if (q->cmd == CMD_AGENT_OFF && act == ACT_SCHEDULER) {
+		q->vacant = true;
+		(void)json_object_set_new(q->params, "vacant", json_true());
+	}
+	question_text(q, m);
+	m->question = q;
+	m->mode = MODE_QUESTION;
+	draw(m, 80, 24, GLYPHS_ASCII, q->title, b);
+	question_free(q);
+	m->question = NULL;
+}
+
+static void
+questions(void **state)
+{
+	struct buf b = BUF_INIT(GOLDEN_MAX);
+	struct model m;
+
+	(void)state;
+	model_init(&m);
+	world_fill(&m);
+	ask(&m, SCREEN_AGENTS, "node-c", ACT_SCHEDULER, &b);
+	ask(&m, SCREEN_AGENTS, "node-b", ACT_SCHEDULER, &b);
+	ask(&m, SCREEN_AGENTS, "node-b", ACT_DRAIN, &b);
+	ask(&m, SCREEN_AGENTS, "node-a", ACT_REMOVE, &b);
+	ask(&m, SCREEN_JOIN, "7", ACT_ACCEPT, &b);
+	ask(&m, SCREEN_JOIN, "8", ACT_TOKEN, &b);
+	ask(&m, SCREEN_JOIN, "7", ACT_REMOVE, &b);
+	ask(&m, SCREEN_JOIN, "7", ACT_NEW, &b);
+	ask(&m, SCREEN_JOBS, "backup-db", ACT_RUN, &b);
+	ask(&m, SCREEN_JOBS, "rotate-logs", ACT_PAUSE, &b);
+	ask(&m, SCREEN_JOBS, "backup-db", ACT_REMOVE, &b);
+	ask(&m, SCREEN_RUNS, "8812", ACT_REMOVE, &b);
+	ask(&m, SCREEN_RUNS, "8811", ACT_REMOVE, &b);
+	ask(&m, SCREEN_RUNS, "8811", ACT_RUN, &b);
+	ask(&m, SCREEN_AGENTS, "node-a", ACT_JOIN, &b);
+	ask(&m, SCREEN_AGENTS, "node-a", ACT_LEAVE, &b);
+	m.privs = 1u << PRIV_VIEW;
+	ask(&m, SCREEN_AGENTS, "node-c", ACT_SCHEDULER, &b);
+	model_clear(&m);
+	golden("questions", &b);
+	buf_free(&b);
+}
+
 static void
 sizes(void **state)
 {
@@ -438,6 +503,7 @@ main(void)
 		cmocka_unit_test(sched),
 		cmocka_unit_test(settings),
 		cmocka_unit_test(help_and_prompts),
+		cmocka_unit_test(questions),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(hostile_output),
 		cmocka_unit_test(selection_is_an_id),

@@ -229,7 +229,8 @@ what_cannot_be_is_refused(void **state)
 	a = say("{\"id\":5,\"method\":\"subscribe\",\"params\":{\"method\":"
 	    "\"status\",\"every\":0}}");
 	assert_string_equal(code(a), "usage");
-	a = say("{\"id\":6,\"method\":\"unsubscribe\",\"params\":{\"sub\":99}}");
+	a = say("{\"id\":6,\"method\":\"unsubscribe\",\"params\":"
+	    "{\"sub\":99}}");
 	assert_string_equal(code(a), "not_found");
 	for (int i = 0; i < 40; i++)
 		a = say("{\"id\":7,\"method\":\"subscribe\",\"params\":"
@@ -261,7 +262,8 @@ requests_are_cancelled(void **state)
 	assert_true(told);
 	(void)say("{\"id\":4,\"method\":\"subscribe\",\"params\":{\"method\":"
 	    "\"status\"}}");
-	(void)say("{\"id\":5,\"method\":\"unsubscribe\",\"params\":{\"sub\":1}}");
+	(void)say("{\"id\":5,\"method\":\"unsubscribe\",\"params\":"
+	    "{\"sub\":1}}");
 	assert_true(json_is_object(json_object_get(json_array_get(cl.got,
 	    json_array_size(cl.got) - 1), "result")));
 	hang_up();

@@ -321,7 +321,9 @@ warnings(struct question *q, const struct model *m)
 		const char *level = js_str(json_object_get(a, "health"),
 		    "level", "unknown");
 
-		if (a != row && js_bool(a, "connected", false) &&
+		/* That the holder is healthy, the first line says. */
+		if (a != row && a != model_holder(m) &&
+		    js_bool(a, "connected", false) &&
 		    js_bool(a, "controlled", false) &&
 		    !js_bool(a, "drained", false) &&
 		    say_level_value(level) > own)

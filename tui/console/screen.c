@@ -486,7 +486,7 @@ bare_draw(const struct model *m, const struct area *a)
 	const char *p = m->output.text != NULL ? m->output.text : "";
 	size_t n = strlen(p);
 
-	/* Cut at the edge without a space, so that what is selected is whole. */
+	/* Cut at the edge without a space: what is selected is whole. */
 	for (size_t at = 0; at < n && y < a->h; at += (size_t)w, y++)
 		(void)area_strn(a, y, 0, w, GRID_PLAIN, p + at, n - at <
 		    (size_t)w ? n - at : (size_t)w);

@@ -4,17 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
 #include "js.h"
 #include "mem.h"
 #include "question.h"
 #include "screen.h"
-
-enum {
-	PING_MS = 2000, DETAIL_MS = 5000, STATS_MS = 10000, LINE_MS = 10000,
-	RESUB_MS = 5000, REST_MS = 250, STATS_MAX = 40,
-	TAIL = 128 << 10		/* bytes of a log that is opened */
-};
 
 void
 ui_init(struct ui *u, enum glyphs glyphs, const char *where)
@@ -125,8 +118,8 @@ move(struct ui *u, long n)
 }
 
 /* Lists changed: the selection stays on its id, or moves to a neighbour. */
-static void
-settle(struct ui *u)
+void
+ui_settle(struct ui *u)
 {
 	struct model *m = &u->m;
 	struct view *v = &m->view[m->screen];
@@ -156,7 +149,7 @@ go(struct ui *u, enum screen_id id)
 	m->detail = NULL;
 	m->detail_id[0] = '\0';
 	u->next_detail = u->next_stats = u->next_line = (mono){ 0 };
-	settle(u);
+	ui_settle(u);
 }
 
 static void
@@ -164,7 +157,7 @@ select_id(struct ui *u, enum screen_id id, const char *sel)
 {
 	go(u, id);
 	(void)MEM_STR(u->m.view[id].sel, sel);
-	settle(u);
+	ui_settle(u);
 }
 
 /* The newest run of the selected job, its log below. */
@@ -236,7 +229,7 @@ back(struct ui *u)
 		json_object_clear(v->marks);
 	else if (v->filter[0] != '\0') {
 		v->filter[0] = '\0';
-		settle(u);
+		ui_settle(u);
 	} else if (m->audit || m->alerts)
 		m->audit = m->alerts = false;
 	else
@@ -285,7 +278,7 @@ next_alert(struct ui *u)
 	    model_alerts(m) > 0 && m->message[0] == '\0')
 		m->alerts = true;
 	m->audit = false;
-	settle(u);
+	ui_settle(u);
 }
 
 static void
@@ -313,92 +306,136 @@ toggle_mark(struct ui *u)
 	move(u, 1);
 }
 
+/* Moves; false: another act. */
+static bool
+look_around(struct ui *u, const struct key *k)
+{
+	long page = screen_page(&u->m, u->h);
+
+	if (k->act == ACT_SCREEN)
+		screen_key(u, k->key);
+	else if (k->act == ACT_UP || k->act == ACT_PREV)
+		move(u, -1);
+	else if (k->act == ACT_DOWN || k->act == ACT_NEXT)
+		move(u, 1);
+	else if (k->act == ACT_PGUP || k->act == ACT_PGDN)
+		move(u, k->act == ACT_PGUP ? -page : page);
+	else if (k->act == ACT_FIRST || k->act == ACT_LAST)
+		move(u, k->act == ACT_FIRST ? -1000000 : 1000000);
+	else if (k->act == ACT_OPEN)
+		open_row(u);
+	else if (k->act == ACT_BACK)
+		back(u);
+	else if (k->act == ACT_LOG)
+		job_log(u);
+	else
+		return false;
+	return true;
+}
+
+/* What the next keys go to. */
+static void
+enter_mode(struct ui *u, enum act act)
+{
+	struct model *m = &u->m;
+	bool log = m->in_log || (m->open && m->screen == SCREEN_RUNS);
+
+	if (act == ACT_FILTER) {
+		m->mode = MODE_FILTER;
+		line_set(&m->line, log ? "" : m->view[m->screen].filter);
+	} else if (act == ACT_COMMAND || act == ACT_WINDOW) {
+		m->mode = MODE_COMMAND;
+		line_set(&m->line, act == ACT_WINDOW ? "whatif kill " : "");
+	} else {
+		m->mode = act == ACT_MENU ? MODE_MENU : MODE_HELP;
+		line_set(&m->help, "");
+		m->help_at = 0;
+	}
+}
+
+/* The row as text: copied, bare, said. */
+static void
+take_row(struct ui *u, enum act act)
+{
+	struct buf b = BUF_INIT(4096);
+
+	row_text(&u->m, &b);
+	if (act == ACT_COPY)
+		ui_copy(u, b.p);
+	else if (act == ACT_SAY)
+		model_say(&u->m, false, "%s", b.p);
+	else {
+		ui_output(u, "", b.p);
+		u->m.mode = MODE_BARE;
+	}
+	buf_free(&b);
+}
+
+static void
+glyphs(struct ui *u)
+{
+	if (!u->m.utf8_able)
+		model_say(&u->m, true, "this terminal's locale is not UTF-8: "
+		    "start with LC_ALL=C.UTF-8");
+	else
+		u->glyphs = u->glyphs == GLYPHS_UTF8 ? GLYPHS_ASCII
+		    : GLYPHS_UTF8;
+}
+
+static void
+window(struct ui *u)
+{
+	struct model *m = &u->m;
+
+	if (m->screen == SCREEN_SCHED) {
+		enter_mode(u, ACT_WINDOW);
+		return;
+	}
+	m->window = m->window == 600 ? 3600 : m->window == 3600 ? 86400 : 600;
+	u->next_stats = (mono){ 0 };
+}
+
+static void
+freeze(struct ui *u)
+{
+	u->m.frozen = !u->m.frozen;
+	u->m.frozen_at = u->m.now.wall;
+	grid_free(u->still);
+	u->still = NULL;
+}
+
 static void
 look(struct ui *u, const struct key *k)
 {
 	struct model *m = &u->m;
-	struct buf b = BUF_INIT(4096);
-	long page = screen_page(m, u->h);
+	struct view *v = &m->view[m->screen];
 
+	if (look_around(u, k))
+		return;
 	switch (k->act) {
-	case ACT_SCREEN:	screen_key(u, k->key); break;
 	case ACT_PANE:		m->in_log = !m->in_log; break;
-	case ACT_UP:		move(u, -1); break;
-	case ACT_DOWN:		move(u, 1); break;
-	case ACT_PGUP:		move(u, -page); break;
-	case ACT_PGDN:		move(u, page); break;
-	case ACT_FIRST:		move(u, -1000000); break;
-	case ACT_LAST:		move(u, 1000000); break;
-	case ACT_OPEN:		open_row(u); break;
-	case ACT_BACK:		back(u); break;
 	case ACT_SORT:		sort_next(u); break;
-	case ACT_DIRECTION:
-		m->view[m->screen].desc = !m->view[m->screen].desc;
-		break;
+	case ACT_DIRECTION:	v->desc = !v->desc; break;
 	case ACT_FILTER:
-		m->mode = MODE_FILTER;
-		line_set(&m->line, m->in_log || (m->open && m->screen ==
-		    SCREEN_RUNS) ? "" : m->view[m->screen].filter);
-		break;
-	case ACT_NEXT:		move(u, 1); break;
-	case ACT_PREV:		move(u, -1); break;
 	case ACT_COMMAND:
-		m->mode = MODE_COMMAND;
-		line_set(&m->line, "");
-		break;
 	case ACT_MENU:
-	case ACT_HELP:
-		m->mode = k->act == ACT_MENU ? MODE_MENU : MODE_HELP;
-		line_set(&m->help, "");
-		m->help_at = 0;
-		break;
+	case ACT_HELP:		enter_mode(u, k->act); break;
 	case ACT_ALERT:		next_alert(u); break;
 	case ACT_AUDIT:
 		m->audit = !m->audit;
 		m->alerts = false;
-		settle(u);
+		ui_settle(u);
 		break;
-	case ACT_WINDOW:
-		if (m->screen == SCREEN_SCHED) {
-			m->mode = MODE_COMMAND;
-			line_set(&m->line, "whatif kill ");
-			break;
-		}
-		m->window = m->window == 600 ? 3600 : m->window == 3600
-		    ? 86400 : 600;
-		u->next_stats = (mono){ 0 };
-		break;
-	case ACT_FREEZE:
-		m->frozen = !m->frozen;
-		m->frozen_at = m->now.wall;
-		grid_free(u->still);
-		u->still = NULL;
-		break;
+	case ACT_WINDOW:	window(u); break;
+	case ACT_FREEZE:	freeze(u); break;
 	case ACT_COPY:
-		row_text(m, &b);
-		ui_copy(u, b.p);
-		break;
 	case ACT_BARE:
-		row_text(m, &b);
-		ui_output(u, "", b.p);
-		m->mode = MODE_BARE;
-		break;
-	case ACT_SAY:
-		row_text(m, &b);
-		model_say(m, false, "%s", b.p);
-		break;
+	case ACT_SAY:		take_row(u, k->act); break;
 	case ACT_TIMES:
 		m->say.times = (enum say_times)((m->say.times + 1) %
 		    SAY_NTIMES);
 		break;
-	case ACT_GLYPHS:
-		if (!m->utf8_able)
-			model_say(m, true, "this terminal's locale is not "
-			    "UTF-8: start with LC_ALL=C.UTF-8");
-		else
-			u->glyphs = u->glyphs == GLYPHS_UTF8 ? GLYPHS_ASCII
-			    : GLYPHS_UTF8;
-		break;
+	case ACT_GLYPHS:	glyphs(u); break;
 	case ACT_REFRESH:
 		u->reconnect = !u->up;
 		u->next_ping = u->next_detail = u->next_stats =
@@ -410,13 +447,14 @@ look(struct ui *u, const struct key *k)
 	case ACT_INTERRUPT:	model_say(m, false, "q leaves"); break;
 	case ACT_WIDER:		m->split++; break;
 	case ACT_NARROWER:	m->split--; break;
-	case ACT_LOG:		job_log(u); break;
+	case ACT_SCREEN: case ACT_UP: case ACT_DOWN: case ACT_PGUP:
+	case ACT_PGDN: case ACT_FIRST: case ACT_LAST: case ACT_NEXT:
+	case ACT_PREV: case ACT_OPEN: case ACT_BACK: case ACT_LOG:
 	case ACT_NONE: case ACT_ACCEPT: case ACT_DRAIN: case ACT_PAUSE:
 	case ACT_JOIN: case ACT_LEAVE: case ACT_NEW: case ACT_RUN:
 	case ACT_SCHEDULER: case ACT_TOKEN: case ACT_REMOVE: case ACT_COUNT:
 		break;
 	}
-	buf_free(&b);
 }
 
 static void
@@ -449,7 +487,7 @@ filter_key(struct ui *u, int key)
 			    "are kept", m->line.text);
 	} else if (line_key(&m->line, key) && !find)
 		(void)MEM_STR(v->filter, m->line.text);
-	settle(u);
+	ui_settle(u);
 }
 
 static void
@@ -534,8 +572,8 @@ ui_key(struct ui *u, int key)
 	if (u->pasting && m->mode != MODE_FILTER && m->mode != MODE_COMMAND &&
 	    m->mode != MODE_QUESTION)
 		return;
-	if (u->pasting && (key == KEY_K_ENTER || key == KEY_ESC || key == '\n' ||
-	    key == KEY_TAB))
+	if (u->pasting && (key == KEY_K_ENTER || key == KEY_ESC ||
+	    key == '\n' || key == KEY_TAB))
 		return;
 	switch (m->mode) {
 	case MODE_FILTER:
@@ -561,346 +599,4 @@ ui_key(struct ui *u, int key)
 	k = key_find(key, m->screen);
 	if (k != NULL)
 		do_key(u, k);
-}
-
-/* ---- what time brings ------------------------------------------------- */
-
-static bool
-due(const struct ui *u, mono *next, int64_t ms)
-{
-	if (u->m.now.mono.us < next->us)
-		return false;
-	*next = mono_add_ms(u->m.now.mono, ms);
-	return true;
-}
-
-static void
-subscribe(struct ui *u)
-{
-	for (int t = 0; t < TOPIC_COUNT; t++) {
-		json_t *params;
-		char about[8];
-
-		if (u->sub[t] != 0 || t == TOPIC_STATUS)
-			continue;
-		(void)snprintf(about, sizeof(about), "%d", t);
-		params = json_pack("{s:s,s:o,s:i}", "method",
-		    topics[t].method, "params", json_loads(topics[t].params, 0,
-		    NULL), "every", topics[t].every);
-		if (topics[t].key != NULL)
-			(void)json_object_set_new(params, "key",
-			    json_string(topics[t].key));
-		u->sub[t] = -1;
-		ui_ask(u, UI_SUBSCRIBE, about, "subscribe", params);
-	}
-}
-
-static void
-ask_detail(struct ui *u)
-{
-	static const struct {
-		const char *method, *param;
-	} how[SCREEN_COUNT] = {
-		[SCREEN_AGENTS] = { "agent.show", "agent" },
-		[SCREEN_JOBS] = { "job.show", "job" },
-	};
-	const json_t *row = screen_selected(&u->m);
-	char id[VIEW_ID], about[VIEW_ID + 8];
-
-	if (row == NULL || how[u->m.screen].method == NULL)
-		return;
-	view_id(row, topics[screens[u->m.screen].topic].key, id);
-	(void)snprintf(about, sizeof(about), "%d:%s", (int)u->m.screen, id);
-	if (strcmp(about, u->m.detail_id) != 0) {
-		u->next_detail = (mono){ 0 };
-		(void)MEM_STR(u->m.detail_id, about);
-	}
-	if (due(u, &u->next_detail, DETAIL_MS))
-		ui_ask(u, UI_DETAIL, about, how[u->m.screen].method,
-		    json_pack("{s:s}", how[u->m.screen].param, id));
-}
-
-/* Graphs of the agents that are shown, and no others. */
-static void
-ask_stats(struct ui *u)
-{
-	struct view_rows r;
-	size_t from, n = 0;
-
-	if (u->m.screen != SCREEN_AGENTS || json_array_size(
-	    u->m.topic[TOPIC_AGENTS].doc) == 0 ||
-	    !due(u, &u->next_stats, STATS_MS))
-		return;
-	screen_rows(&u->m, SCREEN_AGENTS, &r);
-	from = u->m.open ? r.sel : u->m.view[SCREEN_AGENTS].top;
-	for (size_t i = from; i < r.n && n < STATS_MAX; i++, n++) {
-		const char *name = js_str(r.row[i], "name", "");
-
-		ui_ask(u, UI_STATS, name, "agent.stats", json_pack(
-		    "{s:s,s:i}", "agent", name, "window", u->m.open
-		    ? u->m.window : 600));
-		if (u->m.open)
-			break;
-	}
-	view_rows_free(&r);
-}
-
-/* Who could take over is the daemon's to say: its own dry run. */
-static void
-ask_line(struct ui *u)
-{
-	const json_t *holder = model_holder(&u->m);
-
-	if ((u->m.screen != SCREEN_AGENTS && u->m.screen != SCREEN_SCHED) ||
-	    holder == NULL || !due(u, &u->next_line, LINE_MS))
-		return;
-	ui_ask(u, UI_LINE, "", "whatif", json_pack("{s:[s,s]}", "event",
-	    "kill", js_str(holder, "name", "")));
-}
-
-/* The log of the row that has rested selected for a moment. */
-static void
-ask_log(struct ui *u)
-{
-	struct model *m = &u->m;
-	const json_t *row = screen_selected(m);
-	char id[VIEW_ID];
-
-	if (m->screen != SCREEN_RUNS || row == NULL)
-		return;
-	view_id(row, "id", id);
-	if (strcmp(id, u->log_want) != 0) {
-		(void)MEM_STR(u->log_want, id);
-		u->log_at = m->now.mono;
-	}
-	if (strcmp(id, m->log.id) == 0 ||
-	    mono_diff_ms(m->now.mono, u->log_at) < REST_MS)
-		return;
-	if (m->log.id[0] != '\0' && !m->log.ended)
-		ui_ask(u, UI_CANCEL, m->log.id, "cancel", NULL);
-	runlog_start(&m->log, id);
-	ui_ask(u, UI_LOG, id, "run.log", json_pack("{s:s,s:b,s:i}", "run",
-	    id, "follow", 1, "tail", TAIL));
-}
-
-void
-ui_tick(struct ui *u, struct now now)
-{
-	struct model *m = &u->m;
-
-	m->now = now;
-	m->say.now = now.wall;
-	if (!u->up)
-		return;
-	if (due(u, &u->next_ping, PING_MS)) {
-		u->ping_sent = now.mono;
-		ui_ask(u, UI_PING, "", "status", NULL);
-	}
-	if (due(u, &u->next_sub, RESUB_MS))
-		subscribe(u);
-	ask_detail(u);
-	ask_stats(u);
-	ask_line(u);
-	ask_log(u);
-	ui_question_tick(u);
-}
-
-/* ---- the link --------------------------------------------------------- */
-
-static int64_t
-newest_seq(const struct model *m)
-{
-	return js_int(json_array_get(m->topic[TOPIC_EVENTS].doc, 0), "seq",
-	    0);
-}
-
-/* What happened while nobody looked. */
-static void
-missed(struct ui *u)
-{
-	const json_t *list = u->m.topic[TOPIC_EVENTS].doc;
-	int64_t epoch = model_epoch(&u->m);
-	size_t n = 0;
-	char t[SAY];
-
-	if (u->lost_at.ms == 0)
-		return;
-	for (size_t i = 0; i < json_array_size(list); i++)
-		n += js_int(json_array_get(list, i), "seq", 0) > u->seen_seq;
-	if (epoch != u->seen_epoch)
-		model_say(&u->m, false, "%s missed: %zu events, the role moved "
-		    "(epoch %lld, was %lld)", say_span(u->m.now.wall.ms -
-		    u->lost_at.ms, t), n, (long long)epoch,
-		    (long long)u->seen_epoch);
-	else
-		model_say(&u->m, false, "%s missed: %zu events, scheduler "
-		    "unchanged", say_span(u->m.now.wall.ms - u->lost_at.ms, t),
-		    n);
-	u->lost_at = (wall){ 0 };
-}
-
-void
-ui_link(struct ui *u, enum link_state state, const char *why)
-{
-	struct model *m = &u->m;
-
-	if (u->up && state != LINK_UP) {
-		u->lost_at = m->now.wall;
-		u->seen_seq = newest_seq(m);
-		u->seen_epoch = model_epoch(m);
-		ui_question_lost(u);
-	}
-	u->up = false;
-	m->link = state;
-	(void)MEM_STR(m->why, why);
-	if (state != LINK_UP)
-		return;
-	/* Up for us once hello is answered; all is asked anew. */
-	m->link = m->heard_at.ms == 0 ? LINK_TRYING : LINK_DOWN;
-	json_array_clear(u->out);
-	memset(u->sub, 0, sizeof(u->sub));
-	m->log.id[0] = '\0';
-	ui_ask(u, UI_HELLO, "", "hello", json_pack("{s:s,s:s,s:i}", "client",
-	    "muster console", "version", MUSTER_VERSION, "protocol", 1));
-}
-
-static void
-on_hello(struct ui *u, const json_t *result, const struct err *e)
-{
-	if (e != NULL) {
-		u->m.link = e->code == ERR_DENIED ? LINK_DENIED : LINK_OLD;
-		(void)MEM_STR(u->m.why, e->msg);
-		return;
-	}
-	model_hello(&u->m, result);
-	u->m.link = LINK_UP;
-	u->m.tries = 0;
-	u->up = true;
-	u->next_ping = u->next_sub = u->next_detail = u->next_stats =
-	    u->next_line = (mono){ 0 };
-	subscribe(u);
-	u->next_sub = mono_add_ms(u->m.now.mono, RESUB_MS);
-}
-
-static void
-on_subscribed(struct ui *u, const char *about, const json_t *result,
-    const struct err *e)
-{
-	int t = atoi(about);		/* our own, written above */
-
-	if (t < 0 || t >= TOPIC_COUNT)
-		return;
-	if (e != NULL) {
-		u->sub[t] = 0;		/* tried again by ui_tick */
-		model_fail(&u->m, (enum topic)t, e);
-		return;
-	}
-	u->sub[t] = js_int(result, "sub", -1);
-	model_put(&u->m, (enum topic)t, json_deep_copy(json_object_get(result,
-	    "doc")));
-	settle(u);
-	if (t == TOPIC_EVENTS)
-		missed(u);
-}
-
-static void
-heard(struct ui *u)
-{
-	u->m.heard = u->m.now.mono;
-	u->m.heard_at = u->m.now.wall;
-}
-
-void
-ui_answer(struct ui *u, enum ui_tag tag, const char *about,
-    const json_t *result, const struct err *e)
-{
-	struct model *m = &u->m;
-
-	heard(u);
-	switch (tag) {
-	case UI_HELLO:
-		on_hello(u, result, e);
-		break;
-	case UI_PING:
-		m->rtt_ms = (int)mono_diff_ms(m->now.mono, u->ping_sent);
-		if (e == NULL)
-			model_put(m, TOPIC_STATUS, json_deep_copy(result));
-		break;
-	case UI_SUBSCRIBE:
-		on_subscribed(u, about, result, e);
-		break;
-	case UI_DETAIL:
-		if (e == NULL && strcmp(about, m->detail_id) == 0) {
-			json_decref(m->detail);
-			m->detail = json_deep_copy(result);
-		}
-		break;
-	case UI_STATS:
-		if (e == NULL)
-			(void)json_object_set_new(m->stats, about,
-			    json_deep_copy(result));
-		break;
-	case UI_LINE:
-		if (e == NULL) {
-			json_decref(m->whatif);
-			m->whatif = json_deep_copy(result);
-		}
-		break;
-	case UI_DRY:
-	case UI_DRY_VACANT:
-	case UI_DO:
-		ui_question_answer(u, tag, result, e);
-		break;
-	case UI_COMMAND:
-	case UI_PLAN:
-		ui_command_answer(u, tag, result, e);
-		break;
-	case UI_LOG:
-		if (strcmp(about, m->log.id) != 0)
-			break;
-		if (e != NULL)
-			(void)MEM_STR(m->log.error, e->msg);
-		m->log.ended = true;
-		break;
-	case UI_CANCEL:
-		break;
-	}
-}
-
-void
-ui_update(struct ui *u, const json_t *params)
-{
-	int64_t sub = js_int(params, "sub", -2);
-
-	heard(u);
-	for (int t = 0; t < TOPIC_COUNT; t++)
-		if (u->sub[t] == sub) {
-			model_update(&u->m, (enum topic)t, params);
-			settle(u);
-		}
-}
-
-void
-ui_part(struct ui *u, enum ui_tag tag, const char *about,
-    const json_t *params)
-{
-	const char *text = js_str(params, "text", NULL);
-	const char *data = js_str(params, "data", NULL);
-	unsigned char *p;
-	size_t n;
-
-	heard(u);
-	if (tag == UI_COMMAND || tag == UI_PLAN) {
-		ui_command_part(u, params);
-		return;
-	}
-	if (tag != UI_LOG || strcmp(about, u->m.log.id) != 0)
-		return;
-	if (text != NULL)
-		runlog_put(&u->m.log, text, json_string_length(
-		    json_object_get(params, "text")));
-	if (data != NULL && (p = base64_decode(data, &n)) != NULL) {
-		runlog_put(&u->m.log, (char *)p, n);
-		free(p);
-	}
 }

@@ -59,6 +59,8 @@ void	ui_part(struct ui *, enum ui_tag, const char *about,
 	    const json_t *params);
 
 /* For ui_*.c. */
+/* Lists changed: the selection stays on its id, or moves to a neighbour. */
+void	ui_settle(struct ui *);
 void	ui_ask(struct ui *, enum ui_tag, const char *about,
 	    const char *method, json_t *params);
 void	ui_question(struct ui *, enum act);

@@ -127,7 +127,8 @@ sort_rows(const struct view *v, struct view_rows *r, const char *path)
 
 		s[i] = (struct sorted){ r->row[i], json_string_value(val),
 			json_is_boolean(val) ? json_is_true(val)
-			: json_is_number(val) ? json_number_value(val) : -1, i };
+			: json_is_number(val) ? json_number_value(val) : -1,
+			i };
 	}
 	qsort(s, r->n, sizeof(*s), compare);
 	for (size_t i = 0; i < r->n; i++)

@@ -1,0 +1,358 @@
+/* What comes by itself: time, and the daemon's answers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "js.h"
+#include "mem.h"
+#include "screen.h"
+#include "ui.h"
+
+enum {
+	PING_MS = 2000, DETAIL_MS = 5000, STATS_MS = 10000, LINE_MS = 10000,
+	RESUB_MS = 5000, REST_MS = 250, STATS_MAX = 40,
+	TAIL = 128 << 10		/* bytes of a log that is opened */
+};
+
+/* ---- what time brings ------------------------------------------------- */
+
+static bool
+due(const struct ui *u, mono *next, int64_t ms)
+{
+	if (u->m.now.mono.us < next->us)
+		return false;
+	*next = mono_add_ms(u->m.now.mono, ms);
+	return true;
+}
+
+static void
+subscribe(struct ui *u)
+{
+	for (int t = 0; t < TOPIC_COUNT; t++) {
+		json_t *params;
+		char about[8];
+
+		if (u->sub[t] != 0 || t == TOPIC_STATUS)
+			continue;
+		(void)snprintf(about, sizeof(about), "%d", t);
+		params = json_pack("{s:s,s:o,s:i}", "method",
+		    topics[t].method, "params", json_loads(topics[t].params, 0,
+		    NULL), "every", topics[t].every);
+		if (topics[t].key != NULL)
+			(void)json_object_set_new(params, "key",
+			    json_string(topics[t].key));
+		u->sub[t] = -1;
+		ui_ask(u, UI_SUBSCRIBE, about, "subscribe", params);
+	}
+}
+
+static void
+ask_detail(struct ui *u)
+{
+	static const struct {
+		const char *method, *param;
+	} how[SCREEN_COUNT] = {
+		[SCREEN_AGENTS] = { "agent.show", "agent" },
+		[SCREEN_JOBS] = { "job.show", "job" },
+	};
+	const json_t *row = screen_selected(&u->m);
+	char id[VIEW_ID], about[VIEW_ID + 8];
+
+	if (row == NULL || how[u->m.screen].method == NULL)
+		return;
+	view_id(row, topics[screens[u->m.screen].topic].key, id);
+	(void)snprintf(about, sizeof(about), "%d:%s", (int)u->m.screen, id);
+	if (strcmp(about, u->m.detail_id) != 0) {
+		u->next_detail = (mono){ 0 };
+		(void)MEM_STR(u->m.detail_id, about);
+	}
+	if (due(u, &u->next_detail, DETAIL_MS))
+		ui_ask(u, UI_DETAIL, about, how[u->m.screen].method,
+		    json_pack("{s:s}", how[u->m.screen].param, id));
+}
+
+/* Graphs of the agents that are shown, and no others. */
+static void
+ask_stats(struct ui *u)
+{
+	struct view_rows r;
+	size_t from, n = 0;
+
+	if (u->m.screen != SCREEN_AGENTS || json_array_size(
+	    u->m.topic[TOPIC_AGENTS].doc) == 0 ||
+	    !due(u, &u->next_stats, STATS_MS))
+		return;
+	screen_rows(&u->m, SCREEN_AGENTS, &r);
+	from = u->m.open ? r.sel : u->m.view[SCREEN_AGENTS].top;
+	for (size_t i = from; i < r.n && n < STATS_MAX; i++, n++) {
+		const char *name = js_str(r.row[i], "name", "");
+
+		ui_ask(u, UI_STATS, name, "agent.stats", json_pack(
+		    "{s:s,s:i}", "agent", name, "window", u->m.open
+		    ? u->m.window : 600));
+		if (u->m.open)
+			break;
+	}
+	view_rows_free(&r);
+}
+
+/* Who could take over is the daemon's to say: its own dry run. */
+static void
+ask_line(struct ui *u)
+{
+	const json_t *holder = model_holder(&u->m);
+
+	if ((u->m.screen != SCREEN_AGENTS && u->m.screen != SCREEN_SCHED) ||
+	    holder == NULL || !due(u, &u->next_line, LINE_MS))
+		return;
+	ui_ask(u, UI_LINE, "", "whatif", json_pack("{s:[s,s]}", "event",
+	    "kill", js_str(holder, "name", "")));
+}
+
+/* The log of the row that has rested selected for a moment. */
+static void
+ask_log(struct ui *u)
+{
+	struct model *m = &u->m;
+	const json_t *row = screen_selected(m);
+	char id[VIEW_ID];
+
+	if (m->screen != SCREEN_RUNS || row == NULL)
+		return;
+	view_id(row, "id", id);
+	if (strcmp(id, u->log_want) != 0) {
+		(void)MEM_STR(u->log_want, id);
+		u->log_at = m->now.mono;
+	}
+	if (strcmp(id, m->log.id) == 0 ||
+	    mono_diff_ms(m->now.mono, u->log_at) < REST_MS)
+		return;
+	if (m->log.id[0] != '\0' && !m->log.ended)
+		ui_ask(u, UI_CANCEL, m->log.id, "cancel", NULL);
+	runlog_start(&m->log, id);
+	ui_ask(u, UI_LOG, id, "run.log", json_pack("{s:s,s:b,s:i}", "run",
+	    id, "follow", 1, "tail", TAIL));
+}
+
+void
+ui_tick(struct ui *u, struct now now)
+{
+	struct model *m = &u->m;
+
+	m->now = now;
+	m->say.now = now.wall;
+	if (!u->up)
+		return;
+	if (due(u, &u->next_ping, PING_MS)) {
+		u->ping_sent = now.mono;
+		ui_ask(u, UI_PING, "", "status", NULL);
+	}
+	if (due(u, &u->next_sub, RESUB_MS))
+		subscribe(u);
+	ask_detail(u);
+	ask_stats(u);
+	ask_line(u);
+	ask_log(u);
+	ui_question_tick(u);
+}
+
+/* ---- the link --------------------------------------------------------- */
+
+static int64_t
+newest_seq(const struct model *m)
+{
+	return js_int(json_array_get(m->topic[TOPIC_EVENTS].doc, 0), "seq",
+	    0);
+}
+
+/* What happened while nobody looked. */
+static void
+missed(struct ui *u)
+{
+	const json_t *list = u->m.topic[TOPIC_EVENTS].doc;
+	int64_t epoch = model_epoch(&u->m);
+	size_t n = 0;
+	char t[SAY];
+
+	if (u->lost_at.ms == 0)
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		n += js_int(json_array_get(list, i), "seq", 0) > u->seen_seq;
+	if (epoch != u->seen_epoch)
+		model_say(&u->m, false, "%s missed: %zu events, the role moved "
+		    "(epoch %lld, was %lld)", say_span(u->m.now.wall.ms -
+		    u->lost_at.ms, t), n, (long long)epoch,
+		    (long long)u->seen_epoch);
+	else
+		model_say(&u->m, false, "%s missed: %zu events, scheduler "
+		    "unchanged", say_span(u->m.now.wall.ms - u->lost_at.ms, t),
+		    n);
+	u->lost_at = (wall){ 0 };
+}
+
+void
+ui_link(struct ui *u, enum link_state state, const char *why)
+{
+	struct model *m = &u->m;
+
+	if (u->up && state != LINK_UP) {
+		u->lost_at = m->now.wall;
+		u->seen_seq = newest_seq(m);
+		u->seen_epoch = model_epoch(m);
+		ui_question_lost(u);
+	}
+	u->up = false;
+	m->link = state;
+	(void)MEM_STR(m->why, why);
+	if (state != LINK_UP)
+		return;
+	/* Up for us once hello is answered; all is asked anew. */
+	m->link = m->heard_at.ms == 0 ? LINK_TRYING : LINK_DOWN;
+	json_array_clear(u->out);
+	memset(u->sub, 0, sizeof(u->sub));
+	m->log.id[0] = '\0';
+	ui_ask(u, UI_HELLO, "", "hello", json_pack("{s:s,s:s,s:i}", "client",
+	    "muster console", "version", MUSTER_VERSION, "protocol", 1));
+}
+
+static void
+on_hello(struct ui *u, const json_t *result, const struct err *e)
+{
+	if (e != NULL) {
+		u->m.link = e->code == ERR_DENIED ? LINK_DENIED : LINK_OLD;
+		(void)MEM_STR(u->m.why, e->msg);
+		return;
+	}
+	model_hello(&u->m, result);
+	u->m.link = LINK_UP;
+	u->m.tries = 0;
+	u->up = true;
+	u->next_ping = u->next_sub = u->next_detail = u->next_stats =
+	    u->next_line = (mono){ 0 };
+	subscribe(u);
+	u->next_sub = mono_add_ms(u->m.now.mono, RESUB_MS);
+}
+
+static void
+on_subscribed(struct ui *u, const char *about, const json_t *result,
+    const struct err *e)
+{
+	int t = (int)strtol(about, NULL, 10);	/* our own, written above */
+
+	if (t < 0 || t >= TOPIC_COUNT)
+		return;
+	if (e != NULL) {
+		u->sub[t] = 0;		/* tried again by ui_tick */
+		model_fail(&u->m, (enum topic)t, e);
+		return;
+	}
+	u->sub[t] = js_int(result, "sub", -1);
+	model_put(&u->m, (enum topic)t, json_deep_copy(json_object_get(result,
+	    "doc")));
+	ui_settle(u);
+	if (t == TOPIC_EVENTS)
+		missed(u);
+}
+
+static void
+heard(struct ui *u)
+{
+	u->m.heard = u->m.now.mono;
+	u->m.heard_at = u->m.now.wall;
+}
+
+void
+ui_answer(struct ui *u, enum ui_tag tag, const char *about,
+    const json_t *result, const struct err *e)
+{
+	struct model *m = &u->m;
+
+	heard(u);
+	switch (tag) {
+	case UI_HELLO:
+		on_hello(u, result, e);
+		break;
+	case UI_PING:
+		m->rtt_ms = (int)mono_diff_ms(m->now.mono, u->ping_sent);
+		if (e == NULL)
+			model_put(m, TOPIC_STATUS, json_deep_copy(result));
+		break;
+	case UI_SUBSCRIBE:
+		on_subscribed(u, about, result, e);
+		break;
+	case UI_DETAIL:
+		if (e == NULL && strcmp(about, m->detail_id) == 0) {
+			json_decref(m->detail);
+			m->detail = json_deep_copy(result);
+		}
+		break;
+	case UI_STATS:
+		if (e == NULL)
+			(void)json_object_set_new(m->stats, about,
+			    json_deep_copy(result));
+		break;
+	case UI_LINE:
+		if (e == NULL) {
+			json_decref(m->whatif);
+			m->whatif = json_deep_copy(result);
+		}
+		break;
+	case UI_DRY:
+	case UI_DRY_VACANT:
+	case UI_DO:
+		ui_question_answer(u, tag, result, e);
+		break;
+	case UI_COMMAND:
+	case UI_PLAN:
+		ui_command_answer(u, tag, result, e);
+		break;
+	case UI_LOG:
+		if (strcmp(about, m->log.id) != 0)
+			break;
+		if (e != NULL)
+			(void)MEM_STR(m->log.error, e->msg);
+		m->log.ended = true;
+		break;
+	case UI_CANCEL:
+		break;
+	}
+}
+
+void
+ui_update(struct ui *u, const json_t *params)
+{
+	int64_t sub = js_int(params, "sub", -2);
+
+	heard(u);
+	for (int t = 0; t < TOPIC_COUNT; t++)
+		if (u->sub[t] == sub) {
+			model_update(&u->m, (enum topic)t, params);
+			ui_settle(u);
+		}
+}
+
+void
+ui_part(struct ui *u, enum ui_tag tag, const char *about,
+    const json_t *params)
+{
+	const char *text = js_str(params, "text", NULL);
+	const char *data = js_str(params, "data", NULL);
+	unsigned char *p;
+	size_t n;
+
+	heard(u);
+	if (tag == UI_COMMAND || tag == UI_PLAN) {
+		ui_command_part(u, params);
+		return;
+	}
+	if (tag != UI_LOG || strcmp(about, u->m.log.id) != 0)
+		return;
+	if (text != NULL)
+		runlog_put(&u->m.log, text, json_string_length(
+		    json_object_get(params, "text")));
+	if (data != NULL && (p = base64_decode(data, &n)) != NULL) {
+		runlog_put(&u->m.log, (char *)p, n);
+		free(p);
+	}
+}
