@@ -13,7 +13,16 @@
 #include "term.h"
 #include "ui.h"
 
-enum { TICK_MS = 250, KEYS_A_TURN = 256 };
+/* What the daemon says is drawn at once, but when it pours, as a log does,
+ * twice a second: over ssh the terminal is the bottleneck.  BURST_MS is what
+ * such frames may use up before, at FRAME_MS each.  Keys never wait. */
+enum { TICK_MS = 250, KEYS_A_TURN = 256, FRAME_MS = 500, BURST_MS = 4000 };
+
+struct frames {
+	struct grid *shown, *next;
+	int64_t	     credit;		/* ms */
+	mono	     at;		/* of that */
+};
 
 static volatile sig_atomic_t ended;
 
@@ -91,8 +100,9 @@ first_try(struct ui *u, struct link *l, struct err *e)
 /* ---- the loop --------------------------------------------------------- */
 
 static bool
-take_keys(struct ui *u)
+take_keys(struct ui *u, bool *any)
 {
+	*any = false;
 	for (int i = 0; i < KEYS_A_TURN; i++) {
 		int key = term_key();
 
@@ -100,6 +110,7 @@ take_keys(struct ui *u)
 			return false;
 		if (key == -1)
 			break;
+		*any = true;
 		if (key == KEY_K_RESIZE)
 			u->redraw = true;
 		else
@@ -109,21 +120,50 @@ take_keys(struct ui *u)
 }
 
 static void
-draw(struct ui *u, struct grid **g)
+frames_size(struct frames *f, int w, int h, enum glyphs glyphs)
+{
+	const struct grid *g = f->next;
+
+	if (g != NULL && g->w == w && g->h == h && g->glyphs == glyphs)
+		return;
+	grid_free(f->shown);
+	grid_free(f->next);
+	f->shown = NULL;
+	f->next = grid_new(w, h, glyphs);
+}
+
+static void
+draw(struct ui *u, struct frames *f)
 {
 	int w, h;
 
 	term_size(&w, &h);
-	if (*g == NULL || (*g)->w != w || (*g)->h != h ||
-	    (*g)->glyphs != u->glyphs) {
-		grid_free(*g);
-		*g = grid_new(w, h, u->glyphs);
-	}
+	frames_size(f, w, h, u->glyphs);
 	u->w = w;
 	u->h = h;
-	ui_draw(u, *g);
-	term_draw(*g, u->redraw);
+	ui_draw(u, f->next);
+	if (!u->redraw && grid_same(f->shown, f->next))
+		return;
+	if (!term_draw(f->next, u->redraw))
+		return;
+	if (f->shown == NULL)
+		f->shown = grid_new(w, h, u->glyphs);
+	grid_copy(f->shown, f->next);
 	u->redraw = false;
+	f->credit -= FRAME_MS;
+}
+
+static void
+turn_frame(struct ui *u, struct frames *f, bool keyed)
+{
+	f->credit += mono_diff_ms(u->m.now.mono, f->at);
+	f->credit = f->credit > BURST_MS ? BURST_MS : f->credit;
+	f->at = u->m.now.mono;
+	/* What a key asks of the daemon is answered in further frames. */
+	if (keyed && f->credit < 3 * FRAME_MS)
+		f->credit = 3 * FRAME_MS;
+	if (f->credit >= FRAME_MS)
+		draw(u, f);
 	if (u->clipboard != NULL)
 		term_copy(u->clipboard);
 	free(u->clipboard);
@@ -134,7 +174,8 @@ draw(struct ui *u, struct grid **g)
 static void
 loop(struct ui *u, struct link *l, bool once)
 {
-	struct grid *g = NULL;
+	struct frames f = { .credit = BURST_MS, .at = clock_mono() };
+	bool keyed = true;
 
 	while (!u->quit && ended == 0 && !(once &&
 	    u->m.link != LINK_TRYING && link_fd(l) == -1)) {
@@ -144,7 +185,7 @@ loop(struct ui *u, struct link *l, bool once)
 
 		ui_tick(u, clock_now());
 		turn_link(u, l);
-		draw(u, &g);
+		turn_frame(u, &f, keyed);
 		/* The link may have been dialled since. */
 		p[1].fd = link_fd(l);
 		p[1].events = link_events(l);
@@ -152,10 +193,11 @@ loop(struct ui *u, struct link *l, bool once)
 		u->m.now = clock_now();
 		if (n > 0 && p[1].revents != 0)
 			link_ready(l);
-		if (!take_keys(u))
+		if (!take_keys(u, &keyed))
 			break;
 	}
-	grid_free(g);
+	grid_free(f.shown);
+	grid_free(f.next);
 }
 
 static void

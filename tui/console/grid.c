@@ -38,6 +38,25 @@ grid_erase(struct grid *g)
 	g->cursor_y = g->cursor_x = -1;
 }
 
+bool
+grid_same(const struct grid *a, const struct grid *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->w == b->w && a->h == b->h && a->cursor_y == b->cursor_y &&
+	    a->cursor_x == b->cursor_x && memcmp(a->cell, b->cell,
+	    (size_t)a->w * (size_t)a->h * sizeof(*a->cell)) == 0;
+}
+
+void
+grid_copy(struct grid *to, const struct grid *from)
+{
+	memcpy(to->cell, from->cell, (size_t)to->w * (size_t)to->h *
+	    sizeof(*to->cell));
+	to->cursor_y = from->cursor_y;
+	to->cursor_x = from->cursor_x;
+}
+
 struct area
 grid_area(struct grid *g)
 {

@@ -50,6 +50,10 @@ struct area {
 struct grid *grid_new(int w, int h, enum glyphs);
 void	grid_free(struct grid *);
 void	grid_erase(struct grid *);
+/* Same size, cells and cursor; NULL is the same as nothing.  grid_copy is
+ * between grids of one size. */
+bool	grid_same(const struct grid *, const struct grid *);
+void	grid_copy(struct grid *to, const struct grid *from);
 struct area grid_area(struct grid *);
 /* A part of an area, cut to it; h or w below 0: all the rest. */
 struct area area_part(const struct area *, int y, int x, int h, int w);

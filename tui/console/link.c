@@ -17,7 +17,7 @@
 #include "relay.h"
 #include "wire.h"
 
-enum { READ = 64 << 10, OUT_MAX = 8 << 20, TRY_MS = 30000 };
+enum { READ = 64 << 10, OUT_MAX = 8 << 20, TRY_MS = 30000, SLICE_MS = 5 };
 
 struct asked {
 	int64_t	      id;
@@ -362,10 +362,12 @@ flush(struct link *l)
 void
 link_ready(struct link *l)
 {
+	const mono end = mono_add_ms(clock_mono(), SLICE_MS);
 	char chunk[READ];
 
 	flush(l);
-	while (l->fd != -1) {
+	/* Thousands of rows may come at once: keys have their turn between. */
+	while (l->fd != -1 && clock_mono().us < end.us) {
 		ssize_t n = recv(l->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 
 		if (n == -1 && errno == EINTR)

@@ -214,7 +214,7 @@ attrs(unsigned a, short *pair)
 	return t;
 }
 
-void
+bool
 term_draw(const struct grid *g, bool all)
 {
 	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -222,7 +222,7 @@ term_draw(const struct grid *g, bool all)
 	/* A terminal that does not take more is not waited for: the next
 	 * frame has it all. */
 	if (poll(&p, 1, 0) != 1)
-		return;
+		return false;
 	if (all)
 		(void)clear();
 	else
@@ -247,6 +247,7 @@ term_draw(const struct grid *g, bool all)
 		(void)curs_set(0);
 	(void)wnoutrefresh(stdscr);
 	(void)doupdate();
+	return true;
 }
 
 void

@@ -20,8 +20,9 @@ void	term_close(void);
 /* The next key of key.h; -1: none now; -2: the terminal has gone. */
 int	term_key(void);
 void	term_size(int *w, int *h);
-/* Shows the cells; only what changed is sent.  all: everything anew. */
-void	term_draw(const struct grid *, bool all);
+/* Shows the cells; only what changed is sent.  all: everything anew.  false:
+ * the terminal takes nothing at the moment, and nothing was done. */
+bool	term_draw(const struct grid *, bool all);
 /* Into the clipboard of the terminal, if it takes it. */
 void	term_copy(const char *);
 
