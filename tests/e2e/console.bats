@@ -19,12 +19,12 @@ setup()
 	cat >"$T/run" <<-'END'
 	#!/bin/sh
 	ulimit -c 0
-	stty -a >"$1.before"
-	shift_to=$1
+	tty=$1
 	shift
+	stty -a >"$tty.before"
 	"$@"
 	echo "ended with $?"
-	stty -a >"$shift_to.after"
+	stty -a >"$tty.after"
 	exec cat -v
 	END
 	chmod +x "$T/run"
@@ -35,7 +35,7 @@ teardown()
 	if [ "${BATS_TEST_COMPLETED:-}" != 1 ]; then
 		for w in $(tmx list-windows -F '#{window_name}' 2>/dev/null); do
 			echo "--- screen $w"
-			tmx capture-pane -p -t "=:$w"
+			tmx capture-pane -p -t ":=$w"
 		done
 		for w in "$T"/*/log; do
 			echo "--- ${w#"$T"/}"
@@ -56,17 +56,13 @@ tmx()
 # the node's name and is the one that is looked at.
 console()
 {
-	local node=$1 new=new-session
+	local node=$1 new="new-session -x 80 -y 24"
 
 	shift
-	tmx has-session 2>/dev/null && new=new-window
-	if [ $new = new-session ]; then
-		tmx new-session -d -x 80 -y 24 -n "$node" env "$@" \
-		    "$T/run" "$T/$node/tty" "$B/muster" -S "$T/$node/sock"
-	else
-		tmx new-window -d -n "$node" env "$@" \
-		    "$T/run" "$T/$node/tty" "$B/muster" -S "$T/$node/sock"
-	fi
+	! tmx has-session 2>/dev/null || new=new-window
+	# shellcheck disable=SC2086
+	tmx $new -d -n "$node" env "$@" "$T/run" "$T/$node/tty" \
+	    "$B/muster" -S "$T/$node/sock"
 	look "$node"
 	wait_for 15 shows '[1 Agents]'
 	wait_for 15 shows ' LIVE '
@@ -74,7 +70,7 @@ console()
 
 look()
 {
-	at_window==:$1
+	at_window=":=$1"
 }
 
 screen()
@@ -356,10 +352,11 @@ pair()
 	grep -q 'bidi .* end.*over' "$T/shown"
 	grep -q 'cleared' "$T/shown"
 	grep -qF '[4 Runs' "$T/shown"
-	! grep -q $'\u202e' "$T/shown"
+	run -1 grep $'\u202e' "$T/shown"
 	# None of the colours came through: red is of no cell of that line.
 	screen -e >"$T/coloured"
-	! grep 'red ' "$T/coloured" | grep -q $'\e\[[0-9;]*31m'
+	grep 'red ' "$T/coloured" >"$T/red"
+	run -1 grep $'\e\\[[0-9;]*31m' "$T/red"
 	[ "$(format '#{pane_title}')" = "$title" ]
 	[ "$(format '#{window_name}')" = a ]
 	run -1 tmx show-buffer
