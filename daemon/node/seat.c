@@ -496,9 +496,24 @@ work(struct seat *s)
 static mono
 quiet_at(const struct seat *s)
 {
-	int64_t ms = 3 * seat_interval(s);
+	int64_t ms = s->up ? 3 * seat_interval(s) : HELLO_MS;
 
 	return mono_add_ms(s->heard, ms < QUIET_MIN ? QUIET_MIN : ms);
+}
+
+/* Who hears nothing closes and dials again.  While hello is not answered this
+ * end says nothing more, so that its TCP would never find out. */
+static mono
+listen_on(struct seat *s)
+{
+	if (!s->opened || s->facts.near)
+		return MONO_NEVER;
+	if (quiet_at(s).us > s->now.mono.us)
+		return quiet_at(s);
+	s->heard = s->now.mono;
+	session_close(s->session, false, s->up ? "no answer from the broker "
+	    "for three heartbeats" : "the broker does not answer hello");
+	return MONO_NEVER;
 }
 
 mono

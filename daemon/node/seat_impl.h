@@ -20,6 +20,7 @@ struct seat {
 	struct now	       now;
 	/* session */
 	struct session *session;
+	bool		opened;		/* hello was sent */
 	bool		up;		/* hello was answered */
 	bool		untold;		/* a report came after hello was sent */
 	char		trouble[512];
