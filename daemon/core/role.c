@@ -536,6 +536,20 @@ observe(struct step *s)
 		step_lapse(s, "control is not advise");
 }
 
+/* A shorter connection_timeout counts from now, also for who is waited for
+ * already; the fence alone decides what is safe. */
+static void
+settings(struct step *s)
+{
+	struct role *r = s->r;
+
+	if ((r->state == ROLE_WAIT || r->state == ROLE_HELD) &&
+	    r->timer.us != MONO_NEVER.us)
+		r->timer = mono_min(r->timer,
+		    step_later(s, s->p->connection_timeout));
+	move_try(s);
+}
+
 void
 role_step(struct role *r, const struct role_policy *p, struct role_agent *a,
     size_t n, const struct role_event *ev, struct role_out *out)
@@ -577,7 +591,7 @@ role_step(struct role *r, const struct role_policy *p, struct role_agent *a,
 		op_event(&s);
 		break;
 	case ROLE_EV_SETTINGS:
-		move_try(&s);
+		settings(&s);
 		break;
 	case ROLE_NEVENTS:
 		break;

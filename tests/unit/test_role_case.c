@@ -36,6 +36,23 @@ case_1_waits_connection_timeout_from_the_last_heartbeat(void **unused)
 	assert_int_equal(b.outcome, ROLE_DONE);
 }
 
+/* An operator who shortens the wait at 3 a.m. means the one that is under way. */
+static void
+case_1_a_shorter_connection_timeout_counts_from_now(void **unused)
+{
+	struct bed b;
+	int64_t	   took;
+
+	(void)unused;
+	with_a(&b);
+	bed_kill(&b, A);
+	bed_run(&b, 1000);
+	b.p.connection_timeout = b.p.off_timeout = 6000;
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+	took = bed_until(&b, B, 20000);
+	assert_true(took >= 5900 && took <= 6200);
+}
+
 static void
 case_1_the_scheduler_appears_in_time_and_stays(void **unused)
 {
@@ -501,6 +518,8 @@ main(void)
 		    case_1_waits_connection_timeout_from_the_last_heartbeat),
 		cmocka_unit_test(
 		    case_1_the_scheduler_appears_in_time_and_stays),
+		cmocka_unit_test(
+		    case_1_a_shorter_connection_timeout_counts_from_now),
 		cmocka_unit_test(
 		    case_1_all_meet_the_condition_then_the_best_of_them),
 		cmocka_unit_test(
