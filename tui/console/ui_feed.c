@@ -10,7 +10,8 @@
 #include "ui.h"
 
 enum {
-	PING_MS = 2000, DETAIL_MS = 5000, STATS_MS = 10000, LINE_MS = 10000,
+	PING_MS = 2000, SILENT_MS = 10000, DETAIL_MS = 5000,
+	STATS_MS = 10000, LINE_MS = 10000,
 	RESUB_MS = 5000, REST_MS = 250, STATS_MAX = 40,
 	TAIL = 128 << 10		/* bytes of a log that is opened */
 };
@@ -139,15 +140,20 @@ void
 ui_tick(struct ui *u, struct now now)
 {
 	struct model *m = &u->m;
+	bool silent;
 
 	m->now = now;
 	m->say.now = now.wall;
 	if (!u->up)
 		return;
-	if (due(u, &u->next_ping, PING_MS)) {
+	/* A daemon that is silent is not asked for more and more. */
+	silent = mono_diff_ms(now.mono, m->heard) > SILENT_MS;
+	if (due(u, &u->next_ping, silent ? SILENT_MS : PING_MS)) {
 		u->ping_sent = now.mono;
 		ui_ask(u, UI_PING, "", "status", NULL);
 	}
+	if (silent)
+		return;
 	if (due(u, &u->next_sub, RESUB_MS))
 		subscribe(u);
 	ask_detail(u);
