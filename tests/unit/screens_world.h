@@ -54,13 +54,13 @@ world_json(const char *text)
 	"\",\"help\":\"" help "\"}"
 
 static const char *const world_docs[TOPIC_COUNT] = {
-	[TOPIC_STATUS] = "{\"node\":\"node-c\",\"cluster\":\"prod\",\"mode\":"
+	[TOPIC_STATUS] = ("{\"node\":\"node-c\",\"cluster\":\"prod\",\"mode\":"
 	    "\"agent\",\"role\":\"spare\",\"status\":\"off\",\"suspended\":"
 	    "false,\"epoch\":42,\"lease_left\":null,\"broker\":{\"name\":"
 	    "\"node-a\",\"address\":\"node-a:7422\",\"connected\":true},"
 	    "\"control\":\"auto\",\"version\":\"0.1.0\",\"alerts\":[{\"code\":"
-	    "\"agent_offline\",\"node\":\"node-d\"},{\"code\":\"x\"}]}",
-	[TOPIC_AGENTS] = "["
+	    "\"agent_offline\",\"node\":\"node-d\"},{\"code\":\"x\"}]}"),
+	[TOPIC_AGENTS] = ("["
 	    AGENT("node-a", "true", "spare", "off", "good", "4",
 		"cpu 31 > 25", "0", "0.4", "") ","
 	    AGENT("node-b", "true", "scheduler", "on", "excellent", "5",
@@ -68,8 +68,8 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    AGENT("node-c", "true", "spare", "off", "ok", "3", "cpu 54 > 50",
 		"1", "31.0", "") ","
 	    AGENT("node-d", "false", "spare", "off", "unknown", "0",
-		"no sample", "0", "null", "") "]",
-	[TOPIC_JOINS] = "[{\"id\":\"8\",\"name\":\"node-f\",\"address\":"
+		"no sample", "0", "null", "") "]"),
+	[TOPIC_JOINS] = ("[{\"id\":\"8\",\"name\":\"node-f\",\"address\":"
 	    "\"10.0.0.16:40112\",\"message\":null,\"fingerprint\":"
 	    "\"SHA256:aa1\",\"words\":\"brick lemon opera six\",\"state\":"
 	    "\"accepted\",\"as\":\"agent\",\"requested_at\":"
@@ -81,8 +81,8 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    "anvil oak\",\"state\":\"pending\",\"as\":\"worker\","
 	    "\"requested_at\":\"2026-11-18T10:41:29.000Z\","
 	    "\"token_expires_at\":null,\"reason\":null,\"version\":"
-	    "\"0.1.0\"}]",
-	[TOPIC_JOBS] = "[{\"name\":\"backup-db\",\"enabled\":true,\"paused\":"
+	    "\"0.1.0\"}]"),
+	[TOPIC_JOBS] = ("[{\"name\":\"backup-db\",\"enabled\":true,\"paused\":"
 	    "false,\"triggers\":[\"cron 0 * * * *\"],\"next\":"
 	    "\"2026-11-18T11:00:00.000Z\",\"queue\":null,\"distribution\":"
 	    "\"one\",\"last\":{\"run\":8812,\"state\":\"running\",\"at\":"
@@ -93,8 +93,8 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    "\"2026-11-14T17:02:00.000Z\"}},{\"name\":\"rotate-logs\","
 	    "\"enabled\":true,\"paused\":true,\"triggers\":[\"every 1d\"],"
 	    "\"next\":null,\"queue\":null,\"distribution\":\"all\",\"last\":"
-	    "null}]",
-	[TOPIC_RUNS] = "["
+	    "null}]"),
+	[TOPIC_RUNS] = ("["
 	    RUN("8813", "sync-mirror", "null", "queued", "null", "null",
 		"null", "schedule", "\"waits: 1 of 1 slot busy\"") ","
 	    RUN("8812", "backup-db", "\"node-c\"", "running", "null",
@@ -104,8 +104,8 @@ static const char *const world_docs[TOPIC_COUNT] = {
 		"\"2026-11-18T10:31:44.000Z\"", "manual", "null") ","
 	    RUN("8810", "backup-db", "\"node-b\"", "succeeded", "0",
 		"\"2026-11-18T10:00:00.000Z\"",
-		"\"2026-11-18T10:02:11.000Z\"", "schedule", "null") "]",
-	[TOPIC_EVENTS] = "["
+		"\"2026-11-18T10:02:11.000Z\"", "schedule", "null") "]"),
+	[TOPIC_EVENTS] = ("["
 	    EVENT("88125", "10:42:01", "info", "join_requested",
 		"\"node-e\"", "null", "node-e asks to join as worker") ","
 	    EVENT("88124", "10:41:50", "warning", "health_changed",
@@ -113,8 +113,8 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    "," EVENT("88123", "10:41:12", "audit", "join_accept",
 		"\"node-a\"", "\"anna@10.0.0.9\"", "join accept node-f") ","
 	    EVENT("88121", "10:01:07", "alert", "agent_offline",
-		"\"node-d\"", "null", "node-d unheard for 15s") "]",
-	[TOPIC_WHY] = "[{\"decision\":9,\"at\":\"2026-11-18T08:31:02.114Z\","
+		"\"node-d\"", "null", "node-d unheard for 15s") "]"),
+	[TOPIC_WHY] = ("[{\"decision\":9,\"at\":\"2026-11-18T08:31:02.114Z\","
 	    "\"case\":4,\"from\":\"node-a\",\"to\":\"node-b\",\"epoch\":42,"
 	    "\"outcome\":\"done\",\"text\":\"confirmed\",\"actor\":"
 	    "\"anna@10.0.0.9\",\"candidates\":[{\"name\":\"node-b\","
@@ -126,8 +126,8 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    "\"from\":\"node-c\",\"to\":\"node-a\",\"epoch\":41,\"outcome\":"
 	    "\"done\",\"text\":\"confirmed\",\"actor\":null,\"candidates\":[],"
 	    "\"steps\":[{\"at\":\"2026-11-11T02:10:00.000Z\",\"step\":"
-	    "\"node-c unheard for 15s\"}]}]",
-	[TOPIC_SETTINGS] = "["
+	    "\"node-c unheard for 15s\"}]}]"),
+	[TOPIC_SETTINGS] = ("["
 	    SETTING("cluster_name", "\"prod\"", "", "name of the cluster") ","
 	    SETTING("connection_timeout", "15", "15s", "a Scheduler unheard "
 		"for this long is replaced") ","
@@ -135,9 +135,9 @@ static const char *const world_docs[TOPIC_COUNT] = {
 	    SETTING("control_status", "true", "true", "may the broker") ","
 	    SETTING("lease", "2", "4s", "how long a Scheduler may fire") ","
 	    SETTING("transfer_on_condition", "false", "false", "move it")
-	    "]",
-	[TOPIC_NEXT] = "[{\"at\":\"2026-11-18T11:00:00.000Z\",\"job\":"
-	    "\"backup-db\",\"trigger\":\"cron\"}]",
+	    "]"),
+	[TOPIC_NEXT] = ("[{\"at\":\"2026-11-18T11:00:00.000Z\",\"job\":"
+	    "\"backup-db\",\"trigger\":\"cron\"}]"),
 };
 
 /* Series with a gap, as agent.stats gives them; each agent has its own. */

@@ -1,4 +1,4 @@
-/* The full-screen console: what `muster` is without a command, on a terminal. */
+/* The full-screen console: `muster` without a command, on a terminal. */
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 

@@ -34,7 +34,7 @@ struct link {
 	pid_t		 child;		/* the relay, or 0 */
 	bool		 waits;		/* for the relay to be through */
 	bool		 interactive;	/* the next try may ask */
-	bool		 asks;		/* this one does: people are not timed */
+	bool		 asks;		/* this one: people are not timed */
 	bool		 stopped;	/* denied: only when asked again */
 	bool		 spent;		/* the inherited socket */
 	struct buf	 in, out;

@@ -182,8 +182,8 @@ screen_jobs(const struct model *m, const struct area *a)
 	list = area_part(a, a->h >= 8 ? 2 : 1, 0, below ? a->h - 2 - h : -1,
 	    -1);
 	if (screen_table(m, &list, cell, "No jobs. muster-catalogue(5) says "
-	    "how to write them; : apply FILE makes them.") == 0 || row == NULL ||
-	    !below)
+	    "how to write them; : apply FILE makes them.") == 0 ||
+	    row == NULL || !below)
 		return;
 	part = area_part(a, a->h - h, 0, h, -1);
 	about(m, &part, row);

@@ -126,8 +126,8 @@ about(const struct model *m, const struct area *a, const json_t *row)
 	area_right(a, y++, a->w - 2, GRID_DIM, title);
 	if (strcmp(state, "pending") == 0 || strcmp(state, "accepted") == 0)
 		y += area_wrap(a, y, 1, 3, GRID_PLAIN, "Read the check words "
-		    "to whoever sits there. The same on both screens = same keys, "
-		    "nobody between. Different = press X and find out why.");
+		    "to whoever sits there. The same on both screens = same "
+		    "keys, nobody between. Different = press X and find out why.");
 	(void)area_fmt(a, y++, 1, GRID_PLAIN, "%s: version %s, as %s, from %s",
 	    name, js_str(row, "version", "?"), js_str(row, "as", "agent"),
 	    js_str(row, "address", "?"));
