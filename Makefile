@@ -1,6 +1,6 @@
 # make            the three programs, in build/
 # make demo       a real three-node cluster on this machine, in a minute
-# make check      every test; its parts: unit, explore, e2e, lint
+# make check      every test; its parts: unit, explore, sim, e2e, lint
 # make fuzz       each parser for FUZZ_SECONDS; make e2e-slow; make bench
 # make deps       installs what contrib/deps-debian lists, as root
 # make install    DESTDIR and PREFIX as usual; make uninstall
@@ -121,6 +121,11 @@ unit: $(UNIT) $(PROGS)
 	@MUSTER_BUILD=$(B) tests/run $(UNIT)
 explore: $(B)/explore
 	$(B)/explore --seconds 20
+# One seed again: build/sim -n 1 -m 20 -s SEED -v
+sim: $(B)/sim
+	$(B)/sim -n 1000 -m 20 -t 60
+	$(B)/sim -n 5 -m 5 -d
+	$(B)/sim -n 40 -m 5 -x sure
 e2e: $(PROGS)
 	@MUSTER_BUILD=$(B) tests/e2e/run $(E2E)
 e2e-slow: $(PROGS)
@@ -186,7 +191,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps demo check tests unit explore e2e e2e-slow \
+.PHONY: all deps demo check tests unit explore sim e2e e2e-slow \
 	fuzz fuzz-each bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -27,8 +27,9 @@ enum { BROKER = 0, BY_AGENT = 0, BY_BROKER = 1 };	/* who speaks */
 /* Guards of the shells that can be taken away, to see that it is noticed. */
 enum sim_mutant {
 	SIM_NONE,
-	SIM_NO_MUST,		/* batch_must does not count: CURSOR_MOVE */
-	SIM_NO_UNIQUE,		/* a second run set for one occurrence */
+	SIM_NO_ONCE,		/* cursors move from anywhere, and a second run
+				 * set for one occurrence: each covers the
+				 * other */
 	SIM_ACK_EARLY,		/* the broker's disk says OK before it is */
 	SIM_AGENT_ACK_EARLY,	/* the same of an agent's */
 	SIM_LEASE_LOST,		/* the agent's ON, epoch and floor */

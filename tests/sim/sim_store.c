@@ -150,10 +150,10 @@ op_run(struct machine *m, const struct batch *b, const struct batch_op *op)
 	(void)sqlite3_reset(st);
 	if (code == SQLITE_DONE)
 		return op->must && sqlite3_changes(m->db) == 0 &&
-		    m->w->o.mutant != SIM_NO_MUST ? STORE_NO : STORE_OK;
+		    m->w->o.mutant != SIM_NO_ONCE ? STORE_NO : STORE_OK;
 	if ((code & 0xff) != SQLITE_CONSTRAINT)
 		must(m, code);
-	if (op->stmt == S_OCC_PUT && m->w->o.mutant == SIM_NO_UNIQUE)
+	if (op->stmt == S_OCC_PUT && m->w->o.mutant == SIM_NO_ONCE)
 		return STORE_OK;
 	return STORE_CONFLICT;
 }
