@@ -133,6 +133,14 @@ said_yes()
 	}
 }
 
+left_alone()
+{
+	shows_not 'y does it' || {
+		keys Escape
+		false
+	}
+}
+
 yes_to_it()
 {
 	wait_for 5 shows 'y does it'
@@ -363,7 +371,7 @@ pair()
 }
 
 @test "neither what was typed ahead nor a paste answers a question" {
-	local before
+	local before until
 
 	pair
 	console a
@@ -391,6 +399,20 @@ pair()
 	wait_for 5 shows 'That is not a: nothing was done'
 	keys Escape
 	wait_for 5 shows_not 'Type a to do it'
+	# Nor where one letter would do: neither typed with the key nor pasted.
+	keys g
+	! has '^> a .*SCHEDULER' || keys j
+	wait_for 5 has '^> [ab] .*spare'
+	keys -l 'Dy'
+	wait_for 5 shows 'y does it, n or Esc leaves it'
+	tmx set-buffer -b hasty y
+	until=$(($(now_ms) + 800))
+	while [ "$(now_ms)" -lt "$until" ]; do
+		tmx paste-buffer -p -b hasty -t "$at_window"
+		shows 'y does it, n or Esc leaves it'
+	done
+	wait_for 5 left_alone
+	wait_for 5 is a 0 '[.[] | select(.drained)] | length' agent list
 	# Pasted into a list, capitals are no keys.
 	tmx set-buffer -b hasty $'DXSq\n'
 	tmx paste-buffer -p -b hasty -t "$at_window"
