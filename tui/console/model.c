@@ -56,6 +56,26 @@ model_clear(struct model *m)
 
 /* ---- what the daemon says --------------------------------------------- */
 
+/* Asked for in each frame, and there may be thousands of rows. */
+static void
+know_holder(struct model *m)
+{
+	const json_t *list = m->topic[TOPIC_AGENTS].doc;
+
+	m->holder = NULL;
+	m->agents_epoch = 0;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *row = json_array_get(list, i);
+		int64_t epoch = js_int(row, "epoch", 0);
+
+		m->agents_epoch = epoch > m->agents_epoch ? epoch
+		    : m->agents_epoch;
+		if (m->holder == NULL && strcmp(js_str(row, "role", ""),
+		    "scheduler") == 0)
+			m->holder = row;
+	}
+}
+
 void
 model_put(struct model *m, enum topic t, json_t *doc)
 {
@@ -65,6 +85,8 @@ model_put(struct model *m, enum topic t, json_t *doc)
 
 	json_decref(d->doc);
 	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall, .rev = rev };
+	if (t == TOPIC_AGENTS)
+		know_holder(m);
 	if (t != TOPIC_STATUS)
 		return;
 	broker = json_object_get(doc, "broker");
@@ -198,6 +220,8 @@ model_update(struct model *m, enum topic t, const json_t *params)
 		set_rows(d->doc, key, set);
 	d->at = m->now.wall;
 	d->rev++;
+	if (t == TOPIC_AGENTS)
+		know_holder(m);
 }
 
 void
@@ -305,13 +329,7 @@ model_row(const struct model *m, enum topic t, const char *id)
 const json_t *
 model_holder(const struct model *m)
 {
-	const json_t *list = m->topic[TOPIC_AGENTS].doc;
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (strcmp(js_str(json_array_get(list, i), "role", ""),
-		    "scheduler") == 0)
-			return json_array_get(list, i);
-	return NULL;
+	return m->holder;
 }
 
 /* The highest that anybody tells: the broker's own is in its agents' rows. */
@@ -325,12 +343,7 @@ model_epoch(const struct model *m)
 		e = js_int(json_array_get(list, i), "epoch", 0);
 		epoch = e > epoch ? e : epoch;
 	}
-	list = m->topic[TOPIC_AGENTS].doc;
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		e = js_int(json_array_get(list, i), "epoch", 0);
-		epoch = e > epoch ? e : epoch;
-	}
-	return epoch;
+	return m->agents_epoch > epoch ? m->agents_epoch : epoch;
 }
 
 size_t

@@ -86,6 +86,8 @@ struct model {
 	unsigned privs;		/* 1u << enum priv */
 	/* what it said */
 	struct topic_doc topic[TOPIC_COUNT];
+	const json_t *holder;		/* its row among the agents, or NULL */
+	int64_t	     agents_epoch;	/* the highest in their rows */
 	json_t *stats;		/* agent -> agent.stats document */
 	json_t *detail;		/* about the selected row, or NULL */
 	char   detail_id[VIEW_ID + 8];
