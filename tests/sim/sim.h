@@ -219,6 +219,7 @@ void	sim_disk_free(struct machine *);
 struct session *net_dial(struct machine *, const struct session_ops *, void *);
 void	net_kill(struct machine *, bool power);
 void	net_break(struct machine *, int64_t within);
+void	net_hold(struct machine *, int64_t until);
 void	net_free(struct world *);
 void	keeper_link(struct machine *);
 void	keeper_crash(struct machine *, bool power);

@@ -244,6 +244,11 @@ on_move(struct world *w, void *arg, int64_t n)
 	p = s->first;
 	if (p == NULL)
 		return;
+	if (p->ready > w->now) {	/* held back meanwhile */
+		s->moving = true;
+		sim_at(w, p->ready, on_move, s, 0);
+		return;
+	}
 	s->first = p->next;
 	if (s->first == NULL)
 		s->last = NULL;
@@ -364,6 +369,18 @@ net_kill(struct machine *m, bool power)
 			if (s->ops != NULL && s->ops->closed != NULL)
 				s->ops->closed(s, "", s->ctx);
 		}
+}
+
+/* Stopped in the middle: what it had decided to say is said when it goes on. */
+void
+net_hold(struct machine *m, int64_t until)
+{
+	for (struct wire *x = m->w->wires; x != NULL; x = x->next)
+		for (int i = 0; i < 2; i++)
+			for (struct packet *p = x->end[i].first; p != NULL &&
+			    x->end[i].m == m; p = p->next)
+				if (p->ready < until)
+					p->ready = until;
 }
 
 void

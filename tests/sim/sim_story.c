@@ -404,6 +404,8 @@ fault(struct world *w)
 	case 6: case 7:
 		sim_say(w, m, "is stopped for %lld ms", (long long)(d / MS));
 		m->frozen = w->now + d;
+		if (sim_chance(w, 50))
+			net_hold(m, m->frozen + w->latency);
 		break;
 	case 8:
 		sim_say(w, m, "its disk is full for %lld ms",
