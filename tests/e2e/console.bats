@@ -43,6 +43,11 @@ teardown()
 		done
 	fi
 	tmx kill-server 2>/dev/null || true
+	# A sanitized one may hang when it is hung up on while it looks for
+	# leaks; a good one has ended.
+	for w in $(pgrep -f "^$B/muster -S $T/"); do
+		kill -KILL "$w" 2>/dev/null
+	done
 	sweep
 	rm -rf "$T"
 }
