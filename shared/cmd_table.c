@@ -339,6 +339,16 @@ const struct cmd cmds[CMD_COUNT] = {
 		.columns = "NODE=node FINGERPRINT=fingerprint KEY=key",
 		.scope = CMD_NODE, .priv = PRIV_VIEW,
 	},
+	[CMD_KEY_RESET] = {
+		.noun = "key", .verb = "reset", .args = "",
+		.help = "make a copied machine a node of its own: a new key, "
+			"no cluster, at the next start of musterd",
+		.columns = "",
+		.confirm = "Forget this node's key and its cluster? It starts "
+			   "anew as a standalone node.",
+		.scope = CMD_NODE, .priv = PRIV_MAINTAIN_CLUSTER,
+		.flags = CMD_CHANGES | CMD_ASKS,
+	},
 	[CMD_CONDITION_CHECK] = {
 		.noun = "condition", .verb = "check",
 		.args = "text:TEXT --since:DUR",

@@ -50,6 +50,7 @@ call_handler *const call_handlers[CMD_COUNT] = {
 	BIND(SETTING_SHOW, setting_show),
 	BIND(SETTING_SET, setting_set),
 	BIND(KEY_SHOW, key_show),
+	BIND(KEY_RESET, key_reset),
 	BIND(CONDITION_CHECK, condition_check),
 	BIND(WHY, why),
 	BIND(WHATIF, whatif),

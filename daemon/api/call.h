@@ -136,7 +136,7 @@ HANDLER(job_next) HANDLER(job_pause) HANDLER(job_resume) HANDLER(job_remove)
 HANDLER(run_list) HANDLER(run_show) HANDLER(run_log) HANDLER(run_abort)
 HANDLER(run_retry) HANDLER(run_explain) HANDLER(event_list)
 HANDLER(event_follow) HANDLER(setting_list) HANDLER(setting_show)
-HANDLER(setting_set) HANDLER(key_show) HANDLER(condition_check) HANDLER(why)
+HANDLER(setting_set) HANDLER(key_show) HANDLER(key_reset) HANDLER(condition_check) HANDLER(why)
 HANDLER(whatif) HANDLER(apply) HANDLER(export) HANDLER(doctor) HANDLER(backup)
 #undef HANDLER
 

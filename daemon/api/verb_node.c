@@ -1,4 +1,4 @@
-/* The node's own verbs: status, key show, backup. */
+/* The node's own verbs: status, key show and reset, backup. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/call.h"
+#include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
@@ -40,6 +41,47 @@ do_key_show(struct call *c)
 	call_done(c, json_pack("{s:s,s:s,s:s}", "node",
 	    node_name(c->api->node), "fingerprint", key->fingerprint, "key",
 	    key->pub));
+}
+
+/* What makes a copied machine the same node: the key, and what the store says
+ * of who it is.  Its own jobs and its history stay; the runs of the original
+ * are not its to start. */
+void
+do_key_reset(struct call *c)
+{
+	static const char *const facts[] = { "membership", "join",
+		"cluster_id" };
+	struct broker *b = c->api->b;
+	const struct member *own = roster_by_key(b->roster, b->key->pub);
+	struct batch *batch;
+	struct err e;
+
+	if (b->open) {
+		call_failed(c, ERR_FAILED, "%s is a broker: its agents trust "
+		    "its key; on a copy of it, broker: { enabled = false; } in "
+		    "musterd.conf first", b->node);
+		return;
+	}
+	batch = batch_new();
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		batch_add(batch, S_META_DEL, "t", facts[i]);
+	if (own != NULL)
+		batch_add(batch, S_MEMBER_DEL, "i", own->id);
+	batch_add(batch, S_ROLE_DEL, "");
+	batch_add(batch, S_JOURNAL_CLEAR, "");
+	if (store_write(b->store, batch) != STORE_OK) {
+		call_failed(c, ERR_IO, "key reset: nothing was changed: the "
+		    "store takes no writes: free disk space, then try again");
+		return;
+	}
+	if (unlink(c->api->files.key) == -1 && errno != ENOENT) {
+		(void)err_sys(&e, "%s", c->api->files.key);
+		call_fail(c, &e);
+		return;
+	}
+	call_done(c, json_pack("{s:s}", "message", "the key is gone: start "
+	    "musterd again now (systemctl restart musterd); it makes a new "
+	    "one and is a standalone node of its own"));
 }
 
 /* ---- backup ---- */

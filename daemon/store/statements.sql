@@ -369,6 +369,10 @@ ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch,
 -- epoch, holder, body
 SELECT epoch, holder, body FROM role WHERE id = 1;
 
+-- name: ROLE_DEL
+-- The node starts anew, as another one.
+DELETE FROM role;
+
 -- Decisions.
 
 -- name: DECISION_PUT
@@ -624,3 +628,7 @@ DELETE FROM journal WHERE cluster = ?1 AND run = ?2 AND attempt = ?3;
 -- cluster, run, attempt, state, body, result, at
 SELECT cluster, run, attempt, state, body, result, at
 FROM journal ORDER BY cluster, run, attempt;
+
+-- name: JOURNAL_CLEAR
+-- What a copied machine holds is not its own to run.
+DELETE FROM journal;

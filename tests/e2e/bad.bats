@@ -86,6 +86,16 @@ say()
 	wait_for 5 is b true .broker.connected status
 	is c false .broker.connected status
 	is c true '.broker.trouble | test("in use twice")' status
+	# The cure, as it was named.
+	refused 1 "is a broker" m a key reset --yes
+	m c key reset --yes
+	stop c
+	start c
+	is c standalone .mode status
+	[ "$(q c .fingerprint key show)" != "$(q b .fingerprint key show)" ]
+	join a c
+	is a 3 length agent list
+	is b true .broker.connected status
 }
 
 @test "unknown nouns, verbs, options and names" {
