@@ -103,14 +103,6 @@ desk_depart(struct broker *b, struct member *m, const char *state,
 	scheduler_event(b, &ev);
 }
 
-void
-desk_forget(struct broker *b, void *arg)
-{
-	for (struct departure *p = b->desk->departures; p != NULL; p = p->next)
-		if (p->arg == arg)
-			p->done = NULL;
-}
-
 mono
 departures_turn(struct broker *b)
 {

@@ -230,17 +230,6 @@ request_by_key(const struct desk *d, const char *key)
 	return found;
 }
 
-size_t
-desk_pending(const struct broker *b)
-{
-	size_t n = 0;
-
-	for (const struct request *r = b->desk->requests; r != NULL;
-	     r = r->next)
-		n += request_is(r, "pending");
-	return n;
-}
-
 static size_t
 host_len(const char *addr)
 {

@@ -35,13 +35,10 @@ void	desk_token(struct broker *, const char *which, const char *actor,
 	    desk_done *, void *arg);
 void	desk_invite(struct broker *, int64_t ttl_ms, int64_t uses, bool worker,
 	    const char *actor, desk_done *, void *arg);
-size_t	desk_pending(const struct broker *);
 
 /* A member goes: by itself ("left") or by an operator ("removed").  Hands the
  * Scheduler role over first; done when it is on disk. */
 void	desk_depart(struct broker *, struct member *, const char *state,
 	    const char *reason, const char *actor, desk_done *, void *arg);
-/* The asker has gone: do not call done any more. */
-void	desk_forget(struct broker *, void *arg);
 
 #endif

@@ -208,16 +208,6 @@ alert_list(const struct events *e)
 	return list;
 }
 
-size_t
-alert_count(const struct events *e)
-{
-	size_t n = 0;
-
-	for (const struct alert *a = e->alerts; a != NULL; a = a->next)
-		n++;
-	return n;
-}
-
 struct listing {
 	json_t	   *list;
 	int64_t	    limit;

@@ -31,7 +31,6 @@ void	alert_raise(struct events *, wall, const char *code, const char *node,
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void	alert_clear(struct events *, wall, const char *code, const char *node);
 json_t *alert_list(const struct events *);	/* new array, oldest first */
-size_t	alert_count(const struct events *);
 
 /* Newest first.  node, code and severity filter when not NULL; since 0: all. */
 json_t *event_list(struct events *, int64_t limit, wall since,

@@ -509,14 +509,6 @@ scheduler_op(struct broker *b, struct role_event *ev, const char *actor,
 	scheduler_event(b, ev);
 }
 
-void
-scheduler_forget(struct broker *b, void *arg)
-{
-	for (struct op *op = b->scheduler->ops; op != NULL; op = op->next)
-		if (op->arg == arg)
-			op->done = NULL;
-}
-
 /* ---- asked ---- */
 
 int64_t

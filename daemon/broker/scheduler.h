@@ -33,8 +33,6 @@ json_t *scheduler_json(const struct broker *);
 typedef void scheduler_done(void *arg, enum role_told, const char *text);
 void	scheduler_op(struct broker *, struct role_event *, const char *actor,
 	    scheduler_done *, void *arg);
-/* The asker has gone: do not call done any more. */
-void	scheduler_forget(struct broker *, void *arg);
 
 /* Decisions, newest first; id 0: all, limit of them. */
 json_t *scheduler_why(const struct broker *, int64_t id, int64_t kase,

@@ -554,11 +554,3 @@ joins_free(struct joins *j)
 	json_decref(j->open);
 	free(j);
 }
-
-void
-joins_forget(struct node *n, void *arg)
-{
-	for (struct errand *e = n->joins->errands; e != NULL; e = e->next)
-		if (e->arg == arg)
-			e->done = NULL;
-}

@@ -601,9 +601,3 @@ node_status(const struct node *n, struct now now)
 	    "version", MUSTER_VERSION, "join",
 	    node_join_state(n));
 }
-
-void
-node_forget(struct node *n, void *arg)
-{
-	joins_forget(n, arg);
-}

@@ -80,6 +80,5 @@ void	node_join_complete(struct node *, const struct node_join *,
 /* The open request of this node: {host, state, words, reason, …} or null. */
 json_t *node_join_state(const struct node *);
 void	node_leave(struct node *, const char *reason, node_done *, void *arg);
-void	node_forget(struct node *, void *arg);
 
 #endif

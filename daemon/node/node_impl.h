@@ -47,6 +47,5 @@ int	node_unenrol(struct node *, struct err *);
 struct joins *joins_new(struct node *);
 void	joins_free(struct joins *);
 mono	joins_turn(struct node *, struct now);
-void	joins_forget(struct node *, void *arg);
 
 #endif

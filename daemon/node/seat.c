@@ -597,13 +597,6 @@ seat_trouble(const struct seat *s)
 	return s->trouble;
 }
 
-int64_t
-seat_dial_in(const struct seat *s, struct now now)
-{
-	return s->dial_at.us == INT64_MAX || s->dial_at.us <= now.mono.us
-	    ? 0 : mono_diff_ms(s->dial_at, now.mono);
-}
-
 const struct lease *
 seat_lease(const struct seat *s)
 {

@@ -60,7 +60,6 @@ mono	seat_turn(struct seat *, struct now);
 const struct seat_facts *seat_facts(const struct seat *);
 bool	seat_up(const struct seat *);
 const char *seat_trouble(const struct seat *);	/* why it is not up, or "" */
-int64_t	seat_dial_in(const struct seat *, struct now);	/* ms to next try */
 const struct lease *seat_lease(const struct seat *);
 bool	seat_fires(const struct seat *, struct now);
 double	seat_latency(const struct seat *);		/* ms, < 0 unknown */

@@ -74,7 +74,6 @@ bool node_keeper_up(const struct node *n) { (void)n; return true; }
 const char *node_refuses(struct node *n) { (void)n; return NULL; }
 json_t *node_join_state(const struct node *n)
 { (void)n; return nd.open != NULL ? json_incref(nd.open) : json_null(); }
-void node_forget(struct node *n, void *arg) { (void)n; (void)arg; }
 void
 node_join_request(struct node *n, const struct node_join *j, node_done *done,
     void *arg)
