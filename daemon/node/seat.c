@@ -60,8 +60,23 @@ lease_store(struct seat *s, const struct lease_durable *d)
 
 static void fire(struct seat *, json_t *fires);
 
+/* The clock that counts suspend has one value for all nodes of a machine, and
+ * no step: what merged logs are ordered by.  until: the end of the lease, at
+ * which it stops even if nothing can be logged then. */
 static void
-lease_perform(struct seat *s, const struct lease_act *act)
+log_work(const struct seat *s, mono until, const char *what, const char *why)
+{
+	log_info("lease", "cluster=%s epoch=%lld boottime=%lld.%06lld "
+	    "until=%lld.%06lld %s%s", s->facts.cluster,
+	    (long long)s->lease.d.epoch, (long long)s->now.mono.us / 1000000,
+	    (long long)s->now.mono.us % 1000000, (long long)until.us / 1000000,
+	    (long long)until.us % 1000000, what, why != NULL ? why : "");
+}
+
+/* was: before the event. */
+static void
+lease_perform(struct seat *s, const struct lease *was,
+    const struct lease_act *act)
 {
 	switch (act->kind) {
 	case LEASE_ACT_CURSORS:
@@ -69,15 +84,12 @@ lease_perform(struct seat *s, const struct lease_act *act)
 		s->resend = false;
 		break;
 	case LEASE_ACT_START:
-		log_info("lease", "cluster=%s epoch=%lld at work",
-		    s->facts.cluster, (long long)s->lease.d.epoch);
+		log_work(s, s->lease.end, "at work", NULL);
 		s->resend = true;
 		s->ops->changed(s->ctx, s);
 		break;
 	case LEASE_ACT_STOP:
-		log_info("lease", "cluster=%s epoch=%lld stopped: %s",
-		    s->facts.cluster, (long long)s->lease.d.epoch,
-		    act->why != NULL ? act->why : "");
+		log_work(s, was->end, "stopped: ", act->why);
 		if (!s->lease.d.on)
 			watch_stop(s->watch);
 		s->ops->changed(s->ctx, s);
@@ -110,7 +122,7 @@ seat_lease_event(struct seat *s, struct lease_event ev)
 			return;
 		}
 	for (size_t i = 0; i < out.n; i++)
-		lease_perform(s, &out.act[i]);
+		lease_perform(s, &was, &out.act[i]);
 }
 
 /* ---- sending ---- */
@@ -178,6 +190,14 @@ fire(struct seat *s, json_t *fires)
 {
 	if (fires == NULL)
 		return;
+	for (size_t i = 0; i < json_array_size(fires); i++)
+		log_debug("fire", "cluster=%s epoch=%lld boottime=%lld.%06lld "
+		    "at=%lld job=%s", s->facts.cluster,
+		    (long long)s->lease.d.epoch,
+		    (long long)s->now.mono.us / 1000000,
+		    (long long)s->now.mono.us % 1000000,
+		    (long long)js_int(json_array_get(fires, i), "at", 0),
+		    js_str(json_array_get(fires, i), "job", "?"));
 	(void)send_note(s, "link.fire", json_pack("{s:I,s:o}", "epoch",
 	    (json_int_t)s->lease.d.epoch, "fires", fires));
 }
@@ -460,6 +480,10 @@ seat_free(struct seat *s)
 
 	if (s == NULL)
 		return;
+	if (s->lease.working) {
+		s->now = clock_now();
+		log_work(s, s->lease.end, "stopped: ", "the seat is given up");
+	}
 	asks_fail(s, "this node left it");
 	if (s->session != NULL) {
 		session_own(s->session, &none, NULL);

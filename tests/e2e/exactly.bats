@@ -2,6 +2,7 @@
 # occurrence runs once, on record and in the file that the job writes.
 
 load lib
+load merged
 
 setup()
 {
@@ -24,6 +25,7 @@ finish()
 	m a job pause tick
 	wait_for 30 quiet a
 	exactly_once a
+	never_two a
 	wc -l <"$T/fired"
 }
 

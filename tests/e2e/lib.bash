@@ -230,10 +230,17 @@ ready()
 	gone "$(pid "$1")" || m "$1" status
 }
 
+# A line of the test's own in the node's log: see merged.bash.
+mark()
+{
+	echo "test boottime=$(cut -d ' ' -f 1 /proc/uptime) $2" >>"$T/$1/log"
+}
+
 start()
 {
 	local name=$1
 
+	mark "$name" starts
 	"$B/musterd" -c "$T/$name/conf" >>"$T/$name/log" 2>&1 </dev/null 3>&- &
 	echo $! >"$T/$name/pid"
 	disown $! 2>/dev/null || true
@@ -287,12 +294,14 @@ kill9()
 {
 	kill -KILL "$(pid "$1")"
 	wait_for 10 gone "$(pid "$1")"
+	mark "$1" killed
 }
 
 stop()
 {
 	kill -TERM "$(pid "$1")"
 	wait_for 15 gone "$(pid "$1")"
+	mark "$1" stopped
 }
 
 freeze()

@@ -1,6 +1,7 @@
 # exactly.bats at the default timeouts.
 
 load ../lib
+load ../merged
 
 setup()
 {
@@ -22,6 +23,7 @@ finish()
 	m a job pause tick
 	wait_for 60 quiet a
 	exactly_once a
+	never_two a
 	wc -l <"$T/fired"
 }
 
