@@ -74,7 +74,7 @@ $(B)/%.o: %.c
 $(B)/gen/sql_text.h: daemon/store/statements.sql daemon/store/sql2c.awk
 	@mkdir -p $(@D)
 	$(Q)awk -f daemon/store/sql2c.awk daemon/store/statements.sql >$@.tmp && mv $@.tmp $@
-$(call obj,$(DAEMON) daemon/daemon.c $(wildcard tests/*/*.c)): | $(B)/gen/sql_text.h
+$(call obj,$(DAEMON) daemon/daemon.c daemon/restore.c $(wildcard tests/*/*.c)): | $(B)/gen/sql_text.h
 
 # Who knows the version or a path is compiled again when that changes.
 $(B)/gen/built-in: FORCE
@@ -90,7 +90,7 @@ $(B)/libdaemon.a: $(call obj,$(DAEMON)) ; $(ar)
 $(B)/libtui.a: $(call obj,$(TUI)) ; $(ar)
 
 link = $(if $(V),,@echo "  LINK $@") ; mkdir -p $(@D); $(CC) $(ALL_C) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
-$(B)/musterd: $(B)/daemon/main.o $(B)/daemon/daemon.o $(B)/libdaemon.a $(B)/libshared.a
+$(B)/musterd: $(call obj,$(wildcard daemon/*.c)) $(B)/libdaemon.a $(B)/libshared.a
 	$(Q)$(link) $(D_LIBS)
 $(B)/muster-keeper: $(call obj,$(KEEPER)) $(B)/libshared.a
 	$(Q)$(link)

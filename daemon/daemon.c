@@ -369,34 +369,33 @@ on_signal(uv_signal_t *s, int number)
 
 /* ---- the start ---- */
 
-/* A second daemon on one state directory would be a second node of this name. */
-static int
-take_lock(struct daemon *d, struct err *e)
+int
+daemon_lock(const struct config *cfg, struct err *e)
 {
-	char *path = in_state(d, "lock");
-	int rc = 0;
+	char *path = mem_fmt("%s/lock", cfg->state_dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (d->lock == -1)
-		rc = err_sys(e, "%s", path);
-	else if (flock(d->lock, LOCK_EX | LOCK_NB) == -1)
-		rc = err_set(e, ERR_FAILED, "%s: another musterd is using this "
-		    "state directory: stop it first, or name another in "
-		    "node.state_dir", d->cfg->state_dir);
+	if (fd == -1)
+		(void)err_sys(e, "%s", path);
+	else if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		(void)err_set(e, ERR_FAILED, "%s: another musterd is using "
+		    "this state directory: stop it first, or name another in "
+		    "node.state_dir", cfg->state_dir);
+		(void)close(fd);
+		fd = -1;
+	}
 	free(path);
-	return rc;
+	return fd;
 }
 
 static int
 open_store(struct daemon *d, struct err *e)
 {
-	char *url, holder[64];
+	char *path = config_store_path(d->cfg), holder[64];
+	char *url = mem_fmt("sqlite:%s", path);
 	int rc;
 
-	if (strcmp(d->cfg->store, "sqlite:") == 0)
-		url = mem_fmt("sqlite:%s/muster.db", d->cfg->state_dir);
-	else
-		url = mem_dup(d->cfg->store);
+	free(path);
 	(void)snprintf(holder, sizeof(holder), "%.40s.%ld", d->cfg->name,
 	    (long)getpid());
 	rc = store_open(&d->store, url, holder, e);
@@ -490,7 +489,8 @@ daemon_run(struct config *cfg, const char *path, const char *program,
 
 	d->cfg = cfg;
 	d->path = path;
-	if (take_lock(d, e) == -1)
+	d->lock = daemon_lock(cfg, e);
+	if (d->lock == -1)
 		goto out;
 	if (uv_loop_init(&d->loop) != 0) {
 		(void)err_set(e, ERR_IO, "the event loop could not be made");

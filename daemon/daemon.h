@@ -11,4 +11,8 @@
 int	daemon_run(struct config *cfg, const char *path, const char *program,
 	    struct err *);
 
+/* A second daemon on one state directory would be a second node of this name:
+ * takes its lock, which is held until the descriptor is closed, or -1. */
+int	daemon_lock(const struct config *, struct err *);
+
 #endif

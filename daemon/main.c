@@ -14,12 +14,17 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "restore.h"
 
 static const char usage[] =
     "usage: musterd [-nV] [-c FILE]\n"
+    "       musterd [-c FILE] --restore DIRECTORY\n"
     "  -c FILE  configuration (default " CONFIG_PATH ", if it is there)\n"
     "  -n       check the configuration and exit\n"
     "  -V       print the version and exit\n"
+    "  --restore DIRECTORY\n"
+    "           put what muster backup left there into an empty state\n"
+    "           directory, and exit\n"
     "Runs in the foreground. See musterd(8) and musterd.conf(5).\n";
 
 static int
@@ -116,15 +121,22 @@ raise_limits(void)
 int
 main(int argc, char **argv)
 {
-	const char *given = NULL, *path;
+	static const struct option options[] = {
+		{ "restore", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *given = NULL, *backup = NULL, *path;
 	struct config cfg;
 	struct err e = { 0 };
 	int c, check = 0;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);
-	while ((c = getopt(argc, argv, "c:nVh")) != -1)
+	while ((c = getopt_long(argc, argv, "c:nVh", options, NULL)) != -1)
 		switch (c) {
+		case 'r':
+			backup = optarg;
+			break;
 		case 'c':
 			given = optarg;
 			break;
@@ -155,10 +167,17 @@ main(int argc, char **argv)
 	}
 	log_init(cfg.log_level);
 	raise_limits();
-	if (become(&cfg, &e) == -1 ||
-	    daemon_run(&cfg, path, argv[0], &e) == -1) {
+	if (become(&cfg, &e) == -1 || (backup != NULL
+	    ? restore_run(&cfg, backup, &e)
+	    : daemon_run(&cfg, path, argv[0], &e)) == -1) {
 		config_clear(&cfg);
 		return fail(&e);
+	}
+	if (backup != NULL) {
+		(void)printf("musterd: %s holds the node of %s: start musterd; "
+		    "a broker begins with control = manual\n", cfg.state_dir,
+		    backup);
+		config_clear(&cfg);
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "api/call.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "copy.h"
 #include "js.h"
 #include "mem.h"
 
@@ -105,37 +106,13 @@ base(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
+/* Into the directory under its own name. */
 static int
-copy_all(int in, int out, const char *to, struct err *e)
-{
-	char buf[16384];
-	ssize_t n;
-
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		if (write(out, buf, (size_t)n) != n)
-			return err_sys(e, "backup %s", to);
-	if (n == -1 || fsync(out) == -1)
-		return err_sys(e, "backup %s", to);
-	return 0;
-}
-
-static int
-copy_file(const char *from, const char *dir, struct err *e)
+copy_into(const char *from, const char *dir, struct err *e)
 {
 	char *to = mem_fmt("%s/%s", dir, base(from));
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, rc = -1;
+	int rc = copy_file(from, to, "backup", e);
 
-	if (in == -1)
-		(void)err_sys(e, "backup: %s", from);
-	else if ((out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	              0600)) == -1)
-		(void)err_sys(e, "backup %s", to);
-	else
-		rc = copy_all(in, out, to, e);
-	if (in != -1)
-		(void)close(in);
-	if (out != -1)
-		(void)close(out);
 	free(to);
 	return rc;
 }
@@ -167,8 +144,8 @@ backup_work(uv_work_t *w)
 		return;
 	}
 	if (store_backup(k->store, path, &k->e) == 0 &&
-	    copy_file(k->key, k->dir, &k->e) == 0 &&
-	    (k->config == NULL || copy_file(k->config, k->dir, &k->e) == 0))
+	    copy_into(k->key, k->dir, &k->e) == 0 &&
+	    (k->config == NULL || copy_into(k->config, k->dir, &k->e) == 0))
 		k->failed = false;
 	if (k->failed) {		/* complete or not there */
 		undo(k->dir, k->store_name);
@@ -221,8 +198,9 @@ backup_cancel(struct call *c)
 void
 do_backup(struct call *c)
 {
-	const char *dir = call_str(c, "path"), *url;
+	const char *dir = call_str(c, "path");
 	struct backup *k;
+	char *path;
 
 	if (dir[0] != '/') {
 		call_failed(c, ERR_USAGE, "backup %s: a path on the daemon's "
@@ -230,14 +208,13 @@ do_backup(struct call *c)
 		return;
 	}
 	k = mem_zero(1, sizeof(*k));
-	url = node_config(c->api->node)->store;
 	k->work.data = k;
 	k->call = c;
 	k->store = c->b->store;
 	k->dir = mem_dup(dir);
-	/* "sqlite:" alone is the file in the state directory. */
-	k->store_name = mem_dup(strncmp(url, "sqlite:", 7) == 0 &&
-	    url[7] != '\0' ? base(url + 7) : "muster.db");
+	path = config_store_path(node_config(c->api->node));
+	k->store_name = mem_dup(base(path));
+	free(path);
 	k->key = mem_dup(c->api->files.key);
 	k->config = mem_dup(c->api->files.config);
 	c->state = k;

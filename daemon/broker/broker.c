@@ -9,6 +9,7 @@
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/gate.h"
+#include "broker/restored.h"
 #include "broker/retain.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
@@ -147,6 +148,8 @@ broker_new(struct store *store, const struct key *key, const char *name,
 	(void)scheduler_load(b);
 	(void)dispatch_load(b);
 	(void)desk_load(b);
+	if (restored_settle(b, e) == -1)
+		goto fail;
 	return b;
 fail:
 	broker_free(b);

@@ -6,6 +6,7 @@
 
 #include "broker/dispatch_impl.h"
 #include "broker/placing.h"
+#include "broker/restored.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
@@ -103,6 +104,16 @@ on_max(const struct row *row, void *arg)
 	return 0;
 }
 
+static int
+on_from(const struct row *row, void *arg)
+{
+	int64_t *next = arg, from = strtoll(row_text(row, 0), NULL, 10);
+
+	if (from > *next)
+		*next = from;
+	return 1;
+}
+
 struct dispatch *
 dispatch_load(struct broker *b)
 {
@@ -112,6 +123,8 @@ dispatch_load(struct broker *b)
 	d->next_id = 1;
 	b->dispatch = d;
 	(void)store_query(b->store, S_RUN_MAX_ID, on_max, &d->next_id, "");
+	(void)store_query(b->store, S_META_GET, on_from, &d->next_id, "t",
+	    RESTORED_RUNS);
 	(void)store_query(b->store, S_RUN_LIVE_ALL, on_live, d, "");
 	d->dirty = true;
 	return d;

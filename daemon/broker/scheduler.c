@@ -363,15 +363,22 @@ on_persisted(enum store_rc rc, void *arg)
 }
 
 static void
+role_put(const struct role_durable *d, struct batch *batch)
+{
+	char *text = durable_dump(d), holder[24];
+
+	(void)snprintf(holder, sizeof(holder), "%lld", (long long)d->holder);
+	batch_add(batch, S_ROLE_PUT, "itt", d->epoch, holder, text);
+	free(text);
+}
+
+static void
 persist(struct broker *b)
 {
 	struct scheduler *s = b->scheduler;
 	struct batch *batch = batch_new();
-	char *text = durable_dump(&s->role.d), holder[24];
 
-	(void)snprintf(holder, sizeof(holder), "%lld",
-	    (long long)s->role.d.holder);
-	batch_add(batch, S_ROLE_PUT, "itt", s->role.d.epoch, holder, text);
+	role_put(&s->role.d, batch);
 	for (size_t i = 0; i < s->out.nmarks; i++) {
 		const struct role_agent *a =
 		    &b->roster->agents[s->out.mark[i].at];
@@ -380,7 +387,6 @@ persist(struct broker *b)
 		    (int64_t)a->drained, (int64_t)a->marks.held_off,
 		    (int64_t)a->marks.want_off);
 	}
-	free(text);
 	s->busy = true;
 	store_submit(b->store, batch, on_persisted, b);
 }
@@ -455,6 +461,16 @@ scheduler_boot(struct broker *b)
 		perform_all(b);
 		drain(b);
 	}
+}
+
+void
+scheduler_restored(struct broker *b, struct batch *batch)
+{
+	struct role_durable d = { 0 };
+
+	(void)store_query(b->store, S_ROLE_GET, on_role, &d, "");
+	d.restored = true;
+	role_put(&d, batch);
 }
 
 void

@@ -16,6 +16,9 @@ struct scheduler *scheduler_load(struct broker *);
 void	scheduler_free(struct scheduler *);
 /* As after a restart: the broker woke up. */
 void	scheduler_boot(struct broker *);
+/* The store was restored from a backup: adds to the batch that nobody is ON
+ * until an operator says so.  Before scheduler_boot. */
+void	scheduler_restored(struct broker *, struct batch *);
 void	scheduler_event(struct broker *, const struct role_event *);
 void	scheduler_settings(struct broker *);
 mono	scheduler_turn(struct broker *);

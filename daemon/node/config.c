@@ -257,6 +257,16 @@ config_defaults(struct config *c)
 	finish(c);
 }
 
+char *
+config_store_path(const struct config *cfg)
+{
+	const char *path = cfg->store + strlen("sqlite:");
+
+	if (path[0] != '\0')
+		return mem_dup(path);
+	return mem_fmt("%s/muster.db", cfg->state_dir);
+}
+
 void
 config_clear(struct config *c)
 {

@@ -65,6 +65,9 @@ int	config_load(const char *path, struct config *out, struct err *);
 int	config_parse(const char *text, const char *file, struct config *out,
 	    struct err *);
 void	config_clear(struct config *);
+/* The file of the store; "sqlite:" alone is one in the state directory.  The
+ * caller frees. */
+char   *config_store_path(const struct config *);
 
 const char *config_group_word(enum config_group);
 /* The group of a word; -1 when there is no such group. */

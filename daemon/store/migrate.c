@@ -31,7 +31,7 @@ damaged(const char *path, const char *why, struct err *e)
 	else
 		(void)err_set(e, ERR_IO, "store %s: damaged (%s), and no "
 		    "backup lies beside it: use your own with "
-		    "musterd --restore FILE", path, why);
+		    "musterd --restore DIRECTORY", path, why);
 	free(newest);
 	return -1;
 }
