@@ -33,9 +33,12 @@ setup()
 	world
 }
 
+# Commands that take back what was made outside $T: namespaces, mounts.
+UNDO=()
+
 teardown()
 {
-	local log
+	local log undo
 
 	if [ "${BATS_TEST_COMPLETED:-}" != 1 ]; then
 		for log in "$T"/*/log; do
@@ -45,6 +48,9 @@ teardown()
 		done
 	fi
 	sweep
+	for undo in "${UNDO[@]}"; do
+		"$undo"
+	done
 	[ -n "${E2E_KEEP:-}" ] && echo "kept: $T" >&3 || rm -rf "$T"
 }
 
@@ -203,9 +209,21 @@ port()
 	cat "$T/$1/port"
 }
 
+# Where a node listens, and the words before its command line: netns.bash and
+# clock.bash say otherwise.  Those must end in exec, so that the pid is its own.
+address()
+{
+	echo 127.0.0.1
+}
+
+prefix()
+{
+	PREFIX=()
+}
+
 at()
 {
-	echo "127.0.0.1:$(port "$1")"
+	echo "$(address "$1"):$(port "$1")"
 }
 
 # configure NAME [LIBCONFIG...]: groups given replace nothing, they are added.
@@ -219,7 +237,7 @@ configure()
 	cat >"$T/$name/conf" <<-END
 	node: { name = "$name"; state_dir = "$T/$name/state";
 	    socket = "$T/$name/sock"; };
-	listen: { address = "127.0.0.1"; port = $(port "$name"); };
+	listen: { address = "$(address "$name")"; port = $(port "$name"); };
 	log: { level = "${E2E_LOG:-info}"; };
 	$*
 	END
@@ -241,7 +259,9 @@ start()
 	local name=$1
 
 	mark "$name" starts
-	"$B/musterd" -c "$T/$name/conf" >>"$T/$name/log" 2>&1 </dev/null 3>&- &
+	prefix "$name"
+	"${PREFIX[@]}" "$B/musterd" -c "$T/$name/conf" >>"$T/$name/log" 2>&1 \
+	    </dev/null 3>&- &
 	echo $! >"$T/$name/pid"
 	disown $! 2>/dev/null || true
 	wait_for 15 ready "$name"
@@ -367,6 +387,13 @@ ticking()
 	    shell = \"echo \$MUSTER_OCCURRENCE >>$T/fired\";
 	    distribution = \"local\"; misfire = \"${2:-all}\";
 	    overlap = \"allow\"; } );"
+}
+
+# fires BROKER MS: there is a Scheduler, and tick wrote an occurrence after MS.
+fires()
+{
+	[ -n "$(scheduler "$1")" ] &&
+	    [ "$(ms_of "$(tail -n 1 "$T/fired")")" -gt "$2" ]
 }
 
 run_state()

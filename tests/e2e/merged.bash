@@ -2,6 +2,7 @@
 # never two Schedulers at work, epochs rise, every occurrence is accounted for.
 #
 #   load merged                  after lib (from slow/: load ../merged)
+#   account a                    the job tick is paused, then merged a
 #   merged a                     all of it for the job tick
 #   never_two a                  of cluster a, from the logs of all nodes
 #   one_epoch_each a             from the record of broker a
@@ -197,4 +198,12 @@ merged()
 	every_occurrence "$1" "${2:-tick}" "${@:3}"
 	echo "$(wc -l <"$T/work") times at work, $(
 	    cut -d ' ' -f 4 "$T/work" | sort -n | tail -n 1) epochs"
+}
+
+# account BROKER: ends the job tick and checks everything.
+account()
+{
+	m "$1" job pause tick >/dev/null
+	wait_for 60 quiet "$1"
+	merged "$1"
 }
