@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static const struct {
 	const char *word;
 	int	    exit;
@@ -22,6 +24,33 @@ static const struct {
 };
 _Static_assert(sizeof(codes) / sizeof(codes[0]) == ERR_NCODES, "err codes");
 
+/* What does not fit, or was cut by a %.40s, is cut between characters: the text
+ * goes into JSON and onto terminals. */
+static void
+whole_characters(char *msg)
+{
+	size_t n = strlen(msg), to = 0;
+	bool bad = false;
+
+	for (size_t at = 0; at < n;) {
+		uint32_t cp;
+		size_t used = utf8_next(msg + at, n - at, &cp);
+
+		if (used == 0) {	/* one mark for all of them */
+			if (!bad)
+				msg[to++] = '?';
+			bad = true;
+			at++;
+			continue;
+		}
+		bad = false;
+		memmove(msg + to, msg + at, used);
+		to += used;
+		at += used;
+	}
+	msg[to] = '\0';
+}
+
 int
 err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
@@ -33,6 +62,7 @@ err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
+	whole_characters(e->msg);
 	return -1;
 }
 
@@ -52,6 +82,7 @@ err_sys(struct err *e, const char *fmt, ...)
 	len = strlen(e->msg);
 	(void)snprintf(e->msg + len, sizeof(e->msg) - len, ": %s",
 	    strerror(saved));
+	whole_characters(e->msg);
 	return -1;
 }
 

@@ -27,7 +27,8 @@ struct err {
 };
 
 /* Both always return -1, so that "return err_set(...)" reads well.  A NULL err
- * is allowed and discards the message.  err_sys appends strerror(errno). */
+ * is allowed and discards the message.  err_sys appends strerror(errno).  The
+ * message is always valid UTF-8: what is not, cut characters included, is "?". */
 int	err_set(struct err *, enum err_code, const char *, ...)
 	    __attribute__((format(printf, 3, 4)));
 int	err_sys(struct err *, const char *, ...)

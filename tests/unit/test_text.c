@@ -1,5 +1,6 @@
 /* Numbers, durations, names, hosts, words and times as people write them.  A
  * value that is taken for another here becomes a wrong lease or a wrong host. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "clock.h"
 #include "err.h"
 #include "text.h"
+#include "utf8.h"
 
 static void
 numbers_have_a_range(void **state)
@@ -221,6 +223,36 @@ words_of_errors_and_exit_status_are_stable(void **state)
 	assert_int_equal(err_exit(ERR_STALE), 1);
 }
 
+/* A message goes into JSON and onto terminals: half a letter at its end, or
+ * where a name was cut, would make the whole answer unreadable. */
+static void
+no_message_is_cut_within_a_character(void **state)
+{
+	struct err e;
+	char name[1200];
+	size_t cut = 0;
+
+	(void)state;
+	for (size_t i = 0; i + 3 < sizeof(name); i += 3)
+		memcpy(name + i, "\xe2\x82\xac", 4);	/* euro signs */
+	for (int pad = 0; pad < 3; pad++) {
+		assert_int_equal(err_set(&e, ERR_FAILED, "%.*s%s", pad, "xx",
+		    name), -1);
+		assert_true(utf8_valid(e.msg, strlen(e.msg)));
+		cut += strlen(e.msg) < sizeof(e.msg) - 1;
+		errno = ENOENT;
+		assert_int_equal(err_sys(&e, "%.*s%s", pad, "xx", name), -1);
+		assert_true(utf8_valid(e.msg, strlen(e.msg)));
+	}
+	assert_true(cut > 0);
+	(void)err_set(&e, ERR_FAILED, "\"%.4s\": there is none", name);
+	assert_string_equal(e.msg, "\"\xe2\x82\xac?\": there is none");
+	(void)err_set(&e, ERR_FAILED, "\"caf\xe9\": there is none");
+	assert_string_equal(e.msg, "\"caf?\": there is none");
+	(void)err_set(&e, ERR_FAILED, "\"caf\xc3\xa9\": there is none");
+	assert_string_equal(e.msg, "\"caf\xc3\xa9\": there is none");
+}
+
 int
 main(void)
 {
@@ -234,6 +266,7 @@ main(void)
 		cmocka_unit_test(words_are_split_as_a_shell_would),
 		cmocka_unit_test(times_are_read_and_written_in_utc),
 		cmocka_unit_test(words_of_errors_and_exit_status_are_stable),
+		cmocka_unit_test(no_message_is_cut_within_a_character),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
