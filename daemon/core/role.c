@@ -99,7 +99,10 @@ role_boot(struct role *r, const struct role_durable *d,
 	} else {
 		if (!r->d.intent || r->d.aim != ROLE_AIM_AGENT) {
 			move_forget(&s);
-			r->d.move = 0;
+			/* A grant that was sent may yet be confirmed. */
+			if (r->d.holder == 0)
+				step_decided(&s, ROLE_FAILED,
+				    "abandoned: the broker was restarted");
 		}
 		step_state(&s, ROLE_WAIT, "start");
 		if (r->d.vacant)
@@ -146,6 +149,9 @@ regrant(struct step *s, bool again)
 {
 	if (s->r->observing || MUTANT(MUTANT_NO_REGRANT))
 		return;
+	if (!again && s->r->d.move == 0)
+		step_decide(s, 1, s->who->id, s->who->id,
+		    "the Scheduler restarted, and goes on");
 	step_grant(s, s->who, again);
 }
 
@@ -228,7 +234,7 @@ wait_claimant(struct step *s)
 	bool	     fits = role_why_not(r, s->who, ROLE_FOR_CASE3) == ROLE_FIT;
 
 	if (role_unwanted(r, s->who)) {
-		step_off(s, s->who);
+		step_supersede(s, s->who, "it says ON, and was superseded");
 		return;
 	}
 	if (r->ready) {
@@ -282,6 +288,13 @@ held_condition(struct step *s)
 		return;
 	x = role_best_but(r, s->a, s->n, ROLE_FOR_CASE2, s->who->id, false);
 	if (x == NULL) {
+		step_lapse(s, "nobody can take over any more");
+		if ((r->alerts & 1u << ROLE_ALERT_NO_SPARE) == 0) {
+			step_decide(s, 2, r->d.holder, 0,
+			    "the switch condition is met");
+			step_decided(s, ROLE_FAILED, "nobody can take over: "
+			    "the Scheduler stays");
+		}
 		step_alert(s, ROLE_ALERT_NO_SPARE, s->who->id,
 		    "%s meets the switch condition, and nobody can take over",
 		    s->who->name);
@@ -334,14 +347,9 @@ held_claimant(struct step *s)
 		    "two are ON, and it is the better one");
 		return;
 	}
-	if (!s->who->marks.want_off) {
-		step_want_off(s, s->who);
-		step_decide(s, 3, s->who->id, r->d.holder,
-		    "two are ON: the holder is kept");
-		step_note(s, "off sent to %s", s->who->name);
-		step_decided(s, ROLE_DONE, "superseded");
-	}
-	step_off(s, s->who);
+	if (r->proposal.move == 3 && r->proposal.to == s->who->id)
+		step_lapse(s, "it is not the better one any more");
+	step_supersede(s, s->who, "two are ON: the holder is kept");
 }
 
 static void
@@ -387,12 +395,8 @@ heartbeat(struct step *s)
 		raise_epoch(s);
 	if (MUTANT(MUTANT_ACK_ANY) && s->who->beat.on && !holder)
 		step_ack(s, s->who);
-	if (r->sync.agent == s->who->id && s->who->in_sync) {
-		struct role_sync q = r->sync;
-
-		r->sync.agent = 0;
-		op_on(s, q.op, q.for_ms);
-	}
+	if (r->sync.agent == s->who->id && s->who->in_sync)
+		op_synced(s);
 	holder = s->who->id == r->d.holder;
 	switch (r->state) {
 	case ROLE_WAIT:
@@ -408,13 +412,13 @@ heartbeat(struct step *s)
 		if (holder)
 			revoking_holder(s);
 		else if (s->who->beat.on && role_unwanted(r, s->who))
-			step_off(s, s->who);
+			step_supersede(s, s->who, "it was superseded");
 		break;
 	case ROLE_GRANTING:
 		if (holder)
 			granting_holder(s);
 		else if (s->who->beat.on && role_unwanted(r, s->who))
-			step_off(s, s->who);
+			step_supersede(s, s->who, "it was superseded");
 		break;
 	case ROLE_NSTATES:
 		break;
@@ -429,6 +433,10 @@ grant_failed(struct step *s)
 	struct role_agent *h = step_holder(s);
 
 	if (s->r->observing) {
+		step_answer(s, ROLE_TOLD_TIMED_OUT,
+		    "%s did not confirm the grant, and control_status is off",
+		    step_name(s, s->r->d.holder));
+		step_decided(s, ROLE_FAILED, "the grant was not confirmed");
 		s->r->timer = step_later(s, s->p->grant_timeout);
 		return;
 	}
@@ -516,6 +524,32 @@ disconnected(struct step *s)
 	move_try(s);
 }
 
+/* control_status is switched off: a move that waits is abandoned, or it would
+ * go on whenever somebody switches it on again.  A grant that was sent is out
+ * of our hands; an OFF too, but who comes next is not. */
+static void
+abandon(struct step *s)
+{
+	struct role_durable *d = &s->r->d;
+
+	if (s->r->sync.agent != 0)
+		step_tell(s, s->r->sync.op, ROLE_TOLD_REFUSED,
+		    "control_status was switched off meanwhile");
+	s->r->sync.agent = 0;
+	s->r->asked = 0;
+	if (!d->intent || d->aim == ROLE_AIM_NOBODY)
+		return;
+	step_answer(s, ROLE_TOLD_REFUSED, "control_status was switched off: "
+	    "the move is abandoned%s", s->r->state == ROLE_REVOKING ?
+	    ", the Scheduler was sent OFF already" : "");
+	step_decided(s, ROLE_FAILED, "control_status was switched off");
+	d->aim = ROLE_AIM_ANY;
+	d->target = d->avoid = 0;
+	d->by_operator = false;
+	d->intent = s->r->state == ROLE_REVOKING;
+	step_persist(s);
+}
+
 /* control_status: "on again: WAIT timer restarts". */
 static void
 observe(struct step *s)
@@ -527,6 +561,8 @@ observe(struct step *s)
 		r->d.fence_ms = s->p->off_timeout;
 		step_persist(s);
 	}
+	if (now && !r->observing)
+		abandon(s);
 	if (r->observing && !now && r->state == ROLE_WAIT && !r->d.vacant)
 		move_wait(s, "control_status is on");
 	r->observing = now;

@@ -193,9 +193,9 @@ enum role_act_kind {
 };
 
 /* BEGUN opens a decision record, the others close it; PROPOSED opens one that
- * waits for an operator, LAPSED closes that. */
+ * waits for an operator, LAPSED and CONFIRMED close that. */
 enum role_outcome { ROLE_BEGUN, ROLE_DONE, ROLE_FAILED, ROLE_SUPERSEDED,
-    ROLE_PROPOSED, ROLE_LAPSED };
+    ROLE_PROPOSED, ROLE_LAPSED, ROLE_CONFIRMED };
 
 enum role_told { ROLE_TOLD_DONE, ROLE_TOLD_REFUSED, ROLE_TOLD_SUPERSEDED,
     ROLE_TOLD_STALE, ROLE_TOLD_TIMED_OUT, ROLE_TOLD_UNKNOWN };
@@ -223,7 +223,7 @@ struct role_act {
 	enum role_outcome  outcome;
 	enum role_told	   told;
 	enum role_alert	   alert;
-	int64_t		   op;
+	int64_t		   op;		/* TELL; DECIDE: who asked for it */
 	char		   text[ROLE_TEXT];
 };
 
@@ -276,6 +276,9 @@ enum role_reason role_why_not(const struct role *, const struct role_agent *,
 	    enum role_purpose);
 /* "its catalogue is not in sync"; static. */
 const char *role_reason_text(enum role_reason);
+/* What an operator can do about it; where it ends in a blank, the agent's name
+ * follows; static. */
+const char *role_reason_cure(enum role_reason);
 /* > 0 when a is the better one, < 0 when b is; 0 only for the same name.
  * by (may be NULL) gets what decided: "health", "priority", … static. */
 int	role_compare(const struct role_agent *a, const struct role_agent *b,

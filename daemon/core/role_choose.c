@@ -59,6 +59,28 @@ role_reason_text(enum role_reason reason)
 	return reason < ROLE_NREASONS ? text[reason] : "";
 }
 
+const char *
+role_reason_cure(enum role_reason reason)
+{
+	static const char *const text[ROLE_NREASONS] = {
+		[ROLE_FIT] = "",
+		[ROLE_NOT_CONNECTED] = "is its musterd running? "
+		    "muster agent show ",
+		[ROLE_IS_WORKER] = "muster leave there, then join as an agent",
+		[ROLE_NOT_CONTROLLED] = "set allow_control = true there",
+		[ROLE_DRAINED] = "muster agent undrain ",
+		[ROLE_HELD_OFF] = "muster agent release ",
+		[ROLE_NOT_IN_SYNC] = "wait for the catalogue",
+		[ROLE_CLOCK] = "fix its time synchronisation",
+		[ROLE_NO_DISK] = "free disk space there, then muster doctor",
+		[ROLE_MEETS_CONDITION] = "muster agent show ",
+		[ROLE_FAILED_GRANT] = "muster agent on ",
+		[ROLE_TURNED_OFF] = "muster agent on ",
+	};
+
+	return reason < ROLE_NREASONS ? text[reason] : "";
+}
+
 static int
 sign(int64_t a, int64_t b, const char *name, const char **by)
 {

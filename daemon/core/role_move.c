@@ -139,6 +139,11 @@ static void
 no_scheduler(struct step *s, const char *why)
 {
 	s->r->asked = 0;
+	/* Who is there and why nobody was chosen, once. */
+	if (s->r->d.move == 0 &&
+	    (s->r->alerts & 1u << ROLE_ALERT_NO_SCHEDULER) == 0)
+		step_decide(s, 1, s->r->d.holder, 0,
+		    "no Scheduler within connection_timeout");
 	step_decided(s, ROLE_FAILED, why);
 	step_alert(s, ROLE_ALERT_NO_SCHEDULER, 0, "no Scheduler: %s", why);
 }
@@ -327,7 +332,8 @@ move_give_up(struct step *s)
 		    step_name(s, r->d.target));
 		step_decided(s, ROLE_FAILED, "the target was not there");
 		move_forget(s);
-	}
+	} else	/* granted before a restart, and never confirmed */
+		step_decided(s, ROLE_FAILED, "the Scheduler did not appear");
 	unpin(s);
 	r->ready = !r->d.vacant;
 	move_try(s);

@@ -32,10 +32,10 @@ NAME(role_act_name, enum role_act_kind, ROLE_NACTS,
     [ROLE_ACT_ALERT] = "alert", [ROLE_ACT_CLEAR_ALERT] = "clear alert",
     [ROLE_ACT_TRACE] = "trace");
 
-NAME(role_outcome_name, enum role_outcome, ROLE_LAPSED + 1,
+NAME(role_outcome_name, enum role_outcome, ROLE_CONFIRMED + 1,
     [ROLE_BEGUN] = "begun", [ROLE_DONE] = "done", [ROLE_FAILED] = "failed",
     [ROLE_SUPERSEDED] = "superseded", [ROLE_PROPOSED] = "proposed",
-    [ROLE_LAPSED] = "lapsed");
+    [ROLE_CONFIRMED] = "confirmed", [ROLE_LAPSED] = "lapsed");
 
 NAME(role_told_name, enum role_told, ROLE_TOLD_UNKNOWN + 1,
     [ROLE_TOLD_DONE] = "done", [ROLE_TOLD_REFUSED] = "refused",

@@ -1,5 +1,10 @@
 /* What operators ask for (cases 4 and 5), and agents that go. */
+#include <string.h>
+
 #include "core/role_step.h"
+
+static const char turned_on[] = "turned on by an operator";
+static const char turned_off[] = "turned off by an operator";
 
 static void
 supersede(struct step *s, int64_t id, const char *verb)
@@ -31,6 +36,17 @@ pin(struct step *s, int64_t for_ms)
 	r->d.pinned = s->who->id;
 	r->d.pin_until = (wall){ s->ev->now.wall.ms + ms };
 	r->pin_end = step_later(s, ms);
+	step_persist(s);
+}
+
+static void
+unpin(struct step *s)
+{
+	struct role *r = s->r;
+
+	r->d.pinned = 0;
+	r->d.pin_until = (wall){ 0 };
+	r->pin_end = (mono){ 0 };
 	step_persist(s);
 }
 
@@ -82,19 +98,19 @@ on_other(struct step *s)
 	switch (r->state) {
 	case ROLE_HELD:
 	case ROLE_GRANTING:
-		move_revoke(s, 4, ROLE_AIM_AGENT, id, "operator on");
+		move_revoke(s, 4, ROLE_AIM_AGENT, id, turned_on);
 		break;
 	case ROLE_REVOKING:
-		step_decide(s, 4, r->d.holder, id, "operator on");
+		step_decide(s, 4, r->d.holder, id, turned_on);
 		aim_at(s, ROLE_AIM_AGENT, id);
 		step_ask(s, s->who);
 		break;
 	case ROLE_WAIT:
 		if (r->d.holder != 0 && !step_fence_passed(s)) {
-			move_revoke(s, 4, ROLE_AIM_AGENT, id, "operator on");
+			move_revoke(s, 4, ROLE_AIM_AGENT, id, turned_on);
 			break;
 		}
-		step_decide(s, 4, r->d.holder, id, "operator on");
+		step_decide(s, 4, r->d.holder, id, turned_on);
 		wait_aim(s, ROLE_AIM_AGENT, id);
 		break;
 	case ROLE_NSTATES:
@@ -103,7 +119,7 @@ on_other(struct step *s)
 }
 
 /* Case 4 for the agent of this event, which is fit. */
-void
+static void
 op_on(struct step *s, int64_t op, int64_t for_ms)
 {
 	struct role *r = s->r;
@@ -128,25 +144,54 @@ op_on(struct step *s, int64_t op, int64_t for_ms)
 	    : r->d.epoch - 1;
 	switch (r->state) {
 	case ROLE_HELD:		/* "X already holds it: done, pin renewed" */
+		step_ruled(s, 4, id, id, turned_on,
+		    "it is the Scheduler already: pin renewed");
 		step_tell(s, op, ROLE_TOLD_DONE,
 		    "%s is the Scheduler already, pin renewed", s->who->name);
 		break;
 	case ROLE_GRANTING:
 		r->op = (struct role_op){ op, false };
+		step_note(s, "%s by an operator: pinned", s->who->name);
 		break;
 	case ROLE_REVOKING:
 		r->op = (struct role_op){ op, false };
-		step_decide(s, 4, id, id, "operator on");
+		step_decide(s, 4, id, id, turned_on);
 		aim_at(s, ROLE_AIM_AGENT, id);
 		break;
 	case ROLE_WAIT:
 		r->op = (struct role_op){ op, false };
-		step_decide(s, 4, id, id, "operator on");
+		step_decide(s, 4, id, id, turned_on);
 		wait_aim(s, ROLE_AIM_AGENT, id);
 		break;
 	case ROLE_NSTATES:
 		break;
 	}
+}
+
+/* SPEC section 4, case 4: "refused, with the reason". */
+static void
+refuse(struct step *s, int64_t op, enum role_reason why)
+{
+	const char *cure = role_reason_cure(why);
+	size_t	    n = strlen(cure);
+
+	step_tell(s, op, ROLE_TOLD_REFUSED, "%s can't be the Scheduler: %s: "
+	    "%s%s", s->who->name, role_reason_text(why), cure,
+	    n > 0 && cure[n - 1] == ' ' ? s->who->name : "");
+}
+
+/* The catalogue is there now; what else is asked of it may have changed. */
+void
+op_synced(struct step *s)
+{
+	struct role_sync q = s->r->sync;
+	enum role_reason why = role_why_not(s->r, s->who, ROLE_FOR_TARGET);
+
+	s->r->sync.agent = 0;
+	if (why == ROLE_FIT)
+		op_on(s, q.op, q.for_ms);
+	else
+		refuse(s, q.op, why);
 }
 
 static void
@@ -162,12 +207,10 @@ on(struct step *s)
 		    step_later(s, s->p->connection_timeout) };
 		return;
 	}
-	if (why != ROLE_FIT) {
-		step_tell(s, ev->op, ROLE_TOLD_REFUSED, "%s can't be the "
-		    "Scheduler: %s", s->who->name, role_reason_text(why));
-		return;
-	}
-	op_on(s, ev->op, ev->for_ms);
+	if (why != ROLE_FIT)
+		refuse(s, ev->op, why);
+	else
+		op_on(s, ev->op, ev->for_ms);
 }
 
 /* Case 5 of the holder. */
@@ -177,7 +220,8 @@ off_holder(struct step *s)
 	struct role  *r = s->r;
 	bool	      vacant = s->ev->vacant;
 	enum role_aim aim = vacant ? ROLE_AIM_NOBODY : ROLE_AIM_OTHER;
-	const char   *why = vacant ? "operator off --vacant" : "operator off";
+	const char   *why = vacant ? "turned off by an operator, --vacant"
+	    : turned_off;
 
 	r->d.vacant = r->d.vacant || vacant;
 	if (r->state == ROLE_REVOKING) {
@@ -233,13 +277,15 @@ off_other(struct step *s)
 	    "%s is held off; it was not the Scheduler" : "%s is held off",
 	    s->who->name);
 	if (!target && !vacant) {
+		step_ruled(s, 5, s->who->id, r->d.holder, turned_off,
+		    "held off: it was not the Scheduler");
 		move_try(s);
 		return;
 	}
 	r->d.vacant = r->d.vacant || vacant;
 	step_persist(s);
 	supersede(s, s->who->id, "off");
-	step_decide(s, 5, r->d.holder, 0, "operator off");
+	step_decide(s, 5, s->who->id, 0, turned_off);
 	if (vacant && r->state == ROLE_WAIT) {
 		step_decided(s, ROLE_DONE, "vacant");
 		move_vacant(s);
@@ -257,12 +303,8 @@ off(struct step *s)
 	if (r->sync.agent == s->who->id)
 		drop_sync(s, s->who->id, "off");
 	mark_held(s, true);
-	if (r->d.pinned == s->who->id) {
-		r->d.pinned = 0;
-		r->d.pin_until = (wall){ 0 };
-		r->pin_end = (mono){ 0 };
-		step_persist(s);
-	}
+	if (r->d.pinned == s->who->id)
+		unpin(s);
 	if (s->who->id == r->d.holder)
 		off_holder(s);
 	else
@@ -272,7 +314,11 @@ off(struct step *s)
 static void
 release(struct step *s)
 {
+	struct role *r = s->r;
+
 	mark_held(s, false);
+	if (r->d.pinned == s->who->id)
+		unpin(s);
 	step_release(s, s->who);
 	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is released",
 	    s->who->name);
@@ -282,24 +328,29 @@ release(struct step *s)
 static void
 confirm(struct step *s)
 {
+	static const enum role_purpose purpose[6] = { [2] = ROLE_FOR_CASE2,
+		[3] = ROLE_FOR_CASE3 };
 	struct role	    *r = s->r;
 	struct role_proposal q = r->proposal;
 	size_t		     hint = 0;
+	enum role_reason     why;
 
 	if (q.move == 0) {
 		step_tell(s, s->ev->op, ROLE_TOLD_REFUSED,
-		    "nothing is proposed");
+		    "nothing is proposed: muster why, or muster agent on NAME");
 		return;
 	}
-	r->proposal = (struct role_proposal){ 0 };
-	step_calm(s, ROLE_ALERT_PROPOSAL);
 	s->who = step_find(s, q.to, &hint);
-	if (s->who == NULL ||
-	    role_why_not(r, s->who, ROLE_FOR_CASE1) != ROLE_FIT) {
+	why = s->who != NULL ? role_why_not(r, s->who, purpose[q.move])
+	    : ROLE_NOT_CONNECTED;
+	if (why != ROLE_FIT) {
 		step_tell(s, s->ev->op, ROLE_TOLD_REFUSED,
-		    "%s is not eligible any more", step_name(s, q.to));
+		    "%s is not eligible any more: %s", step_name(s, q.to),
+		    role_reason_text(why));
+		step_lapse(s, "it is not eligible any more");
 		return;
 	}
+	step_confirmed(s);
 	step_answer(s, ROLE_TOLD_SUPERSEDED, "superseded: %s was confirmed",
 	    s->who->name);
 	r->op = (struct role_op){ s->ev->op, false };

@@ -265,6 +265,7 @@ step_decide(struct step *s, int move, int64_t from, int64_t to,
 
 	step_decided(s, ROLE_SUPERSEDED, why);
 	x = act(s, ROLE_ACT_DECIDE);
+	x->op = s->ev->op != 0 ? s->ev->op : s->r->op.id;
 	x->move = s->r->d.move = move;
 	x->from = from;
 	x->agent = to;
@@ -287,6 +288,40 @@ step_decided(struct step *s, enum role_outcome outcome, const char *why)
 	x->outcome = outcome;
 	(void)snprintf(x->text, sizeof(x->text), "%s", why);
 	s->r->d.move = 0;
+}
+
+/* A decision that needs no move: opened and closed.  While a move is under way
+ * it is a step of that. */
+void
+step_ruled(struct step *s, int move, int64_t from, int64_t to, const char *why,
+    const char *end)
+{
+	struct role_act *x;
+
+	if (s->r->d.move != 0) {
+		step_note(s, "%s: %s: %s", step_name(s, from), why, end);
+		return;
+	}
+	step_decide(s, move, from, to, why);
+	x = act(s, ROLE_ACT_DECIDE);
+	*x = s->out->act[s->out->n - 2];
+	x->outcome = ROLE_DONE;
+	(void)snprintf(x->text, sizeof(x->text), "%s", end);
+	s->r->d.move = 0;
+}
+
+/* Says ON, and must not: told so, and on record the first time. */
+void
+step_supersede(struct step *s, struct role_agent *a, const char *why)
+{
+	if (s->r->observing)
+		return;
+	if (!a->marks.want_off) {
+		step_want_off(s, a);
+		step_ruled(s, 3, a->id, s->r->d.holder, why,
+		    "off sent: superseded");
+	}
+	step_off(s, a);
 }
 
 void
@@ -382,14 +417,15 @@ step_propose(struct step *s, int move, int64_t from, int64_t to)
 	x->epoch = s->r->d.epoch;
 	x->outcome = ROLE_PROPOSED;
 	(void)snprintf(x->text, sizeof(x->text),
-	    "control is advise: confirm to turn %s on", step_name(s, to));
+	    "control is advise: muster agent confirm turns %s on",
+	    step_name(s, to));
 	step_alert(s, ROLE_ALERT_PROPOSAL, to,
-	    "case %d: %s should be the Scheduler: confirm, or muster agent on",
-	    move, step_name(s, to));
+	    "case %d: %s should be the Scheduler: muster agent confirm, or "
+	    "agent on another", move, step_name(s, to));
 }
 
-void
-step_lapse(struct step *s, const char *why)
+static void
+close_proposal(struct step *s, enum role_outcome outcome, const char *why)
 {
 	struct role_proposal *q = &s->r->proposal;
 	struct role_act	     *x;
@@ -401,8 +437,20 @@ step_lapse(struct step *s, const char *why)
 	x->from = q->from;
 	x->agent = q->to;
 	x->epoch = s->r->d.epoch;
-	x->outcome = ROLE_LAPSED;
+	x->outcome = outcome;
 	(void)snprintf(x->text, sizeof(x->text), "%s", why);
 	*q = (struct role_proposal){ 0 };
 	step_calm(s, ROLE_ALERT_PROPOSAL);
+}
+
+void
+step_lapse(struct step *s, const char *why)
+{
+	close_proposal(s, ROLE_LAPSED, why);
+}
+
+void
+step_confirmed(struct step *s)
+{
+	close_proposal(s, ROLE_CONFIRMED, "an operator confirmed it");
 }

@@ -38,6 +38,9 @@ void	step_grant(struct step *, struct role_agent *, bool again);
 void	step_decide(struct step *, int move, int64_t from, int64_t to,
 	    const char *why);
 void	step_decided(struct step *, enum role_outcome, const char *why);
+void	step_ruled(struct step *, int move, int64_t from, int64_t to,
+	    const char *why, const char *end);
+void	step_supersede(struct step *, struct role_agent *, const char *why);
 void	step_note(struct step *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));
 void	step_tell(struct step *, int64_t op, enum role_told, const char *, ...)
@@ -50,6 +53,7 @@ void	step_alert(struct step *, enum role_alert, int64_t agent, const char *,
 void	step_calm(struct step *, enum role_alert);
 void	step_propose(struct step *, int move, int64_t from, int64_t to);
 void	step_lapse(struct step *, const char *why);
+void	step_confirmed(struct step *);
 mono	step_later(struct step *, int64_t ms);
 /* G1: no lease that was given out can last any more. */
 bool	step_fence_passed(struct step *);
@@ -74,7 +78,7 @@ void	move_gone(struct step *, const char *why);
 void	move_give_up(struct step *);
 
 /* role_op.c: what operators ask for, and agents that go. */
-void	op_on(struct step *, int64_t op, int64_t for_ms);
+void	op_synced(struct step *);	/* an agent on waited for this */
 void	op_event(struct step *);
 void	op_leaving(struct step *);
 

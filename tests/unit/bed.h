@@ -51,6 +51,7 @@ struct bed {
 	int	   move, moves[6];	/* newest case begun; how often each */
 	enum role_outcome outcome;
 	char	   steps[2048];
+	char	   why[4096];		/* "4 begun A>C: text" a line */
 	unsigned   raised;		/* alerts ever raised, bits */
 	bool	   may_be_two;		/* broken on purpose */
 };
@@ -105,7 +106,14 @@ bed_acts(struct bed *b, const struct role_out *out)
 			b->asks[m.i] += x->kind == ROLE_ACT_ASK;
 			bed_put(b, &m);
 		} else if (x->kind == ROLE_ACT_DECIDE) {
+			size_t at = strlen(b->why);
+
 			b->outcome = x->outcome;
+			if (at + 220 < sizeof(b->why))
+				(void)snprintf(b->why + at,
+				    sizeof(b->why) - at, "%d %s %c>%c: %s\n",
+				    x->move, role_outcome_name(x->outcome),
+				    "-ABC"[x->from], "-ABC"[x->agent], x->text);
 			if (x->outcome == ROLE_BEGUN ||
 			    x->outcome == ROLE_PROPOSED)
 				b->moves[b->move = x->move]++;

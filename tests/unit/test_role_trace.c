@@ -267,7 +267,7 @@ static void
 b4_case_2_never_moves_to_one_that_ignores_grants(void **unused)
 {
 	struct bed b;
-	int	   moves;
+	int	   offs;
 
 	(void)unused;
 	with_a(&b);
@@ -277,11 +277,11 @@ b4_case_2_never_moves_to_one_that_ignores_grants(void **unused)
 	bed_cut(&b, C);
 	b.a[A].condition_met = true;
 	bed_run(&b, 40000);
-	moves = b.moves[2];
-	assert_int_equal(moves, 1);
+	offs = b.offs[A];
+	assert_true(b.moves[2] >= 1 && offs >= 1);
 	assert_int_equal(bed_at_work(&b), A);
 	bed_run(&b, 120000);
-	assert_int_equal(b.moves[2], 1);
+	assert_int_equal(b.offs[A], offs);
 	assert_true(b.raised & 1u << ROLE_ALERT_NO_SPARE);
 }
 
