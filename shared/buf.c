@@ -50,6 +50,11 @@ buf_puts(struct buf *b, const char *s)
 void
 buf_putc(struct buf *b, char c)
 {
+	if (b->len < b->max && b->len + 1 < b->cap && !b->failed) {
+		b->p[b->len++] = c;
+		b->p[b->len] = '\0';
+		return;
+	}
 	buf_put(b, &c, 1);
 }
 

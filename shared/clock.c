@@ -28,6 +28,15 @@ clock_now(void)
 	return (struct now){ clock_mono(), clock_wall() };
 }
 
+static void
+digits(char *out, int n, int v)
+{
+	while (n-- > 0) {
+		out[n] = (char)('0' + v % 10);
+		v /= 10;
+	}
+}
+
 char *
 clock_rfc3339(wall w, char out[CLOCK_RFC3339])
 {
@@ -46,11 +55,14 @@ clock_rfc3339(wall w, char out[CLOCK_RFC3339])
 		    "9999-12-31T23:59:59.999Z");
 		return out;
 	}
-	(void)snprintf(out, CLOCK_RFC3339, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-	    (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-	    (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-	    (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
-	    (unsigned)ms % 1000);
+	memcpy(out, "0000-00-00T00:00:00.000Z", CLOCK_RFC3339);
+	digits(out, 4, tm.tm_year + 1900);
+	digits(out + 5, 2, tm.tm_mon + 1);
+	digits(out + 8, 2, tm.tm_mday);
+	digits(out + 11, 2, tm.tm_hour);
+	digits(out + 14, 2, tm.tm_min);
+	digits(out + 17, 2, tm.tm_sec);
+	digits(out + 20, 3, (int)ms);
 	return out;
 }
 

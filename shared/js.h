@@ -25,6 +25,12 @@ wall	js_wall(const json_t *, const char *key);	/* 0 when missing */
 /* Seconds with three decimals, or null when negative.  New reference. */
 json_t *js_secs(int64_t ms);
 
+/* A JSON-RPC notification; takes params.  New reference. */
+json_t *js_note(const char *method, json_t *params);
+/* Sets a member of an object that is being made; the key is ASCII of ours. */
+void	js_put_int(json_t *, const char *key, int64_t);
+void	js_put_bool(json_t *, const char *key, bool);
+
 /* Parses one object; the message names what and where. */
 json_t *js_parse(const char *text, size_t len, const char *what, struct err *);
 /* Compact form, malloc'd; the caller frees. */

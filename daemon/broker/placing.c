@@ -228,15 +228,16 @@ int64_t
 placing_patience(const struct broker *b, const struct run *r, char *why,
     size_t size)
 {
-	const char *policy = js_str(r->spec, "on_no_agent", NULL);
-	int64_t wait = (int64_t)(js_num(r->spec, "wait", 0) * 1000);
-	int64_t waited = b->now.wall.ms - r->queued.ms;
+	int64_t wait, waited = b->now.wall.ms - r->queued.ms;
 	const struct member *m;
+	const char *policy;
 
-	if (policy == NULL || policy[0] == '\0')
-		policy = no_agent_word(b->set.on_no_agent);
 	if (r->state != RUN_WAITING || r->due.ms != 0)
 		return -1;
+	wait = (int64_t)(js_num(r->spec, "wait", 0) * 1000);
+	policy = js_str(r->spec, "on_no_agent", NULL);
+	if (policy == NULL || policy[0] == '\0')
+		policy = no_agent_word(b->set.on_no_agent);
 	if (strcmp(policy, "fail") == 0) {
 		(void)snprintf(why, size, "no agent: %s",
 		    r->reason != NULL ? r->reason : "none fits");

@@ -18,13 +18,13 @@ struct queue *
 queue_of(struct queue **all, const json_t *spec, const char *job)
 {
 	const char *shared = js_str(spec, "queue", NULL);
-	char name[80];
+	char name[80] = "job:";
 	struct queue *q;
 
 	if (shared != NULL)
 		(void)MEM_STR(name, shared);
 	else
-		(void)snprintf(name, sizeof(name), "job:%s", job);
+		(void)mem_str(name + 4, sizeof(name) - 4, job);
 	HASH_FIND_STR(*all, name, q);
 	if (q == NULL) {
 		q = mem_zero(1, sizeof(*q));

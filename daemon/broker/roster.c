@@ -269,8 +269,7 @@ roster_send(const struct member *m, const char *method, json_t *params)
 		json_decref(params);
 		return -1;
 	}
-	doc = json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method", method,
-	    "params", params);
+	doc = js_note(method, params);
 	rc = session_send(m->session, doc);
 	json_decref(doc);
 	return rc;
@@ -511,6 +510,7 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	struct role_agent *a = roster_agent(b->roster, m);
 	const json_t *sample = json_object_get(beat, "sample");
 	double rtt = js_num(beat, "rtt", -1);
+	json_t *heard;
 
 	if (js_int(beat, "seq", 0) <= a->beat.seq &&
 	    js_int(beat, "start", 0) == a->beat.start)
@@ -562,8 +562,10 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	role_event(b, m, ROLE_EV_HEARTBEAT);
 	/* The holder's own acknowledgement extends its lease; this one only
 	 * says that the broker is there, and gives the round trip. */
-	(void)roster_send(m, "link.heard", json_pack("{s:I,s:I}", "seq",
-	    (json_int_t)a->beat.seq, "skew", (json_int_t)m->skew_ms));
+	heard = json_object();
+	js_put_int(heard, "seq", a->beat.seq);
+	js_put_int(heard, "skew", m->skew_ms);
+	(void)roster_send(m, "link.heard", heard);
 }
 
 /* SPEC section 1: connected is heard within three of its own intervals. */

@@ -68,6 +68,7 @@ run_free(struct run *r)
 	free(r->occ);
 	free(r->cause);
 	free(r->reason);
+	free(r->text);
 	json_decref(r->spec);
 	free(r);
 }
@@ -88,21 +89,32 @@ run_set_state(struct run *r, enum run_state state, const char *reason)
 	}
 }
 
+/* Stored at least twice, when it is made and when it ends: dumped once. */
+static const char *
+spec_text(struct run *r)
+{
+	if (r->text == NULL)
+		r->text = js_dump(r->spec);
+	return r->text;
+}
+
 /* What is kept beside the columns: the job as it was, and the reason. */
 static char *
-body(const struct run *r)
+body(struct run *r)
 {
-	json_t *o = json_pack("{s:O,s:o,s:b,s:I,s:b}", "spec", r->spec,
-	    "reason", js_text(r->reason), "accepted", r->accepted, "due",
+	json_t *rest = json_pack("{s:o,s:b,s:I,s:b}", "reason",
+	    js_text(r->reason), "accepted", r->accepted, "due",
 	    (json_int_t)r->due.ms, "aborting", r->aborting);
-	char *text = js_dump(o);
+	char *tail = js_dump(rest);
+	char *text = mem_fmt("{\"spec\":%s,%s", spec_text(r), tail + 1);
 
-	json_decref(o);
+	json_decref(rest);
+	free(tail);
 	return text;
 }
 
 void
-run_store_new(const struct run *r, struct batch *b)
+run_store_new(struct run *r, struct batch *b)
 {
 	char *text = body(r);
 
@@ -113,7 +125,7 @@ run_store_new(const struct run *r, struct batch *b)
 }
 
 void
-run_store_state(const struct run *r, struct batch *b)
+run_store_state(struct run *r, struct batch *b)
 {
 	char *text = body(r);
 
@@ -123,18 +135,15 @@ run_store_state(const struct run *r, struct batch *b)
 }
 
 void
-run_store_end(const struct run *r, struct batch *b, const char *output,
+run_store_end(struct run *r, struct batch *b, const char *output,
     size_t len)
 {
-	char *spec = js_dump(r->spec);
-
 	batch_add(b, S_RUN_LIVE_DEL, "ii", r->id, r->attempt);
 	batch_add(b, S_RUN_END, "iittttt" "iiiiiii" "tbt", r->id, r->attempt,
 	    r->job, r->occ, r->cause, r->agent, words[r->state],
 	    (int64_t)r->exit_code, (int64_t)r->signal, r->queued.ms,
 	    r->started.ms, r->ended.ms, r->epoch, (int64_t)r->late, r->reason,
-	    (const void *)output, len, spec);
-	free(spec);
+	    (const void *)output, len, spec_text(r));
 }
 
 struct run *

@@ -61,7 +61,9 @@ struct run {
 	bool	       accepted;	/* the agent journaled it */
 	bool	       aborting;	/* an operator asked */
 	char	      *reason;		/* why it waits, was refused, … or NULL */
-	json_t	      *spec;		/* the job as it was, and -p parameters */
+	json_t	      *spec;		/* the job as it was, and -p parameters;
+					 * never changed */
+	char	      *text;		/* the same as text, once it is needed */
 	wall	       due;		/* WAITING: not before this */
 	mono	       since;		/* UNKNOWN: since when */
 	struct run    *qnext;		/* in its queue */
@@ -74,10 +76,10 @@ void	run_free(struct run *);
 void	run_set_state(struct run *, enum run_state, const char *reason);
 
 /* Adds the statement that records the run as it is now. */
-void	run_store_new(const struct run *, struct batch *);
-void	run_store_state(const struct run *, struct batch *);
+void	run_store_new(struct run *, struct batch *);
+void	run_store_state(struct run *, struct batch *);
 /* The outcome: out of run_live, into run_hist.  output is the tail. */
-void	run_store_end(const struct run *, struct batch *, const char *output,
+void	run_store_end(struct run *, struct batch *, const char *output,
 	    size_t len);
 /* A row of run_live. */
 struct run *run_of_live(const struct row *);

@@ -103,9 +103,19 @@ series_of(const struct eval *e, const struct cond_node *n)
 	return e->env->series(e->env->ctx, name_of(e, n));
 }
 
+/* Only who is told the terms reads their values: most of the millions of
+ * looks at a condition want no more than its truth. */
+static bool
+told(const struct eval *e)
+{
+	return e->env->term != NULL;
+}
+
 static void
 say(struct eval *e, const char *s)
 {
+	if (!told(e))
+		return;
 	(void)snprintf(e->value, sizeof(e->value), "%s", s);
 }
 
@@ -123,9 +133,10 @@ connected(struct eval *e, const char *node)
 		say(e, "no such node");
 		return COND_UNKNOWN;
 	}
-	(void)snprintf(e->value, sizeof(e->value), "%s for %s",
-	    is ? "connected" : "not connected",
-	    text_dur_fmt(ms - ms % 1000, ago));
+	if (told(e))
+		(void)snprintf(e->value, sizeof(e->value), "%s for %s", is ?
+		    "connected" : "not connected",
+		    text_dur_fmt(ms - ms % 1000, ago));
 	return e->t.us < since.us ? COND_UNKNOWN : truth(is != 0);
 }
 
@@ -146,7 +157,8 @@ metric(struct eval *e, const struct cond_node *n)
 	if (n->ms == 0 && e->t.us == env->now.mono.us &&
 	    env->metric != NULL &&
 	    env->metric(env->ctx, name_of(e, n), m, &v)) {
-		(void)metric_fmt(m, v, e->value);
+		if (told(e))
+			(void)metric_fmt(m, v, e->value);
 		return truth(compare((enum cond_cmp)n->cmp, v, n->number));
 	}
 	s = series_of(e, n);
@@ -161,7 +173,8 @@ metric(struct eval *e, const struct cond_node *n)
 		    "no recent sample");
 		return COND_UNKNOWN;
 	}
-	(void)metric_fmt(m, v, e->value);
+	if (told(e))
+		(void)metric_fmt(m, v, e->value);
 	return truth(compare((enum cond_cmp)n->cmp, v, n->number));
 }
 
@@ -219,7 +232,8 @@ field(struct eval *e, const struct cond_node *n)
 		say(e, "not known");
 		return COND_UNKNOWN;
 	}
-	(void)snprintf(e->value, sizeof(e->value), "\"%.80s\"", s);
+	if (told(e))
+		(void)snprintf(e->value, sizeof(e->value), "\"%.80s\"", s);
 	switch ((enum cond_cmp)n->cmp) {
 	case COND_EQ:
 		return truth(strcmp(s, want) == 0);

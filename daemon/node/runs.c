@@ -440,7 +440,7 @@ runs_output(struct runs *rs, const char *cluster, int64_t run, int64_t attempt,
 {
 	const struct entry *e = entry_get(rs, cluster, run, attempt);
 	bool ended = e == NULL || e->state == ENDED;
-	char id[KEEPER_ID], *p;
+	char id[KEEPER_ID], *p = NULL;
 	struct stat st = { 0 };
 	size_t got = 0;
 	json_t *doc;
@@ -451,16 +451,19 @@ runs_output(struct runs *rs, const char *cluster, int64_t run, int64_t attempt,
 		fd = keeper_output(rs->keeper, id);
 	if (limit < 1 || limit > 512 << 10)
 		limit = 512 << 10;
-	p = mem_zero(1, (size_t)limit);
 	if (fd != -1) {
 		(void)fstat(fd, &st);
 		if (offset < 0)		/* from the end */
 			offset = st.st_size + offset > 0 ? st.st_size + offset
 							 : 0;
+		if (limit > st.st_size - offset)
+			limit = st.st_size > offset ? st.st_size - offset : 0;
+		p = mem_grow(NULL, (size_t)limit + 1);
 		got = read_at(fd, p, (size_t)limit, offset);
 		(void)close(fd);
 	}
-	doc = json_pack("{s:o,s:I,s:I,s:b,s:b}", "data", base64_json(p, got),
+	doc = json_pack("{s:o,s:I,s:I,s:b,s:b}", "data",
+	    base64_json(p != NULL ? p : "", got),
 	    "offset", (json_int_t)(offset < 0 ? 0 : offset), "size",
 	    (json_int_t)st.st_size, "ended", ended, "found", fd != -1);
 	free(p);

@@ -130,8 +130,7 @@ seat_lease_event(struct seat *s, struct lease_event ev)
 static int
 send_note(struct seat *s, const char *method, json_t *params)
 {
-	json_t *doc = json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method",
-	    method, "params", params);
+	json_t *doc = js_note(method, params);
 	int rc = s->up ? session_send(s->session, doc) : -1;
 
 	json_decref(doc);
@@ -155,17 +154,24 @@ seat_beat(struct seat *s)
 	seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_BEAT });
 	lease_say(&s->lease, s->now.mono, &say);
 	s->sent[(size_t)say.seq % LEASE_RING] = s->now.mono;
-	o = json_pack("{s:I,s:I,s:b,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:I,s:I,s:I}",
-	    "start", (json_int_t)say.start, "seq", (json_int_t)say.seq, "on",
-	    say.on, "suspended", say.suspended, "fresh", say.fresh, "held",
-	    say.held, "epoch", (json_int_t)say.epoch, "floor",
-	    (json_int_t)say.floor, "controlled", s->facts.controlled, "wall",
-	    (json_int_t)s->now.wall.ms, "rev", (json_int_t)watch_rev(s->watch),
-	    "running", (json_int_t)runs_running(s->runs), "interval",
-	    (json_int_t)seat_interval(s), "cap", (json_int_t)s->facts.cap);
+	o = json_object();
+	js_put_int(o, "start", say.start);
+	js_put_int(o, "seq", say.seq);
+	js_put_bool(o, "on", say.on);
+	js_put_bool(o, "suspended", say.suspended);
+	js_put_bool(o, "fresh", say.fresh);
+	js_put_bool(o, "held", say.held);
+	js_put_int(o, "epoch", say.epoch);
+	js_put_int(o, "floor", say.floor);
+	js_put_bool(o, "controlled", s->facts.controlled);
+	js_put_int(o, "wall", s->now.wall.ms);
+	js_put_int(o, "rev", watch_rev(s->watch));
+	js_put_int(o, "running", runs_running(s->runs));
+	js_put_int(o, "interval", seat_interval(s));
+	js_put_int(o, "cap", s->facts.cap);
 	s->quiet = false;
 	s->accepts = s->ops->refuses(s->ctx) == NULL;
-	(void)json_object_set_new(o, "accepts", json_boolean(s->accepts));
+	js_put_bool(o, "accepts", s->accepts);
 	if (s->rtt >= 0)
 		(void)json_object_set_new(o, "rtt", json_real(s->rtt));
 	if (s->sample_at.us <= s->now.mono.us) {

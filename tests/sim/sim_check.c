@@ -452,19 +452,39 @@ nothing_stuck(struct world *w)
 	}
 }
 
-struct want {
-	int64_t attempt;
-	char	state[16];
+struct told {			/* the state of every run on record */
+	struct fact *all;
 };
 
 static int
 on_ended(const struct row *row, void *arg)
 {
-	struct want *want = arg;
+	struct told *t = arg;
+	enum run_state state = RUN_NSTATES;
+	char key[64];
 
-	if (row_int(row, 1) == want->attempt)
-		(void)MEM_STR(want->state, row_text(row, 6));
+	(void)snprintf(key, sizeof(key), "%lld.%lld",
+	    (long long)row_int(row, 0), (long long)row_int(row, 1));
+	(void)run_state_of(row_text(row, 6), &state);
+	(void)fact_set(&t->all, key, (int64_t)state);
 	return 0;
+}
+
+static void
+kept_is_told(struct world *w, struct machine *m, const struct krun *r,
+    struct told *t)
+{
+	const char *id = strchr(r->id, '.') + 1;
+	const struct fact *f = fact_get(&t->all, id);
+	int64_t want = r->code == 0 ? RUN_SUCCEEDED : RUN_FAILED;
+
+	if (r->state != KEEPER_EXITED || w->now - r->until <
+	    60 * (int64_t)SEC)
+		return;
+	if (f == NULL || (f->n != want && f->n != RUN_ABORTED))
+		sim_broken(w, "run %s ended on %s with %d, and is on record "
+		    "as \"%s\"", id, m->name, r->code, f != NULL
+		    ? run_state_word((enum run_state)f->n) : "");
 }
 
 /* What the keepers know is what the broker has on record. */
@@ -472,41 +492,24 @@ static void
 nothing_lost(struct world *w)
 {
 	struct broker *b = w->m[BROKER].broker;
-	struct fact *f;
+	struct told t = { 0 };
 
-	for (f = w->check->runs; f != NULL; f = f->hh.next) {
-		int64_t run = strtoll(f->key, NULL, 10);
-		struct want want = { strtoll(strchr(f->key, '.') + 1, NULL,
-		    10), "" };
-
-		(void)store_query(b->store, S_RUN_HIST_GET, on_ended, &want,
-		    "i", run);
-		if (f->n == 2 && want.state[0] == '\0')
+	(void)store_query(b->store, S_RUN_HIST_LIST, on_ended, &t, "ii",
+	    INT64_MAX, INT64_MAX);
+	for (struct fact *f = w->check->runs; f != NULL; f = f->hh.next) {
+		if (f->n == 2 && fact_get(&t.all, f->key) == NULL)
 			sim_broken(w, "run %s ended and is in no history",
 			    f->key);
-		if (f->n == 1 && dispatch_find(b, run) == NULL)
+		if (f->n == 1 &&
+		    dispatch_find(b, strtoll(f->key, NULL, 10)) == NULL)
 			sim_broken(w, "run %s was recorded and is lost",
 			    f->key);
 	}
 	for (int i = 0; i < w->n; i++)
 		for (struct krun *r = w->m[i].keeper.runs; r != NULL;
-		     r = r->hh.next) {
-			const char *id = strchr(r->id, '.') + 1;
-			struct want want = { strtoll(strchr(id, '.') + 1, NULL,
-			    10), "" };
-
-			if (r->state != KEEPER_EXITED || w->now - r->until <
-			    60 * (int64_t)SEC)
-				continue;
-			(void)store_query(b->store, S_RUN_HIST_GET, on_ended,
-			    &want, "i", strtoll(id, NULL, 10));
-			if (strcmp(want.state, r->code == 0 ? "succeeded"
-			    : "failed") != 0 &&
-			    strcmp(want.state, "aborted") != 0)
-				sim_broken(w, "run %s ended on %s with %d, and "
-				    "is on record as \"%s\"", id, w->m[i].name,
-				    r->code, want.state);
-		}
+		     r = r->hh.next)
+			kept_is_told(w, &w->m[i], r, &t);
+	facts_free(&t.all);
 }
 
 void

@@ -251,7 +251,6 @@ play(struct world *w)
 		w->cur = NULL;
 		check_now(w);
 	}
-	check_end(w);
 }
 
 void
