@@ -44,14 +44,15 @@ static char *
 durable_dump(const struct role_durable *d)
 {
 	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:I,s:I,s:I,"
-			      "s:I,s:I}",
+			      "s:I,s:I,s:I}",
 	    "intent", d->intent, "aim", (int)d->aim, "target",
 	    (json_int_t)d->target, "avoid", (json_int_t)d->avoid, "move",
 	    d->move, "by_operator", d->by_operator, "vacant", d->vacant,
 	    "restored", d->restored, "off_below", (json_int_t)d->off_below,
 	    "pinned", (json_int_t)d->pinned, "pin_until",
-	    (json_int_t)d->pin_until.ms, "switched", (json_int_t)d->switched.ms,
-	    "fence_ms", (json_int_t)d->fence_ms);
+	    (json_int_t)d->pin_until.ms, "pin_ms", (json_int_t)d->pin_ms,
+	    "switched", (json_int_t)d->switched.ms, "fence_ms",
+	    (json_int_t)d->fence_ms);
 	char *text = js_dump(o);
 
 	json_decref(o);
@@ -81,6 +82,7 @@ on_role(const struct row *r, void *arg)
 	d->off_below = js_int(o, "off_below", 0);
 	d->pinned = js_int(o, "pinned", 0);
 	d->pin_until.ms = js_int(o, "pin_until", 0);
+	d->pin_ms = js_int(o, "pin_ms", 0);
 	d->switched.ms = js_int(o, "switched", 0);
 	d->fence_ms = js_int(o, "fence_ms", 0);
 	json_decref(o);

@@ -81,6 +81,9 @@ role_boot(struct role *r, const struct role_durable *d,
 	}
 	step_start(&s);
 	r->observing = !p->control_status;
+	/* The clock may have gone back: never longer than was asked for. */
+	if (r->d.pin_ms > 0 && r->d.pin_until.ms > now.wall.ms + r->d.pin_ms)
+		r->d.pin_until.ms = now.wall.ms + r->d.pin_ms;
 	r->pin_end = carry(r->d.pin_until, now, year_ms);
 	r->switch_after = carry((wall){ r->d.switched.ms == 0 ? 0 :
 	    r->d.switched.ms + p->switch_min_interval }, now,

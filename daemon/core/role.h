@@ -64,6 +64,7 @@ struct role_durable {
 				  * superseded by an operator */
 	int64_t	      pinned;	/* the operator's choice … */
 	wall	      pin_until; /* … which cases 2 and 3 leave alone */
+	int64_t	      pin_ms;	/* how long was asked for; 0: not known */
 	wall	      switched;	/* last move of case 2 */
 	int64_t	      fence_ms;	/* longest wait that a lease given may need */
 };

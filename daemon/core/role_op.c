@@ -35,6 +35,7 @@ pin(struct step *s, int64_t for_ms)
 
 	r->d.pinned = s->who->id;
 	r->d.pin_until = (wall){ s->ev->now.wall.ms + ms };
+	r->d.pin_ms = ms;
 	r->pin_end = step_later(s, ms);
 	step_persist(s);
 }

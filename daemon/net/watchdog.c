@@ -59,7 +59,7 @@ bite(void)
 static void
 turn_end(struct timespec *t)
 {
-	(void)clock_gettime(CLOCK_REALTIME, t);
+	(void)clock_gettime(CLOCK_MONOTONIC, t);
 	t->tv_nsec += TURN_MS * 1000000L;
 	if (t->tv_nsec >= 1000000000L) {
 		t->tv_sec++;
@@ -78,7 +78,8 @@ watch(void *arg)
 	(void)pthread_mutex_lock(&wd.lock);
 	while (!wd.stop) {
 		turn_end(&t);
-		(void)pthread_cond_timedwait(&wd.wake, &wd.lock, &t);
+		(void)pthread_cond_clockwait(&wd.wake, &wd.lock,
+		    CLOCK_MONOTONIC, &t);
 		pump_turns = wd.inside && wd.pump == pump ? pump_turns + 1 : 0;
 		pump = wd.pump;
 		loop_turns = wd.beats == beats ? loop_turns + 1 : 0;

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -617,12 +619,23 @@ key_texts(void **state)
 	}
 }
 
-/* Lost: a peer that hangs the library would hang every client, again after
- * each restart. */
-static void
-watchdog_bites(void **state)
+/* What the wall clock is ahead of the kernel's: as if it had been set back
+ * since it was asked. */
+static time_t wall_ahead;
+
+int
+clock_gettime(clockid_t id, struct timespec *t)
 {
-	struct fx *fx = *state;
+	int rc = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (rc == 0 && id == CLOCK_REALTIME)
+		t->tv_sec += wall_ahead;
+	return rc;
+}
+
+static void
+bites(struct fx *fx, time_t ahead)
+{
 	struct peer p = { .fingerprint = "SHA256:hostile",
 		.addr = "1.2.3.4:5" };
 	char path[160];
@@ -635,6 +648,8 @@ watchdog_bites(void **state)
 	if (pid == 0) {
 		(void)signal(SIGABRT, SIG_DFL);
 		(void)freopen("/dev/null", "w", stderr);
+		(void)alarm(10);
+		wall_ahead = ahead;
 		if (watchdog_start(&fx->loop, path, NULL) == -1)
 			_exit(1);
 		watchdog_enter(&p);
@@ -653,6 +668,21 @@ watchdog_bites(void **state)
 	watchdog_stop();
 }
 
+/* Lost: a peer that hangs the library would hang every client, again after
+ * each restart. */
+static void
+watchdog_bites(void **state)
+{
+	bites(*state, 0);
+}
+
+/* Lost: the same for an hour, when somebody sets the clock back by one. */
+static void
+watchdog_minds_no_clock(void **state)
+{
+	bites(*state, 3600);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -663,7 +693,7 @@ main(void)
 		T(local_half_close), T(local_garbage), T(local_longest_line),
 		T(local_slow_reader), T(local_idle), T(local_refused),
 		T(local_stale), T(local_not_a_socket), T(keys), T(key_texts),
-		T(watchdog_bites),
+		T(watchdog_bites), T(watchdog_minds_no_clock),
 	};
 
 	(void)alarm(120);

@@ -403,6 +403,28 @@ a_move_survives_a_restart_of_the_broker(void **unused)
 	assert_false(role_pinned(&b.r, b.now.mono));
 }
 
+/* Lost: the operator's choice would stand for an hour that nobody asked for,
+ * because the clock of the broker's machine was set back. */
+static void
+a_pin_outlives_no_step_of_the_clock(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	bed_run(&b, 2000);
+	bed_on(&b, C, 1);
+	bed_run(&b, 1000);
+	b.now.wall.ms -= 3600 * 1000;
+	bed_broker_restart(&b);
+	bed_run(&b, 1500);
+	assert_int_equal(bed_at_work(&b), C);
+	assert_true(role_pinned(&b.r, b.now.mono));
+	assert_true(b.r.d.pin_until.ms <= b.now.wall.ms + b.p.manual_hold);
+	bed_run(&b, b.p.manual_hold);
+	assert_false(role_pinned(&b.r, b.now.mono));
+}
+
 /* A lowered setting doesn't shorten a lease that was given before it. */
 static void
 a_lowered_off_timeout_waits_for_older_leases(void **unused)
@@ -563,6 +585,7 @@ main(void)
 		cmocka_unit_test(
 		    initial_status_is_adopted_at_once_and_only_at_epoch_0),
 		cmocka_unit_test(a_move_survives_a_restart_of_the_broker),
+		cmocka_unit_test(a_pin_outlives_no_step_of_the_clock),
 		cmocka_unit_test(
 		    a_lowered_off_timeout_waits_for_older_leases),
 		cmocka_unit_test(a_dry_run_changes_nothing),

@@ -17,7 +17,7 @@
 #include "relay.h"
 #include "wire.h"
 
-enum { READ = 64 << 10, OUT_MAX = 8 << 20, TRY_MS = 30000, SLICE_MS = 5 };
+enum { READ = 64 << 10, OUT_MAX = 8 << 20, TRY_MS = 30000, SLICE_MS = 3 };
 
 struct asked {
 	int64_t	      id;

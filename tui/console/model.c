@@ -38,8 +38,10 @@ model_init(struct model *m)
 void
 model_clear(struct model *m)
 {
-	for (int i = 0; i < TOPIC_COUNT; i++)
+	for (int i = 0; i < TOPIC_COUNT; i++) {
 		json_decref(m->topic[i].doc);
+		json_decref(m->topic[i].index);
+	}
 	for (int i = 0; i < SCREEN_COUNT; i++) {
 		json_decref(m->view[i].marks);
 		view_rows_free(&m->memo[i].rows);
@@ -58,7 +60,7 @@ model_clear(struct model *m)
 
 /* Asked for in each frame, and there may be thousands of rows. */
 static void
-know_holder(struct model *m)
+find_holder(struct model *m)
 {
 	const json_t *list = m->topic[TOPIC_AGENTS].doc;
 
@@ -76,6 +78,33 @@ know_holder(struct model *m)
 	}
 }
 
+/* After these rows changed, and no others. */
+static void
+know_holder(struct model *m, const json_t *set)
+{
+	const char *holder = js_str(m->holder, "name", "");
+	bool moved = false;
+
+	for (size_t i = 0; i < json_array_size(set) && !moved; i++) {
+		const json_t *row = json_array_get(set, i);
+		int64_t epoch = js_int(row, "epoch", 0);
+
+		m->agents_epoch = epoch > m->agents_epoch ? epoch
+		    : m->agents_epoch;
+		moved = strcmp(js_str(row, "role", ""), "scheduler") == 0 ||
+		    strcmp(js_str(row, "name", ""), holder) == 0;
+	}
+	if (moved)
+		find_holder(m);
+}
+
+static void
+no_index(struct topic_doc *d)
+{
+	json_decref(d->index);
+	d->index = NULL;
+}
+
 void
 model_put(struct model *m, enum topic t, json_t *doc)
 {
@@ -83,10 +112,11 @@ model_put(struct model *m, enum topic t, json_t *doc)
 	unsigned long rev = d->rev + 1;
 	const json_t *broker;
 
+	no_index(d);
 	json_decref(d->doc);
 	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall, .rev = rev };
 	if (t == TOPIC_AGENTS)
-		know_holder(m);
+		find_holder(m);
 	if (t != TOPIC_STATUS)
 		return;
 	broker = json_object_get(doc, "broker");
@@ -127,19 +157,22 @@ reorder(json_t *list, const char *key)
 	free(v);
 }
 
-/* id -> place in the list. */
-static json_t *
-index_of(const json_t *list, const char *key)
+/* Where the row of this id is, or NULL.  The index is kept while rows only
+ * change: a change comes for some of ten thousand. */
+static const json_t *
+place_of(struct topic_doc *d, const char *key, const char *id)
 {
-	json_t *index = json_object();
-	char id[VIEW_ID];
+	char other[VIEW_ID];
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		view_id(json_array_get(list, i), key, id);
-		(void)json_object_set_new(index, id, json_integer(
-		    (json_int_t)i));
+	if (d->index == NULL) {
+		d->index = json_object();
+		for (size_t i = 0; i < json_array_size(d->doc); i++) {
+			view_id(json_array_get(d->doc, i), key, other);
+			(void)json_object_set_new(d->index, other,
+			    json_integer((json_int_t)i));
+		}
 	}
-	return index;
+	return json_object_get(d->index, id);
 }
 
 static void
@@ -168,35 +201,37 @@ remove_rows(json_t *list, const char *key, const json_t *del)
 }
 
 static void
-set_rows(json_t *list, const char *key, const json_t *set)
+set_rows(struct topic_doc *d, const char *key, const json_t *set)
 {
-	json_t *index = index_of(list, key), *row;
 	bool added = false;
 	char id[VIEW_ID];
+	json_t *row;
 	size_t i;
 
 	json_array_foreach((json_t *)set, i, row) {
 		const json_t *at;
 
 		view_id(row, key, id);
-		at = json_object_get(index, id);
+		at = place_of(d, key, id);
 		if (at != NULL)
-			(void)json_array_set(list, (size_t)json_integer_value(
-			    at), row);
+			(void)json_array_set(d->doc,
+			    (size_t)json_integer_value(at), row);
 		else if (json_is_string(json_object_get(row, key)) &&
 		    strcmp(key, "name") != 0) {
 			/* Places move: told apart anew for the next one. */
-			(void)json_array_insert(list, 0, row);
-			json_decref(index);
-			index = index_of(list, key);
+			(void)json_array_insert(d->doc, 0, row);
+			no_index(d);
 		} else {
-			(void)json_array_append(list, row);
+			(void)json_array_append(d->doc, row);
+			(void)json_object_set_new(d->index, id, json_integer(
+			    (json_int_t)json_array_size(d->doc) - 1));
 			added = true;
 		}
 	}
-	if (added)
-		reorder(list, key);
-	json_decref(index);
+	if (added) {
+		reorder(d->doc, key);
+		no_index(d);
+	}
 }
 
 void
@@ -214,14 +249,18 @@ model_update(struct model *m, enum topic t, const json_t *params)
 	}
 	if (key == NULL || !json_is_array(d->doc))
 		return;
-	if (json_array_size(del) > 0)
+	if (json_array_size(del) > 0) {
 		remove_rows(d->doc, key, del);
+		no_index(d);
+	}
 	if (json_array_size(set) > 0)
-		set_rows(d->doc, key, set);
+		set_rows(d, key, set);
 	d->at = m->now.wall;
 	d->rev++;
-	if (t == TOPIC_AGENTS)
-		know_holder(m);
+	if (t == TOPIC_AGENTS && json_array_size(del) > 0)
+		find_holder(m);
+	else if (t == TOPIC_AGENTS)
+		know_holder(m, set);
 }
 
 void

@@ -34,6 +34,7 @@ struct topic_doc {
 	wall	    at;		/* when it last came or was confirmed */
 	struct err  err;	/* ERR_OK, or why there is none */
 	unsigned long rev;	/* grows with each change */
+	json_t	   *index;	/* id -> place in doc, or NULL: not made */
 };
 
 /* The rows of a screen's list as they were last filtered and sorted: a frame

@@ -51,6 +51,7 @@ ui_draw(struct ui *u, struct grid *g)
 {
 	struct grid *top;
 
+	ui_settled(u);
 	if (!u->m.frozen || u->m.mode != MODE_LIST) {
 		screen_draw(&u->m, g);
 		return;
@@ -125,6 +126,7 @@ ui_settle(struct ui *u)
 	struct view *v = &m->view[m->screen];
 	struct view_rows r;
 
+	u->unsettled = false;
 	/* Lists that grow at the top are watched there until somebody moves. */
 	if (v->sel[0] == '\0' && (m->screen == SCREEN_RUNS ||
 	    m->screen == SCREEN_EVENTS || m->screen == SCREEN_SCHED))
@@ -136,6 +138,13 @@ ui_settle(struct ui *u)
 	screen_rows(m, m->screen, &r);
 	view_settle(v, &r, topics[screens[m->screen].topic].key);
 	view_rows_free(&r);
+}
+
+void
+ui_settled(struct ui *u)
+{
+	if (u->unsettled)
+		ui_settle(u);
 }
 
 static void
@@ -560,6 +569,7 @@ ui_key(struct ui *u, int key)
 	struct model *m = &u->m;
 	const struct key *k;
 
+	ui_settled(u);
 	if (key == KEY_K_PASTE_START || key == KEY_K_PASTE_END) {
 		u->pasting = key == KEY_K_PASTE_START;
 		return;

@@ -33,6 +33,7 @@ struct ui {
 	json_t *cmd_params, *cmd_rows;
 	struct buf cmd_text;
 	struct grid *still;		/* z: what was shown */
+	bool	unsettled;		/* rows changed under the selection */
 	bool	token_asked;		/* for the own request, once */
 	int64_t seen_seq, seen_epoch;	/* when the link went */
 	wall	lost_at;
@@ -61,6 +62,8 @@ void	ui_part(struct ui *, enum ui_tag, const char *about,
 /* For ui_*.c. */
 /* Lists changed: the selection stays on its id, or moves to a neighbour. */
 void	ui_settle(struct ui *);
+/* The same, if anything changed: a burst of updates is settled once. */
+void	ui_settled(struct ui *);
 void	ui_ask(struct ui *, enum ui_tag, const char *about,
 	    const char *method, json_t *params);
 void	ui_question(struct ui *, enum act);

@@ -144,6 +144,7 @@ ui_tick(struct ui *u, struct now now)
 
 	m->now = now;
 	m->say.now = now.wall;
+	ui_settled(u);
 	if (!u->up)
 		return;
 	/* A daemon that is silent is not asked for more and more. */
@@ -334,7 +335,10 @@ ui_update(struct ui *u, const json_t *params)
 	for (int t = 0; t < TOPIC_COUNT; t++)
 		if (u->sub[t] == sub) {
 			model_update(&u->m, (enum topic)t, params);
-			ui_settle(u);
+			u->unsettled = true;
+			/* The selected row may be gone. */
+			if (json_array_size(json_object_get(params, "del")) > 0)
+				ui_settled(u);
 		}
 }
 
