@@ -278,6 +278,9 @@ dispatch_stored(struct broker *b, struct run_set *set, enum store_rc rc)
 			r->stored = true;
 			if (r->state == RUN_DISPATCHED)
 				run_send(b, r);
+			else if (r->aborting)
+				run_end(b, r, RUN_ABORTED, "a newer occurrence "
+				    "(overlap replace)", NULL, "", 0);
 		} else {
 			run_let_go(b, r);
 			HASH_DEL(b->dispatch->live, r);

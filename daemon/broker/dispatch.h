@@ -47,6 +47,9 @@ struct run *dispatch_find(const struct broker *, int64_t id);	/* newest attempt 
 int	dispatch_abort(struct broker *, struct run *, const char *actor,
 	    struct err *);
 int64_t	dispatch_running(const struct broker *, const char *job);
+/* Called before an occurrence of the job gets its run: why it gets none (overlap
+ * skip), or NULL, and then the earlier ones are being ended (overlap replace). */
+const char *dispatch_overlap(struct broker *, const struct cat_job *);
 size_t	dispatch_live(const struct broker *);
 int64_t	dispatch_newest(const struct broker *);	/* run id */
 /* The live runs, by ->hh.next. */

@@ -130,28 +130,6 @@ already(struct broker *b, const struct cat_job *j, wall at)
 	return doc;
 }
 
-/* Overlap `skip` and `replace` are decided as the occurrence is recorded; a
- * queued run waits in its queue, an allowed one goes at once. */
-static const char *
-overlap(struct broker *b, const struct cat_job *j)
-{
-	if (dispatch_running(b, j->def.name) == 0)
-		return NULL;
-	if (j->def.overlap == JOB_OVERLAP_SKIP)
-		return "an earlier run of the job goes on (overlap skip)";
-	if (j->def.overlap == JOB_OVERLAP_REPLACE)
-		for (const struct run *r = dispatch_first(b), *next; r != NULL;
-		     r = next) {
-			next = r->hh.next;
-			if (strcmp(r->job, j->def.name) == 0 &&
-			    !run_ended(r->state) && !r->aborting)
-				(void)dispatch_abort(b, (struct run *)r,
-				    "a newer occurrence (overlap replace)",
-				    NULL);
-		}
-	return NULL;
-}
-
 static void
 record(struct broker *b, struct cat_job *j, struct member *m,
     const json_t *fire, wall at, struct fire *f)
@@ -165,7 +143,7 @@ record(struct broker *b, struct cat_job *j, struct member *m,
 	if (strcmp(js_str(fire, "act", "fire"), "skip") == 0)
 		skip = js_str(fire, "reason", "misfire policy");
 	else
-		skip = overlap(b, j);
+		skip = dispatch_overlap(b, j);
 	batch_add(batch, S_CURSOR_MOVE, "tii", j->def.name, j->cursor.ms, at.ms);
 	batch_must(batch);
 	j->cursor = at;
@@ -355,7 +333,7 @@ run_by_hand(struct broker *b, struct cat_job *j, json_t *spec,
 	request_id(id);
 	(void)snprintf(m->occ, sizeof(m->occ), "manual:%s", id);
 	if (j->def.overlap == JOB_OVERLAP_REPLACE)
-		(void)overlap(b, j);
+		(void)dispatch_overlap(b, j);
 	m->set = dispatch_make(b, j, m->occ, cause, NULL, spec, batch);
 	batch_add(batch, S_OCC_PUT, "tti", j->def.name, m->occ,
 	    m->set.v[0]->id);

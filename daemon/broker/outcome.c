@@ -157,16 +157,19 @@ static void
 chain_one(struct broker *b, const struct run *r, struct cat_job *j,
     struct ending *e, struct batch *batch)
 {
+	const char *skip = dispatch_overlap(b, j);
 	char occ[40], cause[160];
 	struct run_set set;
 
-	if (j == NULL || !j->def.enabled)
-		return;
 	(void)snprintf(occ, sizeof(occ), "after:%lld", (long long)r->id);
 	(void)snprintf(cause, sizeof(cause), "after %s %s", r->job,
 	    run_state_word(r->state));
 	batch_add(batch, S_OCC_PUT, "tti", j->def.name, occ,
 	    b->dispatch->next_id);
+	if (skip != NULL) {
+		(void)dispatch_skip(b, j, occ, cause, RUN_SKIPPED, skip, batch);
+		return;
+	}
 	set = dispatch_make(b, j, occ, cause, run_agent(b, r), j->doc, batch);
 	e->next.v = mem_grow(e->next.v,
 	    (e->next.n + set.n) * sizeof(*e->next.v));
@@ -175,8 +178,25 @@ chain_one(struct broker *b, const struct run *r, struct cat_job *j,
 	free(set.v);
 }
 
+static bool
+follows(const struct cat_job *j, const struct run *r)
+{
+	for (size_t i = 0; i < j->def.ntriggers && !j->paused; i++) {
+		const struct job_trigger *t = &j->def.triggers[i];
+
+		if (t->kind != JOB_AFTER || strcmp(t->after, r->job) != 0)
+			continue;
+		for (unsigned k = 0; k < JOB_NOUTCOMES; k++)
+			if ((t->on >> k & 1) != 0 && strcmp(job_outcome_word(
+			        (enum job_outcome)k), run_state_word(r->state))
+			    == 0)
+				return true;
+	}
+	return false;
+}
+
 /* Chains are decided at the broker, in the transaction of the outcome (SPEC
- * section 4). */
+ * section 4).  A job that is asked for in two ways runs once. */
 static void
 make_chains(struct broker *b, const struct run *r, struct ending *e,
     struct batch *batch)
@@ -185,22 +205,15 @@ make_chains(struct broker *b, const struct run *r, struct ending *e,
 	    r->state == RUN_SUCCEEDED ? "on_success" : "on_failure");
 	struct cat_job *j, *tmp;
 
-	for (size_t i = 0; i < json_array_size(list); i++)
-		chain_one(b, r, catalog_job(b->catalog, json_string_value(
-		    json_array_get(list, i))), e, batch);
-	HASH_ITER(hh, b->catalog->jobs, j, tmp)
-		for (size_t i = 0; i < j->def.ntriggers; i++) {
-			const struct job_trigger *t = &j->def.triggers[i];
+	HASH_ITER(hh, b->catalog->jobs, j, tmp) {
+		bool asked = false;
 
-			if (t->kind != JOB_AFTER || strcmp(t->after, r->job) !=
-			    0 || j->paused)
-				continue;
-			for (unsigned k = 0; k < JOB_NOUTCOMES; k++)
-				if ((t->on >> k & 1) != 0 &&
-				    strcmp(job_outcome_word((enum job_outcome)
-				        k), run_state_word(r->state)) == 0)
-					chain_one(b, r, j, e, batch);
-		}
+		for (size_t i = 0; i < json_array_size(list); i++)
+			asked = asked || strcmp(json_string_value(
+			    json_array_get(list, i)), j->def.name) == 0;
+		if (j->def.enabled && (asked || follows(j, r)))
+			chain_one(b, r, j, e, batch);
+	}
 }
 
 void

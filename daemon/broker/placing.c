@@ -214,7 +214,7 @@ placing_overlaps(const struct broker *b, const struct run *r)
 {
 	const char *policy = js_str(r->spec, "overlap", "queue");
 
-	if (strcmp(policy, "queue") != 0)
+	if (strcmp(policy, "queue") != 0 && strcmp(policy, "replace") != 0)
 		return false;
 	for (const struct run *o = dispatch_first(b); o != NULL;
 	     o = o->hh.next)

@@ -40,6 +40,37 @@ dispatch_abort(struct broker *b, struct run *r, const char *actor,
 	return 0;
 }
 
+/* One that waits for an agent or a slot goes on as well: when it has them, the
+ * next one would run beside it. */
+static bool
+goes_on(const struct run *r, const char *job)
+{
+	return strcmp(r->job, job) == 0 && !run_ended(r->state);
+}
+
+const char *
+dispatch_overlap(struct broker *b, const struct cat_job *j)
+{
+	struct run *r, *tmp;
+
+	if (j->def.overlap != JOB_OVERLAP_SKIP &&
+	    j->def.overlap != JOB_OVERLAP_REPLACE)
+		return NULL;
+	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+		if (!goes_on(r, j->def.name))
+			continue;
+		if (j->def.overlap == JOB_OVERLAP_SKIP)
+			return "an earlier run of the job goes on (overlap "
+			       "skip)";
+		if (!r->stored)
+			r->aborting = true;	/* see dispatch_stored */
+		else if (!r->aborting)
+			(void)dispatch_abort(b, r,
+			    "a newer occurrence (overlap replace)", NULL);
+	}
+	return NULL;
+}
+
 int64_t
 dispatch_running(const struct broker *b, const char *job)
 {

@@ -221,3 +221,55 @@ newest()
 	wait_for 10 is a true '[.[] | select(.ended_at == null)] | length <= 1' \
 	    run list --job replaces
 }
+
+@test "skip and replace: what waits for its agent is not doubled when that comes" {
+	m a setting set lost_after=1h >/dev/null
+	kill9 b
+	apply a <<-END
+	jobs = (
+	  { name = "skips"; command = [ "/bin/sleep", "30" ]; overlap = "skip";
+	    misfire = "all"; distribution = "selected"; agents = [ "b" ];
+	    triggers = ( { every = "1s"; } ); },
+	  { name = "replaces"; command = [ "/bin/sleep", "30" ];
+	    misfire = "all"; overlap = "replace"; distribution = "selected";
+	    agents = [ "b" ]; triggers = ( { every = "1s"; } ); }
+	);
+	END
+	wait_for 20 scheduler_is a a
+	wait_for 15 is a true 'length > 2' run list --job skips
+	wait_for 15 is a true 'length > 2' run list --job replaces
+	m a job pause skips
+	m a job pause replaces
+	start b
+	wait_for 15 is a running '.[0].state' run list --job replaces
+	wait_for 15 is a true 'any(.[]; .state == "running")' \
+	    run list --job skips
+	is a 1 '[.[] | select(.started_at != null)] | length' \
+	    run list --job skips
+	is a 1 '[.[] | select(.started_at != null)] | length' \
+	    run list --job replaces
+	is a "" '.[] | select(.ended_at == null and .state != "running")' \
+	    run list
+}
+
+@test "a job that follows another in two ways runs once; overlap holds there too" {
+	apply a <<-END
+	jobs = (
+	  { name = "first"; command = [ "/bin/true" ]; overlap = "allow";
+	    on_success = [ "twice" ]; },
+	  { name = "twice"; command = [ "/bin/true" ];
+	    triggers = ( { after = "first"; },
+	        { after = "first"; on = [ "succeeded", "failed" ]; } ); },
+	  { name = "slow"; command = [ "/bin/sleep", "30" ]; overlap = "skip";
+	    triggers = ( { after = "first"; } ); }
+	);
+	END
+	m a job run first --wait
+	m a job run first --wait
+	wait_for 10 is a "succeeded succeeded" '[.[].state] | join(" ")' \
+	    run list --job twice
+	wait_for 10 is a "running skipped" '[.[].state] | sort | join(" ")' \
+	    run list --job slow
+	is a "" '.[] | select(.job != "slow" and .state != "succeeded")' \
+	    run list
+}
