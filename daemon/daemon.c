@@ -454,6 +454,7 @@ build(struct daemon *d, const char *program, struct err *e)
 	if (d->broker == NULL)
 		return -1;
 	d->broker->port = (int)d->cfg->port;
+	clock_boot_id(d->broker->boot);
 	(void)gate_new(d->broker, on_view, d);
 	nb.cluster_id = d->broker->id;
 	d->node = node_new(&d->loop, d->store, d->cfg, &d->key, self, &nb, e);

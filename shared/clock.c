@@ -1,8 +1,10 @@
 #include "clock.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 mono
 clock_mono(void)
@@ -109,4 +111,15 @@ clock_parse(const char *s, wall *out, struct err *e)
 	tm.tm_mon -= 1;
 	out->ms = ((int64_t)timegm(&tm) - off) * 1000 + ms;
 	return 0;
+}
+
+void
+clock_boot_id(char out[40])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? 0 : read(fd, out, 36);
+
+	out[n > 0 ? n : 0] = '\0';
+	if (fd != -1)
+		(void)close(fd);
 }

@@ -24,6 +24,8 @@ struct now {
 
 struct now clock_now(void);
 mono	clock_mono(void);
+/* Of this boot of the machine, for which a mono means something; "": unknown. */
+void	clock_boot_id(char out[40]);
 wall	clock_wall(void);
 
 static inline mono

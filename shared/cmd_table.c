@@ -362,7 +362,8 @@ const struct cmd cmds[CMD_COUNT] = {
 		.help = "the last decisions about the Scheduler role, or one "
 			"with its inputs",
 		.columns = "DECISION=decision AT=at:time CASE=case:num "
-			   "FROM=from TO=to EPOCH=epoch:num OUTCOME=outcome",
+			   "FROM=from TO=to EPOCH=epoch:num OUTCOME=outcome "
+			   "BY=actor WHY=text",
 		.scope = CMD_CLUSTER, .priv = PRIV_VIEW,
 	},
 	[CMD_WHATIF] = {

@@ -73,7 +73,7 @@ operate(struct call *c, enum role_event_kind kind, int64_t for_ms, bool vacant)
 	ev.epoch = js_int(c->params, "epoch", 0);
 	ev.agent = m->id;
 	ev.at = m->at;
-	scheduler_op(c->b, &ev, c->who, on_told, c);
+	scheduler_op(c->b, &ev, c->who, call_str(c, "reason"), on_told, c);
 }
 
 /* An agent of another broker, asked about itself: it may hold itself off, and

@@ -41,6 +41,7 @@ struct broker {
 	bool		  awake;	/* false while the node is elsewhere */
 	bool		  local;	/* has an agent of its own */
 	int		  port;		/* where nodes reach it, for messages */
+	char		  boot[40];	/* clock_boot_id; "": not known */
 	struct now	(*clock)(void);	/* clock_now, or a test's */
 	struct now	  now;		/* of this turn */
 	struct settings	  set;

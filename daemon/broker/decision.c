@@ -7,6 +7,8 @@
 #include "js.h"
 #include "mem.h"
 
+enum { CANDIDATES = 200 };
+
 struct decisions {
 	struct store *store;
 	int64_t	      last;
@@ -79,21 +81,82 @@ set_facts(json_t *o, const struct decision_facts *f, enum role_outcome outcome)
 	(void)json_object_set_new(o, "epoch", json_integer(f->epoch));
 	(void)json_object_set_new(o, "outcome",
 	    json_string(role_outcome_name(outcome)));
-	(void)json_object_set_new(o, "text", js_text(f->text));
 }
 
 void
 decision_open(struct decisions *d, const struct decision_facts *f,
-    enum role_outcome outcome, json_t *candidates)
+    enum role_outcome outcome, json_t *inputs, json_t *candidates)
 {
 	decisions_flush(d);		/* one that was superseded unsaid */
 	json_decref(d->open);
-	d->open = json_pack("{s:I,s:o,s:i,s:o,s:o,s:o}", "decision",
-	    (json_int_t)++d->last, "at", js_time(f->at), "case", f->kase,
-	    "actor", js_text(f->actor), "candidates", candidates, "steps",
-	    json_array());
+	d->open = json_pack("{s:I,s:o,s:i,s:o,s:n,s:n,s:n,s:n,s:o,s:o,s:o,s:o,"
+	    "s:o}", "decision", (json_int_t)++d->last, "at", js_time(f->at),
+	    "case", f->kase, "text", js_text(f->text), "from", "to", "epoch",
+	    "outcome", "actor", js_text(f->actor), "reason",
+	    js_text(f->reason), "inputs", inputs, "candidates", candidates,
+	    "steps", json_array());
 	set_facts(d->open, f, outcome);
 	decision_step(d, f->at, f->text);
+}
+
+bool
+decision_moved(const struct decisions *d, const char *to)
+{
+	const char *was = js_str(d->open, "to", NULL);
+
+	return d->open != NULL && to != NULL &&
+	    (was == NULL || strcmp(was, to) != 0);
+}
+
+void
+decision_again(struct decisions *d, json_t *candidates)
+{
+	if (d->open != NULL)
+		(void)json_object_set_new(d->open, "candidates", candidates);
+	else
+		json_decref(candidates);
+}
+
+static int
+on_newest(const struct row *r, void *arg)
+{
+	if (row_text(r, 7) != NULL)
+		*(json_t **)arg = json_loads(row_text(r, 7), 0, NULL);
+	return 1;
+}
+
+/* What the broker was about when it stopped: its record goes on, or is closed.
+ * A proposal is made again if it still holds. */
+int
+decisions_resume(struct decisions *d, wall at, int kase, bool goes_on)
+{
+	struct decision_facts f = { .at = at };
+	const char *outcome;
+	json_t *o = NULL;
+
+	if (d->open != NULL)		/* it only slept */
+		return kase;
+	(void)store_query(d->store, S_DECISION_LIST, on_newest, &o, "i",
+	    (int64_t)1);
+	outcome = js_str(o, "outcome", "");
+	if (strcmp(outcome, role_outcome_name(ROLE_BEGUN)) != 0 &&
+	    strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) != 0) {
+		json_decref(o);
+		return 0;
+	}
+	d->open = o;
+	f.epoch = js_int(o, "epoch", 0);
+	f.text = "the broker was restarted";
+	if (strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) == 0) {
+		decision_end(d, &f, ROLE_LAPSED);
+		return 0;
+	}
+	if (!goes_on || js_int(o, "case", 0) != kase) {
+		decision_end(d, &f, ROLE_FAILED);
+		return 0;
+	}
+	decision_step(d, at, f.text);
+	return kase;
 }
 
 void
@@ -113,8 +176,7 @@ decision_end(struct decisions *d, const struct decision_facts *f,
 	if (d->open == NULL)
 		return;
 	set_facts(d->open, f, outcome);
-	if (f->text != NULL && f->text[0] != '\0')
-		decision_step(d, f->at, f->text);
+	decision_step(d, f->at, f->text);
 	d->dirty = true;
 	decisions_flush(d);
 	json_decref(d->ended);
@@ -200,57 +262,69 @@ purpose_of(int kase)
 	}
 }
 
-static json_t *
-candidate(const struct role *role, const struct role_agent *a, int kase,
+/* Why this one was not taken, or "chosen"; the caller frees. */
+static char *
+judged(const struct role *role, const struct role_agent *a, int kase,
     const struct role_agent *chosen, int64_t from)
 {
 	enum role_reason why = role_why_not(role, a, purpose_of(kase));
-	bool eligible = why == ROLE_FIT;
 	const char *by = NULL;
-	char *reason;
-	json_t *o;
 
 	if (chosen != NULL && a->id == chosen->id)
-		reason = mem_dup("chosen");
-	else if (a->id == from && kase != 3)
-		reason = mem_dup(eligible ? "it is turned off by this move"
-					  : role_reason_text(why));
-	else if (!eligible)
-		reason = mem_dup(role_reason_text(why));
-	else if (chosen == NULL)
-		reason = mem_dup("not needed");
-	else if (kase == 4)
-		reason = mem_dup("the operator chose another");
-	else {
-		(void)role_compare(chosen, a, purpose_of(kase), &by);
-		reason = mem_fmt("%s was better by %s", chosen->name,
-		    by != NULL ? by : "name");
-	}
-	o = json_pack("{s:s,s:b,s:b,s:s,s:o}", "name", a->name, "eligible",
-	    eligible, "condition_met", a->condition_met, "health",
-	    health_name((enum health)a->health), "reason", js_text(reason));
+		return mem_dup(from == a->id ? "the Scheduler, and stays"
+					     : "chosen");
+	if (a->id == from && kase != 3)
+		return mem_dup(why == ROLE_FIT ? "turned off by this decision"
+					       : role_reason_text(why));
+	if (why != ROLE_FIT)
+		return mem_dup(role_reason_text(why));
+	if (chosen == NULL || chosen->id == from)
+		return mem_dup("not needed");
+	if (kase == 4)
+		return mem_dup("the operator chose another");
+	if (role_compare(chosen, a, purpose_of(kase), &by) <= 0)
+		return mem_fmt("%s was chosen before", chosen->name);
+	return mem_fmt("%s was better by %s", chosen->name,
+	    by != NULL ? by : "name");
+}
+
+static json_t *
+candidate(const struct role *role, const struct member *m,
+    const struct role_agent *a, int kase, const struct role_agent *chosen,
+    int64_t from)
+{
+	char *reason = judged(role, a, kase, chosen, from);
+	json_t *o = json_pack("{s:s,s:b,s:b,s:s,s:o,s:i,s:i,s:o}", "name",
+	    a->name, "eligible", role_why_not(role, a, purpose_of(kase)) ==
+	    ROLE_FIT, "condition_met", a->condition_met, "health",
+	    health_name((enum health)a->health), "measured",
+	    js_text(a->health == (int)m->health.level ? m->health.reason
+	    : "supposed"), "priority", a->priority, "running", a->running, "reason",
+	    js_text(reason));
+
 	free(reason);
 	return o;
 }
 
-static json_t *
-candidates(const struct role *role, const struct role_agent *agents, size_t n,
+json_t *
+decision_candidates_of(const struct role *role, const struct role_agent *agents,
     const struct roster *roster, int kase, int64_t chosen, int64_t from)
 {
 	const struct role_agent *best = NULL;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < roster->n; i++)
 		if (agents[i].id == chosen)
 			best = &agents[i];
 	if (best != NULL)
-		(void)json_array_append_new(list, candidate(role, best, kase,
-		    best, from));
-	for (size_t i = 0; i < n && json_array_size(list) < 200; i++)
+		(void)json_array_append_new(list, candidate(role,
+		    roster->members[best - agents], best, kase, best, from));
+	for (size_t i = 0; i < roster->n && json_array_size(list) <
+	     CANDIDATES; i++)
 		if (agents[i].id != chosen &&
 		    member_active(roster->members[i]))
 			(void)json_array_append_new(list, candidate(role,
-			    &agents[i], kase, best, from));
+			    roster->members[i], &agents[i], kase, best, from));
 	return list;
 }
 
@@ -258,304 +332,31 @@ json_t *
 decision_candidates(const struct broker *b, const struct role *role, int kase,
     int64_t chosen, int64_t from)
 {
-	return candidates(role, b->roster->agents, b->roster->n, b->roster,
-	    kase, chosen, from);
+	return decision_candidates_of(role, b->roster->agents, b->roster, kase,
+	    chosen, from);
 }
 
-/* ---- what if ---- */
-
-enum { WHATIF_STEPS = 12 };
-
-/* A copy of the world that is stepped forward; nothing is sent or stored. */
-struct dream {
-	struct broker	  *b;
-	struct role	   role;
-	struct role_agent *agents;
-	size_t		   n;
-	struct now	   now, start;
-	json_t		  *result, *steps;
-};
-
-static const char *
-dream_name(const struct dream *d, int64_t id)
-{
-	for (size_t i = 0; i < d->n; i++)
-		if (d->agents[i].id == id)
-			return d->agents[i].name;
-	return NULL;
-}
-
-static void
-dream_say(struct dream *d, const char *text)
-{
-	(void)json_array_append_new(d->steps, json_pack("{s:o,s:o}", "after",
-	    js_secs(mono_diff_ms(d->now.mono, d->start.mono)), "step",
-	    js_text(text)));
-}
-
-static void
-dream_note(struct dream *d, const struct role_act *act)
-{
-	const char *who = dream_name(d, act->agent);
-	char *text = NULL;
-
-	switch (act->kind) {
-	case ROLE_ACT_GRANT:
-		text = mem_fmt("epoch %lld is granted to %s",
-		    (long long)act->epoch, who);
-		(void)json_object_set_new(d->result, "to", js_text(who));
-		(void)json_object_set_new(d->result, "epoch",
-		    json_integer(act->epoch));
-		break;
-	case ROLE_ACT_OFF:
-		text = mem_fmt("OFF is sent to %s", who);
-		break;
-	case ROLE_ACT_DECIDE:
-		text = mem_dup(act->text);
-		(void)json_object_set_new(d->result, "case",
-		    json_integer(act->move));
-		(void)json_object_set_new(d->result, "outcome",
-		    json_string(role_outcome_name(act->outcome)));
-		(void)json_object_set_new(d->result, "from",
-		    js_text(dream_name(d, act->from)));
-		if (act->outcome == ROLE_BEGUN || act->outcome == ROLE_PROPOSED)
-			(void)json_object_set_new(d->result, "candidates",
-			    candidates(&d->role, d->agents, d->n,
-			        d->b->roster, act->move, act->agent,
-			        act->from));
-		break;
-	case ROLE_ACT_ALERT:
-	case ROLE_ACT_STEP:
-	case ROLE_ACT_TELL:
-		text = mem_dup(act->text);
-		break;
-	case ROLE_ACT_PERSIST:
-	case ROLE_ACT_ACK:
-	case ROLE_ACT_ASK:
-	case ROLE_ACT_RELEASE:
-	case ROLE_ACT_CLEAR_ALERT:
-	case ROLE_ACT_TRACE:
-	case ROLE_NACTS:
-		break;
-	}
-	if (text != NULL && text[0] != '\0')
-		dream_say(d, text);
-	free(text);
-}
-
-/* A granted or revoked agent that is connected answers as it should. */
-static void
-dream_answer(struct dream *d, const struct role_policy *p,
-    const struct role_act *act);
-
-static void
-dream_step(struct dream *d, const struct role_policy *p,
-    enum role_event_kind kind, int64_t agent, bool vacant)
-{
-	struct role_event ev = { .kind = kind, .agent = agent, .op = 1,
-		.vacant = vacant, .must = true, .now = d->now };
-	struct role_out out = { 0 };
-
-	role_step(&d->role, p, d->agents, d->n, &ev, &out);
-	for (size_t i = 0; i < out.n; i++) {
-		dream_note(d, &out.act[i]);
-		dream_answer(d, p, &out.act[i]);
-	}
-}
-
-static void
-dream_answer(struct dream *d, const struct role_policy *p,
-    const struct role_act *act)
-{
-	if (act->kind != ROLE_ACT_GRANT && act->kind != ROLE_ACT_OFF &&
-	    act->kind != ROLE_ACT_ASK)
-		return;
-	if (json_array_size(d->steps) > 60)
-		return;
-	for (size_t i = 0; i < d->n; i++) {
-		struct role_agent *a = &d->agents[i];
-
-		if (a->id != act->agent || !a->connected)
-			continue;
-		if (act->kind != ROLE_ACT_ASK) {
-			a->beat.on = act->kind == ROLE_ACT_GRANT;
-			a->beat.fresh = false;
-			a->beat.suspended = false;
-			if (act->epoch > a->beat.floor)
-				a->beat.floor = act->epoch;
-			if (a->beat.on)
-				a->beat.epoch = act->epoch;
-		}
-		a->beat.seq++;
-		a->last_heard = d->now.mono;
-		dream_step(d, p, ROLE_EV_HEARTBEAT, a->id, false);
-	}
-}
-
-/* Everybody who is connected goes on being heard while time passes. */
-static void
-dream_wait(struct dream *d, const struct role_policy *p)
-{
-	mono next = role_next_deadline(&d->role);
-	int64_t ms;
-
-	if (next.us == INT64_MAX)
-		return;
-	ms = mono_diff_ms(next, d->now.mono) + 1;
-	if (ms < 1)
-		ms = 1;
-	d->now.mono = mono_add_ms(d->now.mono, ms);
-	d->now.wall.ms += ms;
-	for (size_t i = 0; i < d->n; i++)
-		if (d->agents[i].connected)
-			d->agents[i].last_heard = d->now.mono;
-	dream_step(d, p, ROLE_EV_TICK, 0, false);
-}
-
-static struct role_agent *
-dream_agent(struct dream *d, const json_t *words, size_t at, struct err *e)
-{
-	const char *name = json_string_value(json_array_get(words, at));
-	const struct member *m;
-
-	if (name == NULL) {
-		(void)err_set(e, ERR_USAGE,
-		    "whatif: which agent? (whatif kill node-b)");
-		return NULL;
-	}
-	m = roster_find(d->b, name, e);
-	return m != NULL ? &d->agents[m->at] : NULL;
-}
-
-/* Of a metric: a number, as conditions write them, or a level. */
-static int
-supposed_value(enum metric metric, const char *text, double *v, struct err *e)
-{
-	enum health h = health_of_name(text, strlen(text));
-	char *end;
-
-	if (metric == METRIC_HEALTH) {
-		if (h == HEALTH_COUNT)
-			return err_set(e, ERR_USAGE, "whatif: \"%.40s\" is no "
-			    "health (excellent, good, ok, bad, very_bad, "
-			    "unknown)", text);
-		*v = (double)h;
-		return 0;
-	}
-	*v = strtod(text, &end);
-	if (end == text || !(*v >= 0 && *v < 1e15))
-		end = NULL;
-	else if (metric_unit(metric) == METRIC_PERCENT) {
-		end += *end == '%';
-		if (*v > 100)
-			end = NULL;
-	} else if (metric_unit(metric) == METRIC_MS &&
-	    strcmp(end, "ms") == 0)
-		end += 2;
-	if (end == NULL || *end != '\0')
-		return err_set(e, ERR_USAGE, "whatif: %s cannot be \"%.40s\": "
-		    "%s", metric_name(metric), text,
-		    metric_unit(metric) == METRIC_PERCENT ? "0 to 100"
-		    : metric_unit(metric) == METRIC_MS ? "milliseconds, such "
-		    "as 20ms" : "a number, such as 3");
-	return 0;
-}
-
-/* whatif cpu NODE=95: as if that had been measured there all the time. */
-static int
-dream_measure(struct dream *d, const struct role_policy *p, enum metric metric,
-    const char *word, struct err *e)
-{
-	const char *eq = word != NULL ? strchr(word, '=') : NULL;
-	struct member *m;
-	char name[64], *text;
-	double v = 0;
-
-	if (eq == NULL || (size_t)(eq - word) >= sizeof(name))
-		return err_set(e, ERR_USAGE, "whatif %s: of which agent, and "
-		    "how much? (whatif %s NODE=%s)", metric_name(metric),
-		    metric_name(metric), metric == METRIC_HEALTH ? "bad"
-		    : "95");
-	memcpy(name, word, (size_t)(eq - word));
-	name[eq - word] = '\0';
-	m = roster_find(d->b, name, e);
-	if (m == NULL || supposed_value(metric, eq + 1, &v, e) == -1)
-		return -1;
-	if (!member_connected(d->b->roster, m))
-		return err_set(e, ERR_FAILED, "whatif: %s is not connected: "
-		    "nothing is measured of it", m->name);
-	text = roster_suppose(d->b, m, metric, v, d->agents);
-	dream_say(d, text);
-	free(text);
-	dream_step(d, p, ROLE_EV_HEARTBEAT, m->id, false);
-	return 0;
-}
-
-static int
-dream_suppose(struct dream *d, const struct role_policy *p, const json_t *words,
-    struct err *e)
-{
-	const char *verb = json_string_value(json_array_get(words, 0));
-	enum metric metric = verb != NULL ? metric_of_name(verb, strlen(verb))
-	    : METRIC_COUNT;
-	struct role_agent *a;
-
-	if (metric < METRIC_COUNT && metric != METRIC_CONNECTED &&
-	    metric != METRIC_UPTIME)
-		return dream_measure(d, p, metric,
-		    json_string_value(json_array_get(words, 1)), e);
-	a = dream_agent(d, words, 1, e);
-	if (a == NULL)
-		return -1;
-	if (strcmp(verb, "kill") == 0) {
-		a->connected = false;
-		dream_step(d, p, ROLE_EV_DISCONNECT, a->id, false);
-	} else if (strcmp(verb, "drain") == 0) {
-		a->drained = true;
-		dream_step(d, p, ROLE_EV_LEAVING, a->id, false);
-	} else if (strcmp(verb, "on") == 0)
-		dream_step(d, p, ROLE_EV_OP_ON, a->id, false);
-	else if (strcmp(verb, "off") == 0)
-		dream_step(d, p, ROLE_EV_OP_OFF, a->id, false);
-	else if (strcmp(verb, "vacant") == 0)
-		dream_step(d, p, ROLE_EV_OP_OFF, a->id, true);
-	else if (strcmp(verb, "condition") == 0) {
-		a->condition_met = true;
-		dream_step(d, p, ROLE_EV_HEARTBEAT, a->id, false);
-	} else
-		return err_set(e, ERR_USAGE,
-		    "whatif \"%.40s\": suppose kill, drain, on, off, vacant or "
-		    "condition, and an agent; or what is measured: cpu "
-		    "NODE=95 (mem, disk, load1, running, health, ...)", verb);
-	return 0;
-}
+/* ---- inputs ---- */
 
 json_t *
-decision_whatif(struct broker *b, const struct role *role,
-    const struct role_policy *policy, const json_t *words, struct err *e)
+decision_inputs(struct broker *b, const struct role *role, int64_t from)
 {
-	struct dream d = { .b = b, .role = *role, .n = b->roster->n,
-		.now = b->now, .start = b->now };
-	json_t *result = NULL;
+	const struct settings *set = &b->set;
+	const struct member *m = from != 0 ? roster_by_id(b->roster, from)
+	    : NULL, *pinned = role_pinned(role, b->now.mono)
+	    ? roster_by_id(b->roster, role->d.pinned) : NULL;
+	json_t *terms = json_array(), *o;
 
-	if (!json_is_array(words) || json_array_size(words) == 0) {
-		(void)err_set(e, ERR_USAGE, "whatif: suppose what? (whatif kill "
-		    "node-b)");
-		return NULL;
-	}
-	d.agents = mem_zero(d.n + 1, sizeof(*d.agents));
-	memcpy(d.agents, b->roster->agents, d.n * sizeof(*d.agents));
-	d.steps = json_array();
-	d.result = json_pack("{s:O,s:n,s:n,s:n,s:I,s:s,s:[],s:o}", "supposed",
-	    words, "case", "from", "to", "epoch", (json_int_t)role->d.epoch,
-	    "outcome", "nothing changes", "candidates", "steps", d.steps);
-	if (dream_suppose(&d, policy, words, e) == 0) {
-		for (int i = 0; i < WHATIF_STEPS &&
-		     json_is_null(json_object_get(d.result, "to")); i++)
-			dream_wait(&d, policy);
-		result = json_incref(d.result);
-	}
-	json_decref(d.result);
-	free(d.agents);
-	return result;
+	if (m != NULL)
+		(void)roster_eval(b, m, b->roster->switch_cond, terms);
+	o = json_pack("{s:s,s:o,s:o,s:o,s:b,s:s,s:o,s:o,s:b}", "control",
+	    set->control_status ? control_word(set->control) : "off",
+	    "connection_timeout", js_secs(set->connection_timeout),
+	    "off_timeout", js_secs(set->off_timeout), "switch_min_interval",
+	    js_secs(set->switch_min_interval), "transfer_on_condition",
+	    set->transfer_on_condition, "switch_condition",
+	    set->switch_condition, "switch_terms", terms, "pinned",
+	    js_text(pinned != NULL ? pinned->name : NULL), "vacant",
+	    role->d.vacant);
+	return o;
 }

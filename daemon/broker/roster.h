@@ -120,11 +120,15 @@ double	roster_uptime(const struct broker *, const struct member *);
 /* The fields of SPEC section 8. */
 json_t *roster_json(const struct broker *, const struct member *);
 /* What if this were measured of a connected member, and had been for as long as
- * the switch condition looks back: health and condition_met in a copy of
- * roster.agents are as they would be; returns what they came to, the caller
- * frees. */
-char   *roster_suppose(struct broker *, struct member *, enum metric, double,
-	    struct role_agent *copy);
+ * the switch condition looks back: a copy of it, or of what was supposed of it
+ * before, which is freed. */
+struct member *roster_as_if(struct broker *, const struct member *,
+	    struct member *was, enum metric, double);
+void	roster_as_if_free(struct member *);
+/* Sets health, running and condition_met in roster.agents, which the caller has
+ * replaced by a copy, as they would be with these members (parallel to the
+ * roster's, NULL for as it is). */
+void	roster_suppose(struct broker *, struct member **as_if);
 /* A condition about this member, explained when explain is not NULL. */
 enum cond_result roster_eval(struct broker *, const struct member *,
 	    const struct cond *, json_t *explain);

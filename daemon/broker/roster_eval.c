@@ -154,8 +154,8 @@ enum { SUPPOSED_MOST = 8192 };
 
 /* The last sample with one value changed, again and again up to now. */
 static void
-suppose_series(const struct broker *b, struct member *m, enum metric metric,
-    double v)
+suppose_series(const struct broker *b, struct member *m, const struct series *of,
+    enum metric metric, double v)
 {
 	int64_t step = b->set.sample_interval;
 	int64_t n = cond_window(b->roster->switch_cond) / step + 4;
@@ -163,8 +163,8 @@ suppose_series(const struct broker *b, struct member *m, enum metric metric,
 
 	if (n > SUPPOSED_MOST)
 		n = SUPPOSED_MOST;
-	if (m->series.n > 0)
-		s = *series_at(&m->series, m->series.n - 1);
+	if (of->n > 0)
+		s = *series_at(of, of->n - 1);
 	sample_set(&s, metric, v);
 	if (metric == METRIC_HEALTH)
 		m->health.level = (enum health)(int)v;
@@ -180,33 +180,62 @@ suppose_series(const struct broker *b, struct member *m, enum metric metric,
 	}
 }
 
-char *
-roster_suppose(struct broker *b, struct member *m, enum metric metric,
-    double v, struct role_agent *copy)
+struct member *
+roster_as_if(struct broker *b, const struct member *m, struct member *was,
+    enum metric metric, double v)
+{
+	struct member *as_if = mem_zero(1, sizeof(*as_if));
+	const struct member *from = was != NULL ? was : m;
+
+	*as_if = *from;
+	if (metric == METRIC_RUNNING)
+		as_if->running = (int64_t)v;
+	else if (metric == METRIC_OUTAGES)
+		as_if->outages = (int64_t)v;
+	suppose_series(b, as_if, &from->series, metric, v);
+	roster_as_if_free(was);
+	return as_if;
+}
+
+void
+roster_as_if_free(struct member *as_if)
+{
+	if (as_if == NULL)
+		return;
+	free(as_if->series.ring);
+	free(as_if);
+}
+
+static void
+swap_members(struct roster *r, struct member **as_if)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (as_if[i] != NULL) {
+			struct member *m = r->members[i];
+
+			r->members[i] = as_if[i];
+			as_if[i] = m;
+		}
+}
+
+/* Conditions of others may name them, so they stand in their place. */
+void
+roster_suppose(struct broker *b, struct member **as_if)
 {
 	struct roster *r = b->roster;
-	struct member as_if = *m;
-	char value[METRIC_TEXT];
-	char *text;
 
-	if (metric == METRIC_RUNNING)
-		as_if.running = (int64_t)v;
-	else if (metric == METRIC_OUTAGES)
-		as_if.outages = (int64_t)v;
-	suppose_series(b, &as_if, metric, v);
-	/* Conditions of others may name it, so it stands in its place. */
-	r->members[m->at] = &as_if;
-	for (size_t i = 0; i < r->n; i++)
-		copy[i].condition_met = roster_eval(b, r->members[i],
+	swap_members(r, as_if);
+	for (size_t i = 0; i < r->n; i++) {
+		struct role_agent *a = &r->agents[i];
+
+		if (!member_active(r->members[i]))
+			continue;
+		a->condition_met = roster_eval(b, r->members[i],
 		    r->switch_cond, NULL) == COND_TRUE;
-	r->members[m->at] = m;
-	copy[m->at].health = (int)as_if.health.level;
-	if (metric == METRIC_RUNNING)
-		copy[m->at].running = (int)as_if.running;
-	text = mem_fmt("%s of %s is %s: health %s, the switch condition is %s",
-	    metric_name(metric), m->name, metric_fmt(metric, v, value),
-	    health_name(as_if.health.level),
-	    copy[m->at].condition_met ? "met" : "not met");
-	free(as_if.series.ring);
-	return text;
+		if (as_if[i] == NULL)
+			continue;
+		a->health = (int)r->members[i]->health.level;
+		a->running = (int)r->members[i]->running;
+	}
+	swap_members(r, as_if);
 }

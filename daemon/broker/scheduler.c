@@ -6,14 +6,16 @@
 
 #include "broker/catalog.h"
 #include "broker/decision.h"
+#include "broker/role_disk.h"
 #include "broker/roster.h"
+#include "broker/whatif.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
 
 struct op {
 	int64_t		id;
-	char	       *actor;
+	char	       *actor, *reason;
 	scheduler_done *done;
 	void	       *arg;
 	struct op      *next;
@@ -31,6 +33,8 @@ struct scheduler {
 	bool		   busy;	/* its PERSIST is not committed yet */
 	bool		   booting;	/* … and it is that of the boot */
 	int64_t		   busy_op;	/* the request that it began with */
+	bool		   busy_leaving; /* … and it is nobody's to answer */
+	bool		   granted;	/* by the decision that is open */
 	mono		   retry;	/* after a failed commit: not before */
 	struct waiting	  *queue, **tail;
 	struct op	  *ops;
@@ -40,52 +44,21 @@ struct scheduler {
 
 /* ---- what is on disk ---- */
 
-static char *
-durable_dump(const struct role_durable *d)
-{
-	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:I,s:I,s:I,"
-			      "s:I,s:I,s:I}",
-	    "intent", d->intent, "aim", (int)d->aim, "target",
-	    (json_int_t)d->target, "avoid", (json_int_t)d->avoid, "move",
-	    d->move, "by_operator", d->by_operator, "vacant", d->vacant,
-	    "restored", d->restored, "off_below", (json_int_t)d->off_below,
-	    "pinned", (json_int_t)d->pinned, "pin_until",
-	    (json_int_t)d->pin_until.ms, "pin_ms", (json_int_t)d->pin_ms,
-	    "switched", (json_int_t)d->switched.ms, "fence_ms",
-	    (json_int_t)d->fence_ms);
-	char *text = js_dump(o);
-
-	json_decref(o);
-	return text;
-}
+struct kept {
+	struct broker	   *b;
+	struct role_durable d;
+};
 
 static int
 on_role(const struct row *r, void *arg)
 {
-	struct role_durable *d = arg;
-	json_t *o = row_text(r, 2) != NULL ? json_loads(row_text(r, 2), 0, NULL)
-					   : NULL;
-	int64_t aim = js_int(o, "aim", 0);
+	struct kept *k = arg;
 
-	d->epoch = row_int(r, 0);
-	d->holder = row_text(r, 1) != NULL ? strtoll(row_text(r, 1), NULL, 10)
-					   : 0;
-	d->intent = js_bool(o, "intent", false);
-	d->aim = aim >= 0 && aim < ROLE_NAIMS ? (enum role_aim)aim
-					      : ROLE_AIM_ANY;
-	d->target = js_int(o, "target", 0);
-	d->avoid = js_int(o, "avoid", 0);
-	d->move = (int)js_int(o, "move", 0);
-	d->by_operator = js_bool(o, "by_operator", false);
-	d->vacant = js_bool(o, "vacant", false);
-	d->restored = js_bool(o, "restored", false);
-	d->off_below = js_int(o, "off_below", 0);
-	d->pinned = js_int(o, "pinned", 0);
-	d->pin_until.ms = js_int(o, "pin_until", 0);
-	d->pin_ms = js_int(o, "pin_ms", 0);
-	d->switched.ms = js_int(o, "switched", 0);
-	d->fence_ms = js_int(o, "fence_ms", 0);
-	json_decref(o);
+	k->d.epoch = row_int(r, 0);
+	k->d.holder = row_text(r, 1) != NULL
+	    ? strtoll(row_text(r, 1), NULL, 10) : 0;
+	role_disk_read(&k->d, row_text(r, 2), k->b->now, k->b->boot,
+	    k->b->set.switch_min_interval);
 	return 1;
 }
 
@@ -126,6 +99,7 @@ static void
 op_free(struct op *op)
 {
 	free(op->actor);
+	free(op->reason);
 	free(op);
 }
 
@@ -168,12 +142,12 @@ tell_op(struct scheduler *s, int64_t id, enum role_told told, const char *text)
 	op_free(op);
 }
 
-static const char *
-actor_of(const struct scheduler *s, int64_t id)
+static const struct op *
+op_of(const struct scheduler *s, int64_t id)
 {
 	for (const struct op *op = s->ops; op != NULL; op = op->next)
 		if (op->id == id)
-			return op->actor;
+			return op;
 	return NULL;
 }
 
@@ -189,19 +163,31 @@ static void
 decide(struct broker *b, const struct role_act *act)
 {
 	struct scheduler *s = b->scheduler;
+	const struct op *op = act->op != 0 ? op_of(s, act->op) : NULL;
 	struct decision_facts f = { .at = b->now.wall, .kase = act->move,
 		.from = name_of(b, act->from), .to = name_of(b, act->agent),
 		.epoch = s->role.d.epoch, .text = act->text,
-		.actor = actor_of(s, s->busy_op) };
+		.actor = op != NULL ? op->actor : NULL,
+		.reason = op != NULL ? op->reason : NULL };
 
+	if (act->outcome == ROLE_BEGUN)
+		s->granted = false;
 	if (act->outcome == ROLE_BEGUN || act->outcome == ROLE_PROPOSED)
 		decision_open(s->decisions, &f, act->outcome,
+		    decision_inputs(b, &s->role, act->from),
 		    decision_candidates(b, &s->role, act->move, act->agent,
 		        act->from));
-	else
+	else {
+		/* Somebody else than was thought at the beginning. */
+		if (act->outcome == ROLE_DONE &&
+		    decision_moved(s->decisions, f.to))
+			decision_again(s->decisions, decision_candidates(b,
+			    &s->role, act->move, act->agent, act->from));
 		decision_end(s->decisions, &f, act->outcome);
+	}
 	(void)event_add(b->events, b->now.wall, SEV_NOTICE,
-	    act->outcome == ROLE_DONE ? "role_moved" : "role_decision",
+	    act->outcome == ROLE_DONE && s->granted ? "role_moved"
+						    : "role_decision",
 	    f.to != NULL ? f.to : f.from, f.actor,
 	    json_pack("{s:i,s:o,s:o,s:I,s:s}", "case", act->move, "from",
 	        js_text(f.from), "to", js_text(f.to), "epoch",
@@ -245,6 +231,7 @@ perform(struct broker *b, const struct role_act *act)
 
 	switch (act->kind) {
 	case ROLE_ACT_GRANT:
+		s->granted = true;
 		if (m != NULL)
 			send_grant(b, m, act);
 		break;
@@ -291,15 +278,24 @@ perform(struct broker *b, const struct role_act *act)
 	}
 }
 
+/* Who asked is told last: decisions name them, and what they do then may step
+ * again (so a copy of the acts). */
 static void
 perform_all(struct broker *b)
 {
-	/* A copy: performing may step again through a TELL's callback. */
-	struct role_out out = b->scheduler->out;
+	struct scheduler *s = b->scheduler;
+	struct role_out out = s->out;
+	int64_t leaving = s->busy_leaving ? s->busy_op : 0;
 
 	for (size_t i = 0; i < out.n; i++)
-		perform(b, &out.act[i]);
-	decisions_flush(b->scheduler->decisions);
+		if (out.act[i].kind != ROLE_ACT_TELL)
+			perform(b, &out.act[i]);
+	decisions_flush(s->decisions);
+	for (size_t i = 0; i < out.n; i++)
+		if (out.act[i].kind == ROLE_ACT_TELL)
+			perform(b, &out.act[i]);
+	if (leaving != 0)
+		tell_op(s, leaving, ROLE_TOLD_DONE, "");
 }
 
 static void step(struct broker *, const struct role_event *);
@@ -365,12 +361,12 @@ on_persisted(enum store_rc rc, void *arg)
 }
 
 static void
-role_put(const struct role_durable *d, struct batch *batch)
+role_put(const struct broker *b, const struct role *r, struct batch *batch)
 {
-	char *text = durable_dump(d), holder[24];
+	char *text = role_disk_dump(r, b->now, b->boot), holder[24];
 
-	(void)snprintf(holder, sizeof(holder), "%lld", (long long)d->holder);
-	batch_add(batch, S_ROLE_PUT, "itt", d->epoch, holder, text);
+	(void)snprintf(holder, sizeof(holder), "%lld", (long long)r->d.holder);
+	batch_add(batch, S_ROLE_PUT, "itt", r->d.epoch, holder, text);
 	free(text);
 }
 
@@ -380,7 +376,7 @@ persist(struct broker *b)
 	struct scheduler *s = b->scheduler;
 	struct batch *batch = batch_new();
 
-	role_put(&s->role.d, batch);
+	role_put(b, &s->role, batch);
 	for (size_t i = 0; i < s->out.nmarks; i++) {
 		const struct role_agent *a =
 		    &b->roster->agents[s->out.mark[i].at];
@@ -409,6 +405,7 @@ step(struct broker *b, const struct role_event *ev)
 
 	s->was = s->role;
 	s->busy_op = ev->op;
+	s->busy_leaving = ev->kind == ROLE_EV_LEAVING;
 	memset(&s->out, 0, sizeof(s->out));
 	role_step(&s->role, &s->policy, b->roster->agents, b->roster->n, ev,
 	    &s->out);
@@ -444,8 +441,8 @@ void
 scheduler_boot(struct broker *b)
 {
 	struct scheduler *s = b->scheduler;
-	struct role_durable d = { 0 };
-	int rows = store_query(b->store, S_ROLE_GET, on_role, &d, "");
+	struct kept k = { b, { 0 } };
+	int rows = store_query(b->store, S_ROLE_GET, on_role, &k, "");
 
 	s->was = s->role;
 	memset(&s->out, 0, sizeof(s->out));
@@ -453,7 +450,10 @@ scheduler_boot(struct broker *b)
 		boot_later(b);
 		return;
 	}
-	role_boot(&s->role, rows == 1 ? &d : NULL, &s->policy, b->now, &s->out);
+	k.d.move = decisions_resume(s->decisions, b->now.wall, k.d.move,
+	    k.d.intent || k.d.holder != 0);
+	role_boot(&s->role, rows == 1 ? &k.d : NULL, &s->policy, b->now,
+	    &s->out);
 	s->retry = (mono){ 0 };
 	s->booting = wants_disk(&s->out);
 	s->busy = false;
@@ -468,11 +468,13 @@ scheduler_boot(struct broker *b)
 void
 scheduler_restored(struct broker *b, struct batch *batch)
 {
-	struct role_durable d = { 0 };
+	struct kept k = { b, { 0 } };
+	struct role r = { 0 };
 
-	(void)store_query(b->store, S_ROLE_GET, on_role, &d, "");
-	d.restored = true;
-	role_put(&d, batch);
+	(void)store_query(b->store, S_ROLE_GET, on_role, &k, "");
+	r.d = k.d;
+	r.d.restored = true;
+	role_put(b, &r, batch);
 }
 
 void
@@ -511,13 +513,14 @@ scheduler_turn(struct broker *b)
 
 void
 scheduler_op(struct broker *b, struct role_event *ev, const char *actor,
-    scheduler_done *done, void *arg)
+    const char *reason, scheduler_done *done, void *arg)
 {
 	struct scheduler *s = b->scheduler;
 	struct op *op = mem_zero(1, sizeof(*op));
 
 	op->id = s->next_op++;
 	op->actor = mem_dup(actor);
+	op->reason = mem_dup(reason);
 	op->done = done;
 	op->arg = arg;
 	op->next = s->ops;
@@ -556,7 +559,8 @@ scheduler_pin(const struct broker *b, int64_t member)
 
 	if (r->d.pinned != member || !role_pinned(r, b->now.mono))
 		return json_null();
-	return js_time(r->d.pin_until);
+	return js_time((wall){ b->now.wall.ms +
+	    mono_diff_ms(r->pin_end, b->now.mono) });
 }
 
 static json_t *
@@ -596,6 +600,5 @@ scheduler_why(const struct broker *b, int64_t id, int64_t kase, wall since,
 json_t *
 scheduler_whatif(struct broker *b, const json_t *words, struct err *e)
 {
-	return decision_whatif(b, &b->scheduler->role, &b->scheduler->policy,
-	    words, e);
+	return whatif(b, &b->scheduler->role, &b->scheduler->policy, words, e);
 }

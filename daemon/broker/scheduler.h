@@ -31,11 +31,12 @@ json_t *scheduler_pin(const struct broker *, int64_t member);
 /* {state, holder, epoch, target, vacant, proposal, fence_left, timer_left}. */
 json_t *scheduler_json(const struct broker *);
 
-/* An operator's request; done is called once, now or later.  actor is named in
- * the decision. */
+/* An operator's request, or an agent's to leave; done (may be NULL) is called
+ * once, now or later, except for one that leaves.  actor and reason (may be
+ * NULL) are named in the decision. */
 typedef void scheduler_done(void *arg, enum role_told, const char *text);
 void	scheduler_op(struct broker *, struct role_event *, const char *actor,
-	    scheduler_done *, void *arg);
+	    const char *reason, scheduler_done *, void *arg);
 
 /* Decisions, newest first; id 0: all, limit of them. */
 json_t *scheduler_why(const struct broker *, int64_t id, int64_t kase,

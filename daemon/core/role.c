@@ -17,6 +17,7 @@
  * each guard.  A grant in WAIT goes by way of an ASK:
  * it names a heartbeat that is newer than the ask.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/role_step.h"
@@ -163,6 +164,7 @@ static void
 confirm(struct step *s, const char *why)
 {
 	struct role *r = s->r;
+	char	     by[ROLE_TEXT];
 
 	if (s->who->marks.failed != 0)
 		step_mark(s, s->who)->failed = 0;
@@ -174,8 +176,8 @@ confirm(struct step *s, const char *why)
 		step_state(s, ROLE_HELD, why);
 	step_calm(s, ROLE_ALERT_NO_SCHEDULER);
 	step_calm(s, ROLE_ALERT_VACANT);
-	step_note(s, "confirmed by %s", s->who->name);
-	step_decided(s, ROLE_DONE, why);
+	(void)snprintf(by, sizeof(by), "confirmed by %s", s->who->name);
+	step_decided(s, ROLE_DONE, by);
 	step_answer(s, ROLE_TOLD_DONE, "%s is the Scheduler, epoch %lld",
 	    s->who->name, (long long)r->d.epoch);
 	if (r->d.intent)

@@ -435,5 +435,6 @@ op_leaving(struct step *s)
 		wait_aim(s, ROLE_AIM_OTHER, 0);
 		return;
 	}
-	move_revoke(s, 5, ROLE_AIM_OTHER, 0, "the Scheduler is leaving");
+	move_revoke(s, 5, ROLE_AIM_OTHER, 0, s->ev->must ?
+	    "the Scheduler is leaving" : "the Scheduler is being shut down");
 }

@@ -26,17 +26,6 @@ enum {
 
 /* ---- facts about this machine ---- */
 
-static void
-read_boot(char out[40])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? 0 : read(fd, out, 36);
-
-	out[n > 0 ? n : 0] = '\0';
-	if (fd != -1)
-		(void)close(fd);
-}
-
 static int64_t
 random_start(void)
 {
@@ -397,7 +386,7 @@ node_new(uv_loop_t *loop, struct store *store, const struct config *cfg,
 	n->now = clock_now();
 	n->started = n->now.wall;
 	n->start = random_start();
-	read_boot(n->boot);
+	clock_boot_id(n->boot);
 	membership_load(&n->member, store);
 	sampler_init(&n->sampler, "", cfg->state_dir, n->now.mono);
 	n->runs = runs_new(store, n->member.joined ? n->member.name : cfg->name,

@@ -67,7 +67,7 @@ role_op(struct world *w, enum role_event_kind kind, struct machine *m,
 	    vacant ? " --vacant" : "");
 	ev.agent = mb->id;
 	ev.at = mb->at;
-	scheduler_op(b, &ev, "op", told, w);
+	scheduler_op(b, &ev, "op", NULL, told, w);
 	operator_done(w);
 }
 
