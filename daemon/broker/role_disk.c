@@ -16,7 +16,8 @@ char *
 role_disk_dump(const struct role *r, struct now now, const char *boot)
 {
 	const struct role_durable *d = &r->d;
-	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:I,s:I,s:I,s:I}",
+	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:I,s:I,s:I,"
+			      "s:I}",
 	    "intent", d->intent, "aim", (int)d->aim, "target",
 	    (json_int_t)d->target, "avoid", (json_int_t)d->avoid, "move",
 	    d->move, "by_operator", d->by_operator, "vacant", d->vacant,
