@@ -4,13 +4,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -23,6 +20,7 @@
 #include "net/server.h"
 #include "net/watchdog.h"
 #include "node/node.h"
+#include "service.h"
 #include "store/store.h"
 
 enum { RETIRE_MS = 2000 };
@@ -78,6 +76,7 @@ on_prepare(uv_prepare_t *h)
 		return;
 	next = broker_turn(d->broker, now);
 	next = mono_min(next, node_turn(d->node, now));
+	next = mono_min(next, service_alive(now.mono));
 	if (d->retiring) {
 		if (node_retired(d->node) ||
 		    d->retire_until.us <= now.mono.us) {
@@ -240,30 +239,6 @@ listen_all(struct daemon *d, const char *self, struct err *e)
 	return 0;
 }
 
-/* ---- the service manager ---- */
-
-static void
-notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	size_t n = path != NULL ? strlen(path) : 0;
-	int fd;
-
-	if (n == 0 || n >= sizeof(sun.sun_path))
-		return;
-	memcpy(sun.sun_path, path, n);
-	if (path[0] == '@')
-		sun.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return;
-	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-	    (struct sockaddr *)&sun,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	(void)close(fd);
-}
-
 /* ---- the end ---- */
 
 static void
@@ -298,7 +273,7 @@ shut_down(struct daemon *d)
 	if (d->retiring)
 		return;
 	log_info("main", "shutting down; runs go on in the keeper");
-	notify("STOPPING=1");
+	service_tell("STOPPING=1");
 	d->retiring = true;
 	d->retire_until = mono_add_ms(clock_mono(), RETIRE_MS);
 	node_retire(d->node);
@@ -507,7 +482,7 @@ daemon_run(struct config *cfg, const char *path, const char *program,
 	log_info("main", "version=%s node=%s mode=%s socket=%s port=%lld ready",
 	    MUSTER_VERSION, node_name(d->node), node_mode_word(d->node),
 	    cfg->socket, (long long)cfg->port);
-	notify("READY=1");
+	service_tell("READY=1");
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	release(d);
 	free(quarantine);
