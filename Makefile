@@ -49,7 +49,7 @@ UNIT   := $(patsubst %.c,$(B)/%,$(call src,tests/unit))
 E2E    := $(wildcard tests/e2e/*.bats)
 MANUALS := $(wildcard $(foreach n,1 5 7 8,$(addsuffix /*.$(n),daemon \
 	daemon/keeper shared tui)))
-BENCH  := $(patsubst %.c,$(B)/%,$(call src,tests/bench))
+BENCH  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 PROGS  := $(B)/musterd $(B)/muster-keeper $(B)/muster
 
 all: $(PROGS)
@@ -98,7 +98,8 @@ $(B)/muster: $(B)/tui/muster.o $(B)/libtui.a $(B)/libshared.a
 	$(Q)$(link) $(T_LIBS)
 $(UNIT): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libdaemon.a $(B)/libtui.a $(B)/libshared.a
 	$(Q)$(link) $(D_LIBS) $(T_LIBS) -lcmocka
-$(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdaemon.a $(B)/libshared.a
+$(B)/libbench.a: $(call obj,$(filter-out tests/bench/bench_%,$(call src,tests/bench))) ; $(ar)
+$(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libbench.a $(B)/libdaemon.a $(B)/libshared.a
 	$(Q)$(link) $(D_LIBS)
 
 # The explorer takes guards away from the shipped role core: its own objects.
