@@ -149,11 +149,13 @@ no_scheduler(struct step *s, const char *why)
 }
 
 /* Somebody who still says ON is preferred to a spare (case 1 with claimants,
- * judged as in case 3). */
+ * judged as in case 3).  A holder was waited for in vain already, though its
+ * session may look alive for longer: it is asked when there is no other. */
 static const struct role_agent *
 choose(struct step *s)
 {
 	struct role		*r = s->r;
+	int64_t			 silent = r->d.holder;
 	const struct role_agent *x;
 
 	if (r->d.aim == ROLE_AIM_OTHER) {
@@ -161,7 +163,10 @@ choose(struct step *s)
 		if (x != NULL || r->d.move == 5)
 			return x;
 	}
-	x = role_best_but(r, s->a, s->n, ROLE_FOR_CASE3, 0, true);
+	x = role_best_but(r, s->a, s->n, ROLE_FOR_CASE3, silent, true);
+	if (x == NULL)
+		x = role_best_but(r, s->a, s->n, ROLE_FOR_CASE1, silent,
+		    false);
 	return x != NULL ? x : role_best(r, s->a, s->n, ROLE_FOR_CASE1);
 }
 

@@ -36,6 +36,46 @@ case_1_waits_connection_timeout_from_the_last_heartbeat(void **unused)
 	assert_int_equal(b.outcome, ROLE_DONE);
 }
 
+/* SIGSTOP: the session looks alive for three of its intervals, which may be
+ * longer than connection_timeout.  Asking the one that was just waited for in
+ * vain costs grant_timeout, in which nobody fires anything. */
+static void
+case_1_does_not_ask_the_silent_one_first(void **unused)
+{
+	struct bed b;
+	mono	   last;
+	int64_t	   took;
+
+	(void)unused;
+	with_a(&b);
+	b.a[A].health = 5;
+	last = b.a[A].last_heard;
+	b.up[A] = false;		/* the broker is never told */
+	assert_true(bed_until(&b, B, 30000) >= 0);
+	took = mono_diff_ms(b.granted_at, last);
+	assert_true(took >= 15000 && took <= 15100);
+	assert_int_equal(b.asks[A], 0);
+	assert_int_equal(b.a[A].marks.failed, 0);
+}
+
+/* One that is alone is asked all the same. */
+static void
+case_1_asks_the_silent_one_when_there_is_no_other(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_kill(&b, B);
+	bed_kill(&b, C);
+	b.mute[A] = true;		/* hears, and its answers are lost */
+	bed_run(&b, 16000);
+	assert_int_equal(bed_at_work(&b), -1);
+	assert_true(b.asks[A] > 0);
+	b.mute[A] = false;
+	assert_true(bed_until(&b, A, 10000) >= 0);
+}
+
 /* An operator who shortens the wait at 3 a.m. means the one that is under way. */
 static void
 case_1_a_shorter_connection_timeout_counts_from_now(void **unused)
@@ -514,6 +554,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(case_1_does_not_ask_the_silent_one_first),
+		cmocka_unit_test(
+		    case_1_asks_the_silent_one_when_there_is_no_other),
 		cmocka_unit_test(
 		    case_1_waits_connection_timeout_from_the_last_heartbeat),
 		cmocka_unit_test(
