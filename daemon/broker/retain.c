@@ -37,7 +37,10 @@ retain_turn(struct broker *b)
 		return b->retain_at;
 	b->retain_at = mono_add_ms(b->now.mono, EVERY_MS);
 	batch = batch_new();
+	batch_add(batch, S_OCC_PURGE_ENDED, "ii", before, (int64_t)SLICE);
 	batch_add(batch, S_RUN_HIST_PURGE, "ii", before, (int64_t)SLICE);
+	batch_add(batch, S_OCC_TRIM_ENDED, "ii", dispatch_newest(b) - most,
+	    (int64_t)SLICE);
 	batch_add(batch, S_RUN_HIST_TRIM, "ii", dispatch_newest(b) - most,
 	    (int64_t)SLICE);
 	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);

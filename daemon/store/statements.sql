@@ -485,6 +485,19 @@ SELECT run FROM occurrence WHERE job = ?1 AND occ = ?2;
 -- occurrences sort after them and stay
 DELETE FROM occurrence WHERE job = ?1 AND occ < ?2;
 
+-- name: OCC_PURGE_ENDED
+-- ?1, ?2 as of RUN_HIST_PURGE, which comes after it: by hand, or after another
+-- run, is never asked for again
+DELETE FROM occurrence WHERE occ >= 'a' AND (job, occ) IN (
+	SELECT job, occ FROM run_hist WHERE ended_at < ?1
+	ORDER BY ended_at LIMIT ?2);
+
+-- name: OCC_TRIM_ENDED
+-- ?1, ?2 as of RUN_HIST_TRIM, likewise
+DELETE FROM occurrence WHERE occ >= 'a' AND (job, occ) IN (
+	SELECT job, occ FROM run_hist WHERE id < ?1
+	ORDER BY id, attempt LIMIT ?2);
+
 -- Runs: live ones are few and change, ended ones are many and do not.
 
 -- name: RUN_NEW
