@@ -121,7 +121,7 @@ tests: $(UNIT) $(BENCH)
 unit: $(UNIT) $(PROGS)
 	@MUSTER_BUILD=$(B) tests/run $(UNIT)
 explore: $(B)/explore
-	$(B)/explore --seconds 20
+	$(B)/explore --seconds 40
 # One seed again: build/sim -n 1 -m 20 -s SEED -v
 sim: $(B)/sim
 	$(B)/sim -n 1000 -m 20 -t 60

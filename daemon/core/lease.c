@@ -49,6 +49,8 @@ lease_may_fire(const struct lease *l, const struct lease_policy *p, mono now)
 		return LEASE_FIRE_NO;
 	if (now.us < l->end.us)
 		return LEASE_FIRE_YES;
+	if (p->go_on && MUTANT(MUTANT_LOCAL_FIRES))
+		return LEASE_FIRE_YES;
 	return p->go_on ? LEASE_FIRE_LOCAL : LEASE_FIRE_NO;
 }
 
@@ -126,7 +128,7 @@ refuse(const struct lease *l, const struct lease_event *ev)
 		return NULL;
 	if (MUTANT(MUTANT_FLOOR_BELOW) && ev->epoch == l->d.floor)
 		again = true;
-	/* "At or below": a late copy of a grant that was revoked (a4). */
+	/* "At or below": a late copy of a grant that was revoked. */
 	if (ev->epoch <= l->d.floor && !again)
 		return "the grant is at or below the floor";
 	if (l->d.held && !ev->by_operator)

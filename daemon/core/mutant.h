@@ -4,30 +4,40 @@
 #define MUTANT_H
 
 enum role_mutant {
-	MUTANT_NO_FENCE,	/* grant while a lease may live: a1, a5 */
-	MUTANT_RENEW_AFTER_OFF,	/* a3 */
-	MUTANT_FLOOR_BELOW,	/* a grant at the floor is taken: a4 */
+	MUTANT_NO_FENCE,	/* grant while a lease may live */
+	MUTANT_RENEW_AFTER_OFF,	/* while its OFF is under way */
+	MUTANT_FLOOR_BELOW,	/* a grant at the floor is taken */
 	MUTANT_FLOOR_NONE,
-	MUTANT_NO_WANT_OFF,	/* a superseded agent may come back: a6 */
-	MUTANT_NO_BOOT_WAIT,	/* a7 */
-	MUTANT_NO_RAISE,	/* the epoch of a backup: a10 */
-	MUTANT_TARGET_DROPPED,	/* the target blinks: b1 */
-	MUTANT_KEY_IS_PROOF,	/* b2 */
-	MUTANT_ADOPT_EARLY,	/* b3 */
-	MUTANT_FAILED_AGAIN,	/* b4, and the failed one not ranked last */
-	MUTANT_RAISE_NO_WAIT,	/* b5 */
+	MUTANT_NO_WANT_OFF,	/* a superseded agent may come back */
+	MUTANT_NO_BOOT_WAIT,	/* what a start can't know was renewed */
+	MUTANT_NO_RAISE,	/* the epoch of a backup is kept */
+	MUTANT_TARGET_DROPPED,	/* the target blinks, and is dropped */
+	MUTANT_KEY_IS_PROOF,	/* a cleared key, as if it were OFF */
+	MUTANT_ADOPT_EARLY,	/* an old ON agent while the holder blinks */
+	MUTANT_FAILED_AGAIN,	/* case 2 to one that ignores grants */
+	MUTANT_FAILED_FIRST,	/* … and it is not ranked last in case 1 */
+	MUTANT_RAISE_NO_WAIT,	/* the epoch raised, the wait not restarted */
 	MUTANT_LEASE_RECEIPT,	/* the lease counts from the receipt */
 	MUTANT_ACK_ANY,		/* whoever says ON is renewed */
 	MUTANT_CASE1_AT_ONCE,	/* at the disconnect */
 	MUTANT_NO_REGRANT,	/* a restarted holder waits for ever */
 	MUTANT_NO_INCARNATION,	/* a grant of an earlier start is taken */
 	MUTANT_OLD_OFF,		/* an OFF below its epoch is obeyed */
+	MUTANT_NO_PIN,		/* case 2 moves what an operator chose */
+	MUTANT_NO_INTERVAL,	/* no switch_min_interval */
+	MUTANT_UNASKED,		/* moves although control is not auto */
+	MUTANT_SYNC_BLIND,	/* synced, and nothing else is looked at */
+	MUTANT_FENCE_NOW,	/* the wait of a start is off_timeout of now */
+	MUTANT_OBSERVER_GRANTS,	/* with control_status off */
+	MUTANT_LOCAL_FIRES,	/* continue: as if it had its lease */
 	/* … of the shells, which the explorer plays itself: */
 	MUTANT_SEND_FIRST,	/* the broker persists after the send */
 	MUTANT_AGENT_SEND_FIRST,
 	MUTANT_INTENT_LOST,	/* not durable: intent, held_off */
 	MUTANT_HOLD_LOST,
 	MUTANT_DRIFT,		/* clocks drift beyond the margin */
+	/* No guard: acts without their texts, which cost half the time. */
+	MUTANT_SILENT,
 	MUTANT_COUNT
 };
 

@@ -13,9 +13,9 @@
  *            +---------------------------------------------------+
  *                 proof, or off_timeout and every lease over
  *
- * tests/unit/test_role_trace.c has the traces (a1 to c2) that break without
- * each guard.  A grant in WAIT goes by way of an ASK:
- * it names a heartbeat that is newer than the ask.
+ * tests/unit/test_role_trace.c has the traces that break without each guard.
+ * A grant in WAIT goes by way of an ASK: it names a heartbeat that is newer
+ * than the ask.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,7 @@ bool
 role_pinned(const struct role *r, mono now)
 {
 	return r->d.pinned != 0 && r->d.pinned == r->d.holder &&
-	    now.us < r->pin_end.us;
+	    now.us < r->pin_end.us && !MUTANT(MUTANT_NO_PIN);
 }
 
 mono
@@ -89,14 +89,14 @@ role_boot(struct role *r, const struct role_durable *d,
 	r->switch_after = carry((wall){ r->d.switched.ms == 0 ? 0 :
 	    r->d.switched.ms + p->switch_min_interval }, now,
 	    p->switch_min_interval);
-	wait_ms = r->d.fence_ms > p->off_timeout ? r->d.fence_ms
-	    : p->off_timeout;
-	/* "A broker that starts waits that long first" (a7): what it renewed
+	wait_ms = r->d.fence_ms > p->off_timeout &&
+	    !MUTANT(MUTANT_FENCE_NOW) ? r->d.fence_ms : p->off_timeout;
+	/* "A broker that starts waits that long first": what it renewed
 	 * is not on disk.  Nobody holds a lease once proved off. */
 	if ((r->d.holder != 0 || r->d.restored) &&
 	    !MUTANT(MUTANT_NO_BOOT_WAIT))
 		r->fence = step_later(&s, wait_ms);
-	r->timer = step_later(&s, p->connection_timeout);
+	step_wait(&s);
 	if (r->d.intent && r->d.holder != 0) {
 		r->timer = step_later(&s, wait_ms);
 		step_state(&s, ROLE_REVOKING, "a move was under way");
@@ -116,7 +116,7 @@ role_boot(struct role *r, const struct role_durable *d,
 }
 
 /* Nobody else may have held a lease that the new epoch does not outrank, but
- * the broker's own count is gone: wait as after a restart (a10, b5). */
+ * the broker's own count is gone: wait as after a restart. */
 static void
 raise_epoch(struct step *s)
 {
@@ -169,15 +169,18 @@ confirm(struct step *s, const char *why)
 	if (s->who->marks.failed != 0)
 		step_mark(s, s->who)->failed = 0;
 	step_ack(s, s->who);
-	r->timer = step_later(s, s->p->connection_timeout);
+	step_wait(s);
 	r->ready = false;
 	r->asked = 0;
 	if (r->state != ROLE_HELD)
 		step_state(s, ROLE_HELD, why);
 	step_calm(s, ROLE_ALERT_NO_SCHEDULER);
 	step_calm(s, ROLE_ALERT_VACANT);
-	(void)snprintf(by, sizeof(by), "confirmed by %s", s->who->name);
-	step_decided(s, ROLE_DONE, by);
+	if (r->d.move != 0) {
+		(void)snprintf(by, sizeof(by), "confirmed by %s",
+		    s->who->name);
+		step_decided(s, ROLE_DONE, by);
+	}
 	step_answer(s, ROLE_TOLD_DONE, "%s is the Scheduler, epoch %lld",
 	    s->who->name, (long long)r->d.epoch);
 	if (r->d.intent)
@@ -187,7 +190,7 @@ confirm(struct step *s, const char *why)
 }
 
 /* "Proof" is the only evidence of OFF: not a disconnect, not a cleared key
- * whose grant may yet be under way (b2). */
+ * whose grant may yet be under way. */
 static bool
 proof(const struct step *s)
 {
@@ -247,7 +250,7 @@ wait_claimant(struct step *s)
 			move_try(s);
 		return;
 	}
-	/* b3: while there is a holder who may come back, it is remembered
+	/* While there is a holder who may come back, it is remembered
 	 * only, and preferred when the time is over. */
 	if ((r->d.holder != 0 && !MUTANT(MUTANT_ADOPT_EARLY)) || r->d.intent ||
 	    !fits || r->observing || !step_fence_passed(s))
@@ -289,11 +292,13 @@ held_condition(struct step *s)
 		return;
 	}
 	if (r->observing || s->p->control == ROLE_MANUAL ||
-	    role_pinned(r, s->now) || s->now.us < r->switch_after.us)
+	    role_pinned(r, s->now) || (s->now.us < r->switch_after.us &&
+	    !MUTANT(MUTANT_NO_INTERVAL)))
 		return;
 	x = role_best_but(r, s->a, s->n, ROLE_FOR_CASE2, s->who->id, false);
 	if (x == NULL) {
-		step_lapse(s, "nobody can take over any more");
+		if (r->proposal.move == 2)
+			step_lapse(s, "nobody can take over any more");
 		if ((r->alerts & 1u << ROLE_ALERT_NO_SPARE) == 0) {
 			step_decide(s, 2, r->d.holder, 0,
 			    "the switch condition is met");
@@ -309,8 +314,6 @@ held_condition(struct step *s)
 		step_propose(s, 2, s->who->id, x->id);
 		return;
 	}
-	r->switch_after = step_later(s, s->p->switch_min_interval);
-	r->d.switched = s->ev->now.wall;
 	move_revoke(s, 2, ROLE_AIM_OTHER, 0, "the switch condition is met");
 }
 
@@ -327,6 +330,14 @@ held_holder(struct step *s)
 			confirm(s, "the holder is heard");
 	} else		/* restarted, or restored from a backup */
 		regrant(s, false);
+}
+
+/* Case 3 was proposed for this one, and is not the case any more. */
+static void
+not_proposed(struct step *s, const char *why)
+{
+	if (s->r->proposal.move == 3 && s->r->proposal.to == s->who->id)
+		step_lapse(s, why);
 }
 
 /* Case 3: two are ON.  A stays only if it is strictly better than the holder
@@ -352,8 +363,7 @@ held_claimant(struct step *s)
 		    "two are ON, and it is the better one");
 		return;
 	}
-	if (r->proposal.move == 3 && r->proposal.to == s->who->id)
-		step_lapse(s, "it is not the better one any more");
+	not_proposed(s, "it is not the better one any more");
 	step_supersede(s, s->who, "two are ON: the holder is kept");
 }
 
@@ -412,6 +422,8 @@ heartbeat(struct step *s)
 			held_holder(s);
 		else if (s->who->beat.on)
 			held_claimant(s);
+		else
+			not_proposed(s, "it is off");
 		break;
 	case ROLE_REVOKING:
 		if (holder)
@@ -477,12 +489,9 @@ tick(struct step *s)
 	struct role *r = s->r;
 
 	ask_tick(s);
-	if (r->sync.agent != 0 && s->now.us >= r->sync.until.us) {
-		step_tell(s, r->sync.op, ROLE_TOLD_TIMED_OUT,
-		    "%s was not in sync within connection_timeout",
-		    step_name(s, r->sync.agent));
-		r->sync.agent = 0;
-	}
+	if (s->now.us >= r->sync.until.us)
+		op_drop_sync(s, ROLE_TOLD_TIMED_OUT,
+		    "not in sync within connection_timeout");
 	if (r->state == ROLE_REVOKING &&
 	    (s->now.us >= r->timer.us || MUTANT(MUTANT_NO_FENCE))) {
 		move_revoked(s, false);
@@ -511,11 +520,8 @@ disconnected(struct step *s)
 {
 	struct role *r = s->r;
 
-	if (r->sync.agent == s->who->id) {
-		step_tell(s, r->sync.op, ROLE_TOLD_REFUSED,
-		    "%s is not connected any more", s->who->name);
-		r->sync.agent = 0;
-	}
+	if (r->sync.agent == s->who->id)
+		op_drop_sync(s, ROLE_TOLD_REFUSED, "not connected any more");
 	if (r->asked == s->who->id)
 		r->asked = 0;
 	if (r->proposal.to == s->who->id)
@@ -537,10 +543,8 @@ abandon(struct step *s)
 {
 	struct role_durable *d = &s->r->d;
 
-	if (s->r->sync.agent != 0)
-		step_tell(s, s->r->sync.op, ROLE_TOLD_REFUSED,
-		    "control_status was switched off meanwhile");
-	s->r->sync.agent = 0;
+	op_drop_sync(s, ROLE_TOLD_REFUSED,
+	    "control_status was switched off meanwhile");
 	s->r->asked = 0;
 	if (!d->intent || d->aim == ROLE_AIM_NOBODY)
 		return;
@@ -577,17 +581,23 @@ observe(struct step *s)
 		step_lapse(s, "control is not advise");
 }
 
-/* A shorter connection_timeout counts from now, also for who is waited for
- * already; the fence alone decides what is safe. */
+/* A longer connection_timeout lengthens the wait under way, a shorter one
+ * counts from now at the latest; the fence alone decides what is safe. */
 static void
 settings(struct step *s)
 {
 	struct role *r = s->r;
+	int64_t	     ms = s->p->connection_timeout;
 
+	r->switch_after = mono_min(r->switch_after,
+	    step_later(s, s->p->switch_min_interval));
 	if ((r->state == ROLE_WAIT || r->state == ROLE_HELD) &&
-	    r->timer.us != MONO_NEVER.us)
-		r->timer = mono_min(r->timer,
-		    step_later(s, s->p->connection_timeout));
+	    r->timer.us != MONO_NEVER.us) {
+		if (ms > r->waits)
+			r->timer = mono_add_ms(r->timer, ms - r->waits);
+		r->timer = mono_min(r->timer, step_later(s, ms));
+		r->waits = ms;
+	}
 	move_try(s);
 }
 

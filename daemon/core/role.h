@@ -128,6 +128,7 @@ struct role {
 	enum role_state	    state;
 	mono fence;		/* no lease given out lasts longer */
 	mono timer;		/* of the state; MONO_NEVER: none */
+	int64_t waits;		/* the connection_timeout that it counts */
 	bool ready;		/* WAIT: choose as soon as the fence allows */
 	bool observing;		/* control_status was off */
 	mono pin_end;

@@ -96,7 +96,7 @@ role_compare(const struct role_agent *a, const struct role_agent *b,
 	bool case3 = purpose == ROLE_FOR_CASE3;
 	int  d;
 
-	if (purpose == ROLE_FOR_CASE1 && !MUTANT(MUTANT_FAILED_AGAIN) &&
+	if (purpose == ROLE_FOR_CASE1 && !MUTANT(MUTANT_FAILED_FIRST) &&
 	    (d = sign(b->marks.failed, a->marks.failed, "failed grant", by)))
 		return d;
 	if ((d = sign(b->condition_met, a->condition_met, "switch condition",

@@ -15,13 +15,14 @@ move_forget(struct step *s)
 	}
 }
 
-static void
-unpin(struct step *s)
+void
+move_unpin(struct step *s)
 {
 	if (s->r->d.pinned == 0)
 		return;
 	s->r->d.pinned = 0;
 	s->r->d.pin_until = (wall){ 0 };
+	s->r->d.pin_ms = 0;
 	s->r->pin_end = (mono){ 0 };
 	step_persist(s);
 }
@@ -32,8 +33,9 @@ move_wait(struct step *s, const char *why)
 {
 	s->r->ready = false;
 	s->r->asked = 0;
-	s->r->timer = s->r->d.vacant ? MONO_NEVER
-	    : step_later(s, s->p->connection_timeout);
+	step_wait(s);
+	if (s->r->d.vacant)
+		s->r->timer = MONO_NEVER;
 	if (s->r->state != ROLE_WAIT)
 		step_state(s, ROLE_WAIT, why);
 }
@@ -84,6 +86,10 @@ move_revoke(struct step *s, int move, enum role_aim aim, int64_t target,
 	r->d.target = aim == ROLE_AIM_AGENT ? target : 0;
 	r->d.avoid = aim == ROLE_AIM_OTHER ? r->d.holder : 0;
 	r->d.by_operator = move == 4;
+	if (move == 2) {	/* confirmed ones count, too */
+		r->switch_after = step_later(s, s->p->switch_min_interval);
+		r->d.switched = s->ev->now.wall;
+	}
 	step_persist(s);
 	step_want_off(s, h);
 	step_decide(s, move, r->d.holder, ask_early(s), why);
@@ -101,7 +107,7 @@ static void
 grant_to(struct step *s, const struct role_agent *x)
 {
 	if (s->r->d.pinned != x->id)
-		unpin(s);
+		move_unpin(s);
 	step_grant(s, &s->a[x - s->a], false);
 }
 
@@ -175,7 +181,8 @@ automatic(struct step *s)
 {
 	struct role *r = s->r;
 
-	if (s->p->control == ROLE_AUTO || r->d.aim == ROLE_AIM_OTHER)
+	if (s->p->control == ROLE_AUTO || r->d.aim == ROLE_AIM_OTHER ||
+	    MUTANT(MUTANT_UNASKED))
 		return true;
 	if (s->p->control == ROLE_MANUAL)
 		no_scheduler(s, "control is manual: muster agent on NAME");
@@ -224,7 +231,8 @@ move_try(struct step *s)
 	struct role		*r = s->r;
 	const struct role_agent *x;
 
-	if (r->state != ROLE_WAIT || r->observing || !step_fence_passed(s))
+	if (r->state != ROLE_WAIT || !step_fence_passed(s) ||
+	    (r->observing && !MUTANT(MUTANT_OBSERVER_GRANTS)))
 		return;
 	if (r->d.intent && r->d.aim == ROLE_AIM_AGENT) {
 		x = step_target(s);
@@ -260,7 +268,7 @@ move_try(struct step *s)
 }
 
 /* REVOKING is over: the holder proved that it is off, or off_timeout passed
- * and with it every lease.  G6: nobody holds it now, on disk. */
+ * and with it every lease.  Nobody holds it now, on disk. */
 void
 move_revoked(struct step *s, bool proved)
 {
@@ -273,7 +281,7 @@ move_revoked(struct step *s, bool proved)
 		r->count.timeouts++;
 	if (r->d.pinned == r->d.holder &&
 	    !(r->d.aim == ROLE_AIM_AGENT && r->d.target == r->d.holder))
-		unpin(s);
+		move_unpin(s);
 	r->d.holder = 0;
 	r->fence = (mono){ 0 };
 	step_persist(s);
@@ -282,7 +290,7 @@ move_revoked(struct step *s, bool proved)
 		step_answer(s, ROLE_TOLD_DONE, proved ? "%s is off"
 		    : "%s is off: it did not answer, its lease has run out",
 		    name);
-	r->timer = step_later(s, s->p->connection_timeout);
+	step_wait(s);
 	r->ready = r->d.aim != ROLE_AIM_AGENT;
 	if (r->d.aim == ROLE_AIM_NOBODY) {
 		step_decided(s, ROLE_DONE, "vacant");
@@ -313,7 +321,7 @@ move_gone(struct step *s, const char *why)
 		    step_name(s, r->d.holder), why);
 		step_decided(s, ROLE_FAILED, why);
 		if (r->d.pinned == r->d.holder)
-			unpin(s);
+			move_unpin(s);
 	}
 	r->d.holder = 0;
 	r->fence = (mono){ 0 };
@@ -339,7 +347,7 @@ move_give_up(struct step *s)
 		move_forget(s);
 	} else	/* granted before a restart, and never confirmed */
 		step_decided(s, ROLE_FAILED, "the Scheduler did not appear");
-	unpin(s);
+	move_unpin(s);
 	r->ready = !r->d.vacant;
 	move_try(s);
 }

@@ -6,25 +6,27 @@
 static const char turned_on[] = "turned on by an operator";
 static const char turned_off[] = "turned off by an operator";
 
+void
+op_drop_sync(struct step *s, enum role_told told, const char *why)
+{
+	struct role_sync *q = &s->r->sync;
+
+	if (q->agent == 0)
+		return;
+	step_tell(s, q->op, told, "%s was not turned on: %s",
+	    step_name(s, q->agent), why);
+	q->agent = 0;
+}
+
+/* "A newer command of an operator supersedes the one under way", and the one
+ * that waits for a sync. */
 static void
 supersede(struct step *s, int64_t id, const char *verb)
 {
 	step_answer(s, ROLE_TOLD_SUPERSEDED,
 	    "superseded: %s was turned %s by a newer command",
 	    step_name(s, id), verb);
-}
-
-static void
-drop_sync(struct step *s, int64_t id, const char *verb)
-{
-	struct role *r = s->r;
-
-	if (r->sync.agent == 0)
-		return;
-	step_tell(s, r->sync.op, ROLE_TOLD_SUPERSEDED,
-	    "superseded: %s was turned %s by a newer command",
-	    step_name(s, id), verb);
-	r->sync.agent = 0;
+	op_drop_sync(s, ROLE_TOLD_SUPERSEDED, "superseded by a newer command");
 }
 
 static void
@@ -37,17 +39,6 @@ pin(struct step *s, int64_t for_ms)
 	r->d.pin_until = (wall){ s->ev->now.wall.ms + ms };
 	r->d.pin_ms = ms;
 	r->pin_end = step_later(s, ms);
-	step_persist(s);
-}
-
-static void
-unpin(struct step *s)
-{
-	struct role *r = s->r;
-
-	r->d.pinned = 0;
-	r->d.pin_until = (wall){ 0 };
-	r->pin_end = (mono){ 0 };
 	step_persist(s);
 }
 
@@ -73,7 +64,8 @@ aim_at(struct step *s, enum role_aim aim, int64_t target)
 	step_persist(s);
 }
 
-/* WAIT: every lease is over, or nobody had one; G6 before anything else. */
+/* WAIT: every lease is over, or nobody had one; that is on disk before all
+ * else. */
 static void
 wait_aim(struct step *s, enum role_aim aim, int64_t target)
 {
@@ -83,7 +75,7 @@ wait_aim(struct step *s, enum role_aim aim, int64_t target)
 		r->d.holder = 0;
 	aim_at(s, aim, target);
 	r->asked = 0;
-	r->timer = step_later(s, s->p->connection_timeout);
+	step_wait(s);
 	r->ready = aim != ROLE_AIM_AGENT;
 	move_try(s);
 }
@@ -94,7 +86,7 @@ on_other(struct step *s)
 	struct role *r = s->r;
 	int64_t	     id = s->who->id;
 
-	/* Whoever was granted anything so far is superseded (a6). */
+	/* Whoever was granted anything so far is superseded. */
 	r->d.off_below = r->d.epoch;
 	switch (r->state) {
 	case ROLE_HELD:
@@ -127,7 +119,6 @@ op_on(struct step *s, int64_t op, int64_t for_ms)
 	int64_t	     id = s->who->id;
 
 	supersede(s, id, "on");
-	drop_sync(s, id, "on");
 	step_lapse(s, "an operator chose");
 	mark_held(s, false);
 	if (s->who->marks.failed != 0)
@@ -189,7 +180,7 @@ op_synced(struct step *s)
 	enum role_reason why = role_why_not(s->r, s->who, ROLE_FOR_TARGET);
 
 	s->r->sync.agent = 0;
-	if (why == ROLE_FIT)
+	if (why == ROLE_FIT || MUTANT(MUTANT_SYNC_BLIND))
 		op_on(s, q.op, q.for_ms);
 	else
 		refuse(s, q.op, why);
@@ -203,7 +194,8 @@ on(struct step *s)
 
 	why = role_why_not(s->r, s->who, ROLE_FOR_TARGET);
 	if (why == ROLE_NOT_IN_SYNC) {		/* "synced first" */
-		drop_sync(s, ev->agent, "on");
+		op_drop_sync(s, ROLE_TOLD_SUPERSEDED,
+		    "superseded by a newer command");
 		s->r->sync = (struct role_sync){ ev->op, ev->agent, ev->for_ms,
 		    step_later(s, s->p->connection_timeout) };
 		return;
@@ -224,6 +216,7 @@ off_holder(struct step *s)
 	const char   *why = vacant ? "turned off by an operator, --vacant"
 	    : turned_off;
 
+	op_drop_sync(s, ROLE_TOLD_SUPERSEDED, "superseded by a newer command");
 	r->d.vacant = r->d.vacant || vacant;
 	if (r->state == ROLE_REVOKING) {
 		/* It is on its way out: only who comes next may change. */
@@ -302,10 +295,11 @@ off(struct step *s)
 	struct role *r = s->r;
 
 	if (r->sync.agent == s->who->id)
-		drop_sync(s, s->who->id, "off");
+		op_drop_sync(s, ROLE_TOLD_SUPERSEDED,
+		    "superseded by a newer command");
 	mark_held(s, true);
 	if (r->d.pinned == s->who->id)
-		unpin(s);
+		move_unpin(s);
 	if (s->who->id == r->d.holder)
 		off_holder(s);
 	else
@@ -319,7 +313,7 @@ release(struct step *s)
 
 	mark_held(s, false);
 	if (r->d.pinned == s->who->id)
-		unpin(s);
+		move_unpin(s);
 	step_release(s, s->who);
 	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is released",
 	    s->who->name);
@@ -354,6 +348,7 @@ confirm(struct step *s)
 	step_confirmed(s);
 	step_answer(s, ROLE_TOLD_SUPERSEDED, "superseded: %s was confirmed",
 	    s->who->name);
+	op_drop_sync(s, ROLE_TOLD_SUPERSEDED, "superseded by a newer command");
 	r->op = (struct role_op){ s->ev->op, false };
 	if (r->state == ROLE_HELD) {
 		move_revoke(s, q.move, ROLE_AIM_AGENT, q.to,
@@ -405,12 +400,15 @@ op_leaving(struct step *s)
 	struct role *r = s->r;
 	bool	     target = s->who == step_target(s);
 
-	if (r->asked == s->who->id)
-		r->asked = 0;
 	if (r->observing)
 		return;
-	if (s->who->id != r->d.holder && !target)
+	if (r->asked == s->who->id)
+		r->asked = 0;
+	if (s->who->id != r->d.holder && !target) {
+		if (s->ev->must)	/* the next one, if it was asked */
+			move_try(s);
 		return;
+	}
 	if (target) {
 		step_answer(s, ROLE_TOLD_REFUSED, "%s is leaving",
 		    s->who->name);

@@ -49,6 +49,13 @@ step_later(struct step *s, int64_t ms)
 	return mono_add_ms(s->now, ms);
 }
 
+void
+step_wait(struct step *s)
+{
+	s->r->waits = s->p->connection_timeout;
+	s->r->timer = step_later(s, s->r->waits);
+}
+
 bool
 step_fence_passed(struct step *s)
 {
@@ -72,11 +79,23 @@ __attribute__((format(printf, 2, 0)))
 static void
 text(struct role_act *a, const char *fmt, va_list ap)
 {
-	(void)vsnprintf(a->text, sizeof(a->text), fmt, ap);
+	if (!MUTANT(MUTANT_SILENT))
+		(void)vsnprintf(a->text, sizeof(a->text), fmt, ap);
+}
+
+__attribute__((format(printf, 2, 3)))
+static void
+say(struct role_act *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	text(a, fmt, ap);
+	va_end(ap);
 }
 
 /* The first act is kept free for PERSIST: everything durable that a step
- * changes is on disk before any of its messages leaves (G4, G6). */
+ * changes is on disk before any of its messages leaves. */
 void
 step_start(struct step *s)
 {
@@ -131,8 +150,7 @@ step_state(struct step *s, enum role_state state, const char *why)
 {
 	struct role_act *a = act(s, ROLE_ACT_TRACE);
 
-	(void)snprintf(a->text, sizeof(a->text),
-	    "%s -> %s: %s (%s, epoch %lld)", role_state_name(s->r->state),
+	say(a, "%s -> %s: %s (%s, epoch %lld)", role_state_name(s->r->state),
 	    role_state_name(state), why, step_name(s, s->r->d.holder),
 	    (long long)s->r->d.epoch);
 	s->r->state = state;
@@ -156,7 +174,7 @@ step_off(struct step *s, const struct role_agent *a)
 	s->r->count.offs++;
 }
 
-/* G2: whatever leaves extends what the broker must wait for.  The lease counts
+/* Whatever leaves extends what the broker must wait for.  The lease counts
  * from the sending of the heartbeat, which was before its arrival; that may be
  * newer than an event that had to wait for the disk. */
 static void
@@ -216,7 +234,6 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 	struct role    *r = s->r;
 	struct role_act *x;
 
-	/* G1 */
 	assert(a->id == r->d.holder || step_fence_passed(s));
 	if (!again) {
 		bool	same = a->id == r->d.holder;
@@ -271,7 +288,7 @@ step_decide(struct step *s, int move, int64_t from, int64_t to,
 	x->agent = to;
 	x->epoch = s->r->d.epoch;
 	x->outcome = ROLE_BEGUN;
-	(void)snprintf(x->text, sizeof(x->text), "%s", why);
+	say(x, "%s", why);
 }
 
 void
@@ -286,7 +303,7 @@ step_decided(struct step *s, enum role_outcome outcome, const char *why)
 	x->agent = s->r->d.holder;
 	x->epoch = s->r->d.epoch;
 	x->outcome = outcome;
-	(void)snprintf(x->text, sizeof(x->text), "%s", why);
+	say(x, "%s", why);
 	s->r->d.move = 0;
 }
 
@@ -306,7 +323,7 @@ step_ruled(struct step *s, int move, int64_t from, int64_t to, const char *why,
 	x = act(s, ROLE_ACT_DECIDE);
 	*x = s->out->act[s->out->n - 2];
 	x->outcome = ROLE_DONE;
-	(void)snprintf(x->text, sizeof(x->text), "%s", end);
+	say(x, "%s", end);
 	s->r->d.move = 0;
 }
 
@@ -416,8 +433,7 @@ step_propose(struct step *s, int move, int64_t from, int64_t to)
 	x->agent = to;
 	x->epoch = s->r->d.epoch;
 	x->outcome = ROLE_PROPOSED;
-	(void)snprintf(x->text, sizeof(x->text),
-	    "control is advise: muster agent confirm turns %s on",
+	say(x, "control is advise: muster agent confirm turns %s on",
 	    step_name(s, to));
 	step_alert(s, ROLE_ALERT_PROPOSAL, to,
 	    "case %d: %s should be the Scheduler: muster agent confirm, or "
@@ -438,7 +454,7 @@ close_proposal(struct step *s, enum role_outcome outcome, const char *why)
 	x->agent = q->to;
 	x->epoch = s->r->d.epoch;
 	x->outcome = outcome;
-	(void)snprintf(x->text, sizeof(x->text), "%s", why);
+	say(x, "%s", why);
 	*q = (struct role_proposal){ 0 };
 	step_calm(s, ROLE_ALERT_PROPOSAL);
 }

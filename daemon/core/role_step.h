@@ -55,7 +55,9 @@ void	step_propose(struct step *, int move, int64_t from, int64_t to);
 void	step_lapse(struct step *, const char *why);
 void	step_confirmed(struct step *);
 mono	step_later(struct step *, int64_t ms);
-/* G1: no lease that was given out can last any more. */
+/* The timer counts connection_timeout from now. */
+void	step_wait(struct step *);
+/* "Before every grant": no lease that was given out can last any more. */
 bool	step_fence_passed(struct step *);
 
 /* role_choose.c */
@@ -73,6 +75,7 @@ void	move_try(struct step *);
 void	move_wait(struct step *, const char *why);
 void	move_vacant(struct step *);
 void	move_forget(struct step *);
+void	move_unpin(struct step *);
 void	move_revoked(struct step *, bool proved);
 void	move_gone(struct step *, const char *why);
 void	move_give_up(struct step *);
@@ -80,6 +83,8 @@ void	move_give_up(struct step *);
 /* role_op.c: what operators ask for, and agents that go. */
 void	op_synced(struct step *);	/* an agent on waited for this */
 void	op_event(struct step *);
+/* The wish that waits for a sync, if there is one, is told why it ends. */
+void	op_drop_sync(struct step *, enum role_told, const char *why);
 void	op_leaving(struct step *);
 
 #endif

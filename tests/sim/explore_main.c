@@ -1,324 +1,252 @@
-/* explore [--seconds N] [--seed S] [--depth D] [--verbose] [--no-mutants]
+/* explore [--seconds N] [--seed S] [--depth D] [--states M] [--verbose]
+ *         [--no-mutants] [--no-breadth] [--mutant NAME]
  *
  * Searches the role protocol for a broken rule: breadth-first, so that what is
- * found is shortest, then by random walks, which go deep and ask now and then
+ * found is shortest, then by random walks, which go deep; both ask now and then
  * whether everything comes to rest.  Then each guard is taken away: if that is
- * not noticed, the search is worth nothing. */
+ * not noticed, the search is worth nothing.  Seconds are of this process; they
+ * are shared out: four tenths breadth-first, three walks, and up to a tenth for
+ * each mutant, most of which are caught at once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "explore.h"
-
-enum { TRACE = 600 };
-
-struct trace {
-	uint16_t    move[TRACE];
-	int	    n;
-	const char *rule;
-};
-
-static uint64_t seed_state;
-
-static uint32_t
-rnd(uint32_t n)
-{
-	uint64_t x = seed_state;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	seed_state = x;
-	return (uint32_t)((x * 0x2545f4914f6cdd1dULL) >> 33) % n;
-}
-
-static double
-now_s(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* The rule that the trace breaks, or NULL. */
-static const char *
-play(const struct world_setup *s, const struct trace *t, bool print)
-{
-	static struct world w;
-	char		    line[160];
-
-	world_make(&w, s);
-	if (print)
-		printf("%d agents, %s says ON, deaf: %c\n", s->agents,
-		    s->first ? "a" : "nobody", s->deaf < 0 ? '-'
-		    : 'a' + s->deaf);
-	for (int k = 0; k < t->n && w.broken == NULL; k++) {
-		world_describe(&w, t->move[k], line, sizeof(line));
-		if (world_apply(&w, t->move[k]) && print)
-			printf("%4d  %-60s %s epoch %lld holder %lld\n", k + 1,
-			    line, role_state_name(w.r.state),
-			    (long long)w.r.d.epoch, (long long)w.r.d.holder);
-	}
-	return w.broken != NULL ? w.broken : world_settles(&w, print);
-}
-
-/* Leaves out whatever isn't needed to break the same rule. */
-static void
-shrink(const struct world_setup *s, struct trace *t)
-{
-	struct trace best = *t;
-
-	for (bool again = true; again; ) {
-		again = false;
-		for (int k = best.n - 1; k >= 0; k--) {
-			struct trace x = best;
-			const char  *rule;
-
-			memmove(&x.move[k], &x.move[k + 1],
-			    (size_t)(--x.n - k) * sizeof(x.move[0]));
-			rule = play(s, &x, false);
-			if (rule == NULL || strcmp(rule, t->rule) != 0)
-				continue;
-			best = x;
-			again = true;
-		}
-	}
-	best.rule = t->rule;
-	*t = best;
-}
-
-/* Breadth-first: a state is its parent and the move that led there; worlds are
- * rebuilt by playing from the start. */
-struct node {
-	uint32_t parent;
-	uint16_t move;
-	uint16_t depth;
-};
-
-struct search {
-	struct node *node;
-	uint64_t    *seen;
-	uint32_t     n, most;
-	uint64_t     mask;
-};
-
-static bool
-is_new(struct search *s, uint64_t h)
-{
-	uint64_t i = h & s->mask;
-
-	h |= h == 0;
-	while (s->seen[i] != 0) {
-		if (s->seen[i] == h)
-			return false;
-		i = (i + 1) & s->mask;
-	}
-	s->seen[i] = h;
-	return true;
-}
-
-static void
-path(const struct search *s, uint32_t at, struct trace *t)
-{
-	t->n = s->node[at].depth;
-	for (int k = t->n - 1; k >= 0; k--) {
-		t->move[k] = s->node[at].move;
-		at = s->node[at].parent;
-	}
-}
-
-static bool
-breadth(const struct world_setup *s, double seconds, int depth,
-    struct trace *t, uint32_t most)
-{
-	static struct world from, to;
-	struct search q = { .most = most };
-	double	      end = now_s() + seconds;
-	bool	      found = false;
-	uint32_t      k = 0;
-
-	for (q.mask = 1; q.mask < 2 * (uint64_t)most; q.mask <<= 1)
-		;
-	q.node = calloc(most, sizeof(*q.node));
-	q.seen = calloc(q.mask, sizeof(*q.seen));
-	q.mask--;
-	if (q.node == NULL || q.seen == NULL)
-		abort();
-	q.n = 1;
-	for (; k < q.n && !found && now_s() < end; k++) {
-		uint16_t moves[WORLD_MOVES];
-		int	 n;
-
-		if (q.node[k].depth >= depth)
-			break;
-		path(&q, k, t);
-		world_make(&from, s);
-		for (int j = 0; j < t->n; j++)
-			(void)world_apply(&from, t->move[j]);
-		n = world_moves(&from, moves);
-		for (int j = 0; j < n && !found && q.n < q.most; j++) {
-			to = from;
-			(void)world_apply(&to, moves[j]);
-			if (to.broken == NULL && !is_new(&q, world_hash(&to)))
-				continue;
-			q.node[q.n++] = (struct node){ k, moves[j],
-			    (uint16_t)(q.node[k].depth + 1) };
-			found = to.broken != NULL;
-			if (found) {
-				path(&q, q.n - 1, t);
-				t->rule = to.broken;
-			}
-		}
-	}
-	printf("breadth-first, %d agents: %u states, depth %d%s\n",
-	    s->agents, q.n, q.node[k < q.n ? k : q.n - 1].depth,
-	    found ? "" : ", no rule broken");
-	free(q.node);
-	free(q.seen);
-	return found;
-}
-
-/* One walk; true when a rule broke. */
-static bool
-walk(const struct world_setup *s, int steps, struct trace *t,
-    unsigned long *done)
-{
-	static struct world w;
-
-	world_make(&w, s);
-	t->n = 0;
-	while (t->n < steps) {
-		uint16_t moves[WORLD_MOVES];
-		int	 n = world_moves(&w, moves);
-		uint16_t m = moves[rnd((uint32_t)n)];
-
-		/* Time and messages move on more often than accidents. */
-		if (rnd(3) != 0)
-			m = w.npool > 0 && rnd(4) != 0 ?
-			    (uint16_t)(MOVE_DELIVER << 4 |
-			    rnd((uint32_t)w.npool)) : 0;
-		if (!world_apply(&w, m))
-			continue;
-		t->move[t->n++] = m;
-		(*done)++;
-		t->rule = w.broken;
-		if (w.broken == NULL && (t->n == steps || rnd(40) == 0))
-			t->rule = world_settles(&w, false);
-		if (t->rule != NULL)
-			return true;
-	}
-	return false;
-}
 
 /* Few kinds of accidents in one walk lead further. */
 static void
 any_setup(struct world_setup *s)
 {
+#define OFTEN(n) (search_rnd(2) ? (int8_t)search_rnd(n) : (int8_t)0)
+#define RARELY(n) (search_rnd(4) ? (int8_t)0 : (int8_t)search_rnd(n))
 	s->budget = (struct budget){
-		.crashes = rnd(2) ? (int)rnd(4) : 0,
-		.cuts = rnd(2) ? (int)rnd(4) : 0,
-		.dups = rnd(2) ? (int)rnd(3) : 0,
-		.keys = rnd(3) ? 0 : (int)rnd(4),
-		.ops = (int)rnd(4),
-		.conditions = rnd(3) ? 0 : (int)rnd(3),
-		.restores = rnd(4) == 0,
-		.controls = rnd(4) ? 0 : (int)rnd(3),
+		.crashes = OFTEN(4), .cuts = OFTEN(4), .dups = OFTEN(3),
+		.keys = RARELY(4), .ops = (int8_t)search_rnd(4),
+		.conditions = RARELY(4), .restores = RARELY(2),
+		.controls = RARELY(4), .facts = RARELY(4),
+		.settings = RARELY(3), .walls = RARELY(3),
 	};
-	s->control = rnd(4) ? ROLE_AUTO : rnd(2) ? ROLE_ADVISE : ROLE_MANUAL;
-	s->agents = 2 + (int)rnd(2);
-	s->first = rnd(2) != 0;
-	s->deaf = rnd(4) == 0 ? (int)rnd((uint32_t)s->agents) : -1;
+#undef OFTEN
+#undef RARELY
+	s->control = search_rnd(4) ? ROLE_AUTO : search_rnd(2) ? ROLE_ADVISE
+	    : ROLE_MANUAL;
+	s->agents = 2 + (int)search_rnd(2);
+	s->first = search_rnd(2) != 0;
+	s->go_on = search_rnd(4) == 0;
+	s->deaf = search_rnd(4) == 0 ? (int)search_rnd((uint32_t)s->agents)
+	    : -1;
 }
+
+static const struct world_setup plain = { .agents = 2, .first = true,
+    .deaf = -1 };
 
 /* only: these accidents and no others, with two agents; or NULL. */
 static bool
-walks(const struct budget *only, double seconds, struct world_setup *at,
-    struct trace *t, unsigned long *done)
+walks(const struct world_setup *only, double seconds, struct trace *t,
+    struct totals *all)
 {
-	double end = now_s() + seconds;
+	double		   end = search_clock() + seconds;
+	struct world_setup s = only != NULL ? *only : plain;
 
-	*at = (struct world_setup){ .agents = 2, .first = true, .deaf = -1 };
-	while (now_s() < end) {
+	while (search_clock() < end) {
 		if (only == NULL)
-			any_setup(at);
-		else
-			at->budget = *only;
-		if (walk(at, 20 + (int)rnd(only == NULL ? 160 : 30), t, done))
+			any_setup(&s);
+		if (search_walk(&s, 20 + (int)search_rnd(only == NULL ? 160
+		    : 30), t, all))
 			return true;
 	}
 	return false;
 }
 
-/* Breadth-first goes deep with few kinds of accidents at a time. */
-static const struct budget lean[] = {
-	{ .ops = 1, .dups = 1 }, { .ops = 1, .crashes = 1 },
-	{ .cuts = 1, .ops = 1 }, { .ops = 2 }, { .keys = 2 },
-	{ .restores = 1 }, { .controls = 1, .ops = 1 },
-	{ .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 },
+/* Breadth-first goes deep with few kinds of accidents at a time, and deeper
+ * when the network holds little: then older messages are lost. */
+#define TWO .agents = 2, .first = true, .deaf = -1
+#define DEAF .agents = 2, .first = true
+static const struct world_setup lean[] = {
+	{ TWO },
+	{ TWO, .budget = { .ops = 1 } },
+	{ TWO, .budget = { .crashes = 1 } },
+	{ TWO, .budget = { .cuts = 1 } },
+	{ TWO, .budget = { .keys = 2 } },
+	{ TWO, .budget = { .restores = 1 } },
+	{ TWO, .budget = { .ops = 1, .dups = 1 } },
+	{ TWO, .budget = { .ops = 1, .crashes = 1 } },
+	{ TWO, .budget = { .ops = 1, .cuts = 1 } },
+	{ TWO, .budget = { .ops = 2 } },
+	{ TWO, .budget = { .conditions = 2 } },
+	{ TWO, .budget = { .conditions = 1, .ops = 1 } },
+	{ TWO, .budget = { .conditions = 2 }, .control = ROLE_ADVISE },
+	{ TWO, .budget = { .cuts = 1 }, .control = ROLE_ADVISE },
+	{ TWO, .budget = { .cuts = 1, .ops = 1 }, .control = ROLE_MANUAL },
+	{ TWO, .budget = { .controls = 1, .ops = 1 } },
+	{ TWO, .budget = { .settings = 1, .ops = 1 } },
+	{ TWO, .budget = { .settings = 1, .cuts = 1 } },
+	{ TWO, .budget = { .facts = 2, .ops = 1 } },
+	{ TWO, .budget = { .walls = 1, .ops = 1, .crashes = 1 } },
+	{ TWO, .budget = { .cuts = 1, .ops = 1 }, .go_on = true },
+	{ DEAF, .budget = { .ops = 1 }, .deaf = 0 },
+	{ DEAF, .budget = { .conditions = 1 }, .deaf = 1 },
+	{ TWO, .budget = { .crashes = 1, .cuts = 1, .dups = 1, .ops = 1 } },
+	{ .agents = 3, .first = true, .deaf = -1,
+	    .budget = { .cuts = 1, .ops = 1 } },
 };
 enum { NLEAN = sizeof(lean) / sizeof(lean[0]) };
 
+/* "ops 1, cuts 1": what may happen in a search. */
+static void
+describe(const struct world_setup *s, char *text, size_t size)
+{
+	static const char *const control[] = { "", ", advise", ", manual" };
+	const struct budget *b = &s->budget;
+	const struct { const char *name; int n; } row[] = {
+		{ "ops", b->ops }, { "crashes", b->crashes },
+		{ "cuts", b->cuts }, { "doubled", b->dups },
+		{ "keys", b->keys }, { "conditions", b->conditions },
+		{ "facts", b->facts }, { "restores", b->restores },
+		{ "controls", b->controls }, { "settings", b->settings },
+		{ "walls", b->walls },
+	};
+	int n = snprintf(text, size, "%d agents, room %d%s%s%s", s->agents,
+	    s->room,
+	    control[s->control], s->go_on ? ", continue" : "",
+	    s->deaf >= 0 ? ", one deaf" : "");
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (row[i].n > 0 && n > 0 && (size_t)n < size)
+			n += snprintf(text + n, size - (size_t)n, ", %s %d",
+			    row[i].name, row[i].n);
+}
+
+static bool
+breadth(double seconds, int depth, uint32_t most, bool verbose,
+    struct trace *t, struct totals *all)
+{
+	static const int room[] = { 2, WORLD_POOL };
+	int least = depth, best = 0;
+	double end = search_clock() + seconds;
+	bool   found = false;
+	char   text[120];
+
+	/* What one search leaves over is for those that follow. */
+	for (int k = 0; k < 2 * NLEAN && !found; k++) {
+		struct world_setup s = lean[k / 2];
+
+		s.room = room[k % 2];
+		found = search_breadth(&s, (end - search_clock()) /
+		    (2 * NLEAN - k), depth, most, t, all);
+		least = all->complete < least ? all->complete : least;
+		best = all->complete > best ? all->complete : best;
+		if (!verbose)
+			continue;
+		describe(&s, text, sizeof(text));
+		printf("%9u states, every one within %2d moves, some %2d%s: "
+		    "%s\n", all->last, all->complete, all->deepest,
+		    all->ended ? " (the end)" : "", text);
+	}
+	printf("breadth-first: %d searches, %lu states (%lu tried), complete "
+	    "to %d to %d moves, %lu settled%s\n", 2 * NLEAN, all->states,
+	    all->tried, least, best, all->settled,
+	    found ? "" : ", no rule broken");
+	return found;
+}
+
 struct mutant {
-	const char   *name;
-	unsigned long bits;
-	struct budget only;	/* what leads there; none: anything */
+	const char	  *name;
+	unsigned long	   bits;
+	struct world_setup only;	/* what leads there; none: anything */
 };
 
-#define ONE(m, ...) { #m, 1UL << MUTANT_##m, { __VA_ARGS__ } }
+#define BIT(m) (1UL << MUTANT_##m)
+#define ANY(m) { .name = #m, .bits = BIT(m) }
+#define BY(m, ...) { .name = #m, .bits = BIT(m), \
+    .only = { TWO, .budget = { __VA_ARGS__ } } }
 static const struct mutant mutants[] = {
-	ONE(NO_FENCE, .ops = 1), ONE(RENEW_AFTER_OFF, .ops = 1),
-	ONE(FLOOR_BELOW, .ops = 2, .dups = 2),
-	ONE(FLOOR_NONE), ONE(NO_WANT_OFF), 
-	ONE(NO_BOOT_WAIT, .crashes = 1, .ops = 1), ONE(NO_RAISE),
-	ONE(TARGET_DROPPED), ONE(KEY_IS_PROOF, .keys = 2, .ops = 1),
-	ONE(ADOPT_EARLY),
-	ONE(FAILED_AGAIN), ONE(RAISE_NO_WAIT), ONE(LEASE_RECEIPT),
-	ONE(ACK_ANY), ONE(CASE1_AT_ONCE), ONE(NO_REGRANT), ONE(SEND_FIRST),
-	ONE(INTENT_LOST), ONE(HOLD_LOST), ONE(DRIFT),
+	BY(NO_FENCE, .ops = 1), BY(RENEW_AFTER_OFF, .ops = 1),
+	BY(FLOOR_BELOW, .ops = 2, .dups = 2),
+	ANY(FLOOR_NONE), ANY(NO_WANT_OFF),
+	BY(NO_BOOT_WAIT, .crashes = 1, .ops = 1), ANY(NO_RAISE),
+	ANY(TARGET_DROPPED), BY(KEY_IS_PROOF, .keys = 2, .ops = 1),
+	ANY(ADOPT_EARLY), ANY(FAILED_AGAIN), ANY(FAILED_FIRST),
+	ANY(RAISE_NO_WAIT), ANY(LEASE_RECEIPT),
+	ANY(ACK_ANY), ANY(CASE1_AT_ONCE), ANY(NO_REGRANT),
+	BY(SEND_FIRST, .crashes = 2, .ops = 1),
+	ANY(INTENT_LOST), ANY(HOLD_LOST), ANY(DRIFT),
+	BY(NO_PIN, .ops = 1, .conditions = 1),
+	BY(NO_INTERVAL, .conditions = 3), ANY(UNASKED),
+	BY(SYNC_BLIND, .facts = 3, .ops = 1),
+	BY(FENCE_NOW, .settings = 2, .crashes = 1, .ops = 1),
+	ANY(OBSERVER_GRANTS), ANY(LOCAL_FIRES),
 	/* Each covers the other: alone they look like dead guards. */
-	{ "AGENT_SEND_FIRST and NO_INCARNATION",
-	    1UL << MUTANT_AGENT_SEND_FIRST | 1UL << MUTANT_NO_INCARNATION,
-	    { .crashes = 1, .ops = 1, .dups = 1 } },
+	{ .name = "AGENT_SEND_FIRST and NO_INCARNATION",
+	    .bits = BIT(AGENT_SEND_FIRST) | BIT(NO_INCARNATION),
+	    .only = { TWO, .budget = { .crashes = 1, .ops = 1, .dups = 1 } } },
 };
 
 static bool
 caught(const struct mutant *m, double seconds, bool verbose)
 {
-	static const struct budget none;
-	struct world_setup at;
-	struct trace	   t;
-	unsigned long	   steps = 0;
-	bool		   found;
+	static struct trace t;
+	struct totals	    all = { .states = 0 };
+	bool		    found;
 
-	role_mutants = m->bits;
-	found = walks(memcmp(&m->only, &none, sizeof(none)) == 0 ? NULL
-	    : &m->only, seconds, &at, &t, &steps);
+	role_mutants = m->bits | 1UL << MUTANT_SILENT;
+	found = walks(m->only.agents == 0 ? NULL : &m->only, seconds, &t,
+	    &all);
 	if (found)
-		shrink(&at, &t);
+		search_shrink(&t);
 	printf("without %-36s %s", m->name, found ? t.rule : "NOT CAUGHT");
 	if (found)
-		printf(" (%d steps, after %lu)\n", t.n, steps);
+		printf(" (%d moves, found after %lu)\n", t.n, all.steps);
 	else
-		printf(" in %lu steps\n", steps);
+		printf(" in %lu moves\n", all.steps);
+	role_mutants &= ~(1UL << MUTANT_SILENT);
 	if (found && verbose)
-		(void)play(&at, &t, true);
-	role_mutants = 0;
+		(void)search_play(&t, true);
 	return found;
+}
+
+static int
+all_mutants(double seconds, const char *only, bool verbose)
+{
+	int missed = 0;
+
+	for (size_t k = 0; k < sizeof(mutants) / sizeof(mutants[0]); k++)
+		if (only == NULL || strcmp(only, mutants[k].name) == 0)
+			missed += !caught(&mutants[k], seconds, verbose);
+	return missed;
+}
+
+static bool
+search(double seconds, int depth, uint32_t most, bool wide, bool verbose)
+{
+	static struct trace t;
+	struct totals	    flat = { .states = 0 }, deep = { .states = 0 };
+	bool		    found = wide && breadth(seconds * 0.4, depth, most,
+	    verbose, &t, &flat);
+
+	if (!found) {
+		found = walks(NULL, seconds * 0.3, &t, &deep);
+		printf("walks: %lu moves, %lu settled%s\n", deep.steps,
+		    deep.settled, found ? "" : ", no rule broken");
+	}
+	if (!found)
+		return false;
+	search_shrink(&t);
+	printf("BROKEN: %s\n", t.rule);
+	role_mutants = 0;
+	(void)search_play(&t, true);
+	return true;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct world_setup s = { .agents = 2, .first = true, .deaf = -1 },
-	    at = s;
-	double		   seconds = 12, each;
-	uint64_t	   seed = 1;
-	int		   depth = 1000, missed = 0;
-	bool		   verbose = false, found = false, all = true;
-	struct trace	   t = { .n = 0 };
-	unsigned long	   steps = 0;
+	double	    seconds = 12;
+	uint64_t    seed = 1;
+	uint32_t    most = 1 << 22;
+	int	    depth = 1000;
+	bool	    verbose = false, all = true, wide = true;
+	const char *only = NULL;
 
 	for (int i = 1; i < argc; i++) {
 		const char *v = i + 1 < argc ? argv[i + 1] : "";
@@ -329,33 +257,22 @@ main(int argc, char **argv)
 			seed = strtoull(v, NULL, 10), i++;
 		else if (strcmp(argv[i], "--depth") == 0)
 			depth = (int)strtol(v, NULL, 10), i++;
+		else if (strcmp(argv[i], "--states") == 0)
+			most = (uint32_t)strtoul(v, NULL, 10), i++;
+		else if (strcmp(argv[i], "--mutant") == 0)
+			only = v, i++;
 		else if (strcmp(argv[i], "--verbose") == 0)
 			verbose = true;
 		else if (strcmp(argv[i], "--no-mutants") == 0)
 			all = false;
+		else if (strcmp(argv[i], "--no-breadth") == 0)
+			wide = false;
 	}
-	seed_state = seed * 0x9e3779b97f4a7c15ULL + 1;
+	search_seed(seed);
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("seed %llu\n", (unsigned long long)seed);
-	for (int k = 0; k < NLEAN && !found; k++) {
-		s.budget = lean[k];
-		at = s;
-		found = breadth(&s, seconds * 0.4 / NLEAN, depth, &t, 1 << 21);
-	}
-	if (!found) {
-		found = walks(NULL, seconds * 0.3, &at, &t, &steps);
-		printf("walks: %lu steps%s\n", steps, found ? "" :
-		    ", no rule broken");
-	}
-	if (found) {
-		shrink(&at, &t);
-		printf("BROKEN: %s\n", t.rule);
-		(void)play(&at, &t, true);
+	role_mutants = 1UL << MUTANT_SILENT;
+	if (only == NULL && search(seconds, depth, most, wide, verbose))
 		return 1;
-	}
-	each = seconds * 0.3;
-	for (size_t k = 0; all && k < sizeof(mutants) / sizeof(mutants[0]);
-	    k++)
-		missed += !caught(&mutants[k], each, verbose);
-	return missed > 0;
+	return all && all_mutants(seconds * 0.3, only, verbose) > 0;
 }

@@ -10,15 +10,30 @@ struct code {
 	size_t	n;
 };
 
-static void
+static inline void
 byte(struct code *c, int64_t v)
 {
-	if (c->n < sizeof(c->b))
-		c->b[c->n++] = (uint8_t)v;
+	c->b[c->n++] = (uint8_t)v;
+}
+
+/* Eight bytes at a time; what is over is zero. */
+static uint64_t
+mix(struct code *c)
+{
+	uint64_t h = c->n * 0x9e3779b97f4a7c15ULL, x;
+
+	memset(c->b + c->n, 0, 8);
+	for (size_t i = 0; i < c->n; i += 8) {
+		memcpy(&x, c->b + i, 8);
+		h = (h ^ x) * 0xff51afd7ed558ccdULL;
+		h ^= h >> 32;
+	}
+	h *= 0x9e3779b97f4a7c15ULL;
+	return h ^ h >> 29;
 }
 
 /* A deadline as what is left of it, in hundredths of a second. */
-static void
+static inline void
 left(struct code *c, mono at, mono now)
 {
 	int64_t ms = at.us == INT64_MAX ? -10 : at.us <= now.us ? 0
@@ -68,6 +83,22 @@ durable(struct code *c, const struct role_durable *d)
 	byte(c, d->restored);
 }
 
+/* Wall times matter at the next start of the broker, as what is left then. */
+static void
+walls(struct code *c, const struct role_durable *d, wall now)
+{
+	int64_t pin = d->pinned == 0 || d->pin_until.ms == 0 ? 0
+	    : d->pin_until.ms - now.ms;
+	int64_t ago = d->switched.ms == 0 ? 9999 : now.ms - d->switched.ms;
+
+	pin = pin < 0 ? 0 : pin > 99000 ? 99000 : pin;
+	ago = ago < 0 ? -1000 : ago > 9000 ? 9000 : ago;
+	byte(c, pin / 500);
+	byte(c, ago / 500);
+	byte(c, d->fence_ms / 100);
+	byte(c, d->pin_ms / 100);
+}
+
 static void
 broker(struct code *c, const struct world *w)
 {
@@ -76,11 +107,18 @@ broker(struct code *c, const struct world *w)
 	byte(c, r->state);
 	durable(c, &r->d);
 	durable(c, w->late ? &w->was : &w->disk);
-	byte(c, w->late);
+	byte(c, w->late | (r->waits > 4 * TICK) << 1);
+	walls(c, &r->d, w->now.wall);
+	walls(c, w->late ? &w->was : &w->disk, w->now.wall);
+	left(c, r->d.pinned != 0 ? r->pin_end : (mono){ 0 }, w->now.mono);
+	byte(c, r->sync.agent);
+	if (r->sync.agent != 0)
+		left(c, r->sync.until, w->now.mono);
 	left(c, r->fence, w->now.mono);
 	left(c, r->timer, w->now.mono);
 	left(c, r->switch_after, w->now.mono);
-	byte(c, r->ready | (r->op.id != 0) << 1 | r->op.off << 2);
+	byte(c, r->ready | (r->op.id != 0) << 1 | r->op.off << 2 |
+	    (r->op.id != 0 && r->op.id == w->t.op) << 3);
 	byte(c, r->asked);
 	if (r->asked != 0) {
 		left(c, r->ask_until, w->now.mono);
@@ -96,8 +134,9 @@ agent(struct code *c, const struct world *w, int i)
 	int64_t ago = mono_diff_ms(w->now.mono, a->last_heard);
 
 	byte(c, a->connected | a->controlled << 1 | a->condition_met << 2 |
-	    w->link[i] << 3 | w->beaten[i] << 4 | w->held[i] << 5 |
+	    w->link[i] << 3 | w->beaten[i] << 4 | w->t.held[i] << 5 |
 	    w->llate[i] << 6);
+	byte(c, a->in_sync | a->drained << 1 | a->health << 2);
 	byte(c, a->marks.held_off | a->marks.want_off << 1 |
 	    (a->marks.failed != 0) << 2 | w->mdisk[i].held_off << 3 |
 	    w->mdisk[i].want_off << 4);
@@ -106,7 +145,7 @@ agent(struct code *c, const struct world *w, int i)
 	byte(c, ago > 1000 ? 2 : ago / 1000);
 	beat(c, w, i, &a->beat);
 	sent(c, w, i, a->beat.start, a->beat.seq);
-	byte(c, l->d.on | l->key << 1 | l->granted << 2);
+	byte(c, l->d.on | l->key << 1 | l->granted << 2 | l->d.held << 3);
 	byte(c, l->d.epoch);
 	byte(c, l->d.floor);
 	left(c, l->end, w->clock[i]);
@@ -116,76 +155,77 @@ agent(struct code *c, const struct world *w, int i)
 	}
 }
 
-static int
-by_bytes(const void *a, const void *b)
+/* In any order: a message may arrive before an older one. */
+static uint64_t
+network(const struct world *w)
 {
-	const struct code *x = a, *y = b;
-
-	return x->n != y->n ? (x->n > y->n) - (x->n < y->n)
-	    : memcmp(x->b, y->b, x->n);
-}
-
-static void
-network(struct code *c, const struct world *w)
-{
-	static struct code m[WORLD_POOL];
+	struct code m;
+	uint64_t    h = 0;
 
 	for (int k = 0; k < w->npool; k++) {
 		const struct msg *p = &w->pool[k];
 
-		m[k].n = 0;
-		byte(&m[k], (int64_t)p->kind << 3 | p->i << 1 |
-		    p->by_operator);
+		m.n = 0;
+		byte(&m, (int64_t)p->kind << 3 | p->i << 1 | p->by_operator);
 		if (p->kind == MSG_BEAT) {
-			byte(&m[k], p->key);
-			beat(&m[k], w, p->i, &p->beat);
-			sent(&m[k], w, p->i, p->beat.start, p->beat.seq);
+			byte(&m, p->key);
+			beat(&m, w, p->i, &p->beat);
+			sent(&m, w, p->i, p->beat.start, p->beat.seq);
 		} else {
-			byte(&m[k], p->epoch);
-			byte(&m[k], p->start == w->l[p->i].start);
-			sent(&m[k], w, p->i, p->start, p->seq);
+			byte(&m, p->epoch);
+			byte(&m, p->start == w->l[p->i].start);
+			byte(&m, p->lease_ms / 100);
+			sent(&m, w, p->i, p->start, p->seq);
 		}
+		h += mix(&m);
 	}
-	qsort(m, (size_t)w->npool, sizeof(m[0]), by_bytes);
-	for (int k = 0; k < w->npool; k++)
-		for (size_t j = 0; j < m[k].n; j++)
-			byte(c, m[k].b[j]);
+	return h;
+}
+
+static void
+truth(struct code *c, const struct world *w)
+{
+	const struct truth *t = &w->t;
+	int64_t ago = t->switched.us == 0 ? 9 :
+	    mono_diff_ms(w->now.mono, t->switched) / TICK;
+
+	byte(c, t->vacant | t->licence << 1 | t->changed << 2);
+	byte(c, t->choice << 4 | t->wish);
+	byte(c, t->choice != 0 && t->unheard < 8 ? t->unheard : 8);
+	byte(c, t->pinned << 4 | t->last);
+	left(c, t->pinned != 0 ? t->pin_end : (mono){ 0 }, w->now.mono);
+	byte(c, ago > 9 ? 9 : ago);
 }
 
 uint64_t
 world_hash(const struct world *w)
 {
-	static struct code c;
-	uint64_t	   h = 14695981039346656037ULL;
+	const struct budget *b = &w->left;
+	struct code	     c;
 
 	c.n = 0;
 	broker(&c, w);
 	for (int i = 0; i < w->n; i++)
 		agent(&c, w, i);
-	network(&c, w);
-	byte(&c, w->vacant);
-	byte(&c, w->choice);
-	byte(&c, w->choice != 0 && w->unheard < 4 ? w->unheard : 4);
-	byte(&c, w->left.crashes << 4 | w->left.cuts);
-	byte(&c, w->left.dups << 4 | w->left.keys);
-	byte(&c, w->left.ops << 4 | w->left.conditions);
-	byte(&c, w->left.restores << 4 | w->left.controls);
-	byte(&c, w->off | w->control << 1 | w->r.observing << 3);
+	truth(&c, w);
+	byte(&c, b->crashes << 4 | b->cuts);
+	byte(&c, b->dups << 4 | b->keys);
+	byte(&c, b->ops << 4 | b->conditions);
+	byte(&c, b->restores << 4 | b->controls);
+	byte(&c, b->facts << 4 | b->settings << 2 | b->walls);
+	byte(&c, w->off | w->control << 1 | w->r.observing << 3 |
+	    w->longer << 4);
 	byte(&c, w->r.proposal.move << 4 | w->r.proposal.to);
-	for (size_t i = 0; i < c.n; i++)
-		h = (h ^ c.b[i]) * 1099511628211ULL;
-	h ^= h >> 32;
-	h *= 0x9e3779b97f4a7c15ULL;
-	return h ^ h >> 29;
+	return mix(&c) + network(w);
 }
 
 static bool
-somebody_can(const struct world *w)
+can(const struct world *w, int i)
 {
-	for (int i = 0; i < w->n; i++)
-		if (!w->held[i] && !w->deaf[i] && w->l[i].key)
-			return true;
-	return false;
+	const struct role_agent *a = &w->a[i];
+
+	return !w->t.held[i] && !w->deaf[i] && w->l[i].key &&
+	    !w->l[i].d.held && a->in_sync && !a->drained;
 }
 
 static uint16_t
@@ -205,40 +245,75 @@ deliver_all(struct world *w)
 		}
 }
 
+/* A second in which nothing goes wrong; an operator confirms what is proposed.
+ * Returns who is at work, or -1. */
+static int
+quiet(struct world *w)
+{
+	struct lease_policy p = world_lease(w);
+
+	for (unsigned i = 0; i < (unsigned)w->n; i++) {
+		(void)world_apply(w, move(MOVE_MEND, i));
+		deliver_all(w);
+		(void)world_apply(w, move(MOVE_BEAT, i));
+		deliver_all(w);
+	}
+	if (world_apply(w, move(MOVE_CONFIRM, 0)))
+		deliver_all(w);
+	for (int i = 0; i < w->n; i++)
+		if (lease_may_fire(&w->l[i], &p, w->clock[i]) ==
+		    LEASE_FIRE_YES)
+			return i;
+	return -1;
+}
+
+/* Case 2 has had time enough: nobody stays who meets the condition while
+ * another one could take over. */
+static bool
+misplaced(const struct world *w, int at)
+{
+	if (at < 0 || !w->a[at].condition_met)
+		return false;
+	for (int i = 0; i < w->n; i++)
+		if (i != at && !w->deaf[i] && role_why_not(&w->r, &w->a[i],
+		    ROLE_FOR_CASE2) == ROLE_FIT)
+			return true;
+	return false;
+}
+
 const char *
 world_settles(const struct world *was, bool print)
 {
 	static struct world w;
-	static const struct lease_policy suspend;
-	bool slow = false;
-	int  since = -1, bound;
+	bool slow = false, able = false;
+	int  since = -1, bound, at = -1;
 
-	w = *was;
-	if (w.vacant || w.off || w.control != ROLE_AUTO || !somebody_can(&w))
+	if (was->t.vacant || was->control == ROLE_MANUAL)
 		return NULL;
-	for (int i = 0; i < w.n; i++)
-		slow = slow || w.deaf[i];
+	for (int i = 0; i < was->n; i++) {
+		able = able || can(was, i);
+		slow = slow || was->deaf[i];
+	}
+	if (!able)
+		return NULL;
+	world_copy(&w, was);
+	if (w.off) {			/* "on again: WAIT timer restarts" */
+		w.left.controls = 1;
+		(void)world_apply(&w, move(MOVE_STATUS, 0));
+	}
 	/* connection_timeout + off_timeout and a little; a deaf one costs
-	 * rounds of ask, grant and off until it is known. */
-	bound = slow ? 40 : 10;
+	 * rounds of ask, grant and off until it is known.  A fence set by
+	 * the longer timeouts is waited for. */
+	bound = (slow ? 40 : 10) + (w.longer || w.r.d.fence_ms > 3 * TICK ||
+	    w.disk.fence_ms > 3 * TICK ? 8 : 0);
 	for (int t = 0; t < bound + 8; t++) {
-		bool at_work = false;
-
-		for (unsigned i = 0; i < (unsigned)w.n; i++) {
-			(void)world_apply(&w, move(MOVE_MEND, i));
-			deliver_all(&w);
-			(void)world_apply(&w, move(MOVE_BEAT, i));
-			deliver_all(&w);
-		}
-		for (int i = 0; i < w.n; i++)
-			at_work = at_work || lease_may_fire(&w.l[i], &suspend,
-			    w.clock[i]) == LEASE_FIRE_YES;
+		at = quiet(&w);
 		if (print)
 			printf("   then, after %d s: %s holder %lld epoch "
 			    "%lld, %s\n", t, role_state_name(w.r.state),
 			    (long long)w.r.d.holder, (long long)w.r.d.epoch,
-			    at_work ? "at work" : "nobody at work");
-		if (!at_work)
+			    at >= 0 ? "at work" : "nobody at work");
+		if (at < 0)
 			since = -1;
 		else if (since < 0)
 			since = t;
@@ -246,5 +321,7 @@ world_settles(const struct world *was, bool print)
 		if (w.broken != NULL)
 			return w.broken;
 	}
-	return since >= 0 && since <= bound ? NULL : "no Scheduler in time";
+	if (since < 0 || since > bound)
+		return "no Scheduler in time";
+	return misplaced(&w, at) ? "case 2 never came" : NULL;
 }

@@ -6,32 +6,43 @@
 
 unsigned long role_mutants;
 
-enum { TICK = 1000 };			/* ms of the broker's clock */
-
-static const struct role_policy policy = {
+static const struct role_policy policy[2] = { {
 	.connection_timeout = 4 * TICK, .off_timeout = 3 * TICK,
 	.grant_timeout = 2 * TICK, .lease = 2 * TICK, .heartbeat = TICK,
-	.switch_min_interval = TICK, .manual_hold = 1,
+	.switch_min_interval = 3 * TICK, .manual_hold = 1,
 	.transfer_on_condition = true, .control_status = true,
 	.control = ROLE_AUTO,
-};
-static const struct lease_policy suspend;
+}, {
+	.connection_timeout = 7 * TICK, .off_timeout = 6 * TICK,
+	.grant_timeout = 2 * TICK, .lease = 4 * TICK, .heartbeat = TICK,
+	.switch_min_interval = 3 * TICK, .manual_hold = 1,
+	.transfer_on_condition = true, .control_status = true,
+	.control = ROLE_AUTO,
+} };
 
-static struct role_policy
-settings(const struct world *w)
+struct role_policy
+world_policy(const struct world *w)
 {
-	struct role_policy p = policy;
+	struct role_policy p = policy[w->longer];
 
 	p.control_status = !w->off;
 	p.control = w->control;
 	return p;
 }
 
-static void
-broken(struct world *w, const char *rule)
+struct lease_policy
+world_lease(const struct world *w)
 {
-	if (w->broken == NULL)
-		w->broken = rule;
+	return (struct lease_policy){ .go_on = w->go_on };
+}
+
+void
+world_copy(struct world *to, const struct world *from)
+{
+	size_t n = offsetof(struct world, pool) +
+	    (size_t)from->npool * sizeof(from->pool[0]);
+
+	memcpy(to, from, n);
 }
 
 static void
@@ -39,7 +50,6 @@ forget(struct world *w, int k)
 {
 	memmove(&w->pool[k], &w->pool[k + 1],
 	    (size_t)(--w->npool - k) * sizeof(w->pool[0]));
-	memset(&w->pool[w->npool], 0, sizeof(w->pool[0]));
 }
 
 /* A full network loses the oldest; otherwise a loss is a message that is never
@@ -49,7 +59,7 @@ put(struct world *w, const struct msg *m)
 {
 	if (w->deaf[m->i] && m->kind != MSG_BEAT)
 		return;
-	if (w->npool == WORLD_POOL)
+	if (w->npool == w->room)
 		forget(w, 0);
 	w->pool[w->npool++] = *m;
 }
@@ -79,31 +89,6 @@ tidy(struct world *w)
 	}
 }
 
-/* No act of the broker may break what operators asked for. */
-static void
-judge_grant(struct world *w, const struct role_act *x)
-{
-	int i = (int)x->agent - 1;
-
-	if (x->epoch < WORLD_EPOCHS) {
-		int8_t *to = &w->granted_to[x->epoch];
-
-		if (*to != 0 && *to != x->agent)
-			broken(w, "an epoch was granted twice");
-		*to = (int8_t)x->agent;
-	}
-	if (w->off)
-		broken(w, "granted with control_status off");
-	if (w->held[i])
-		broken(w, "one that is held off works");
-	if (w->vacant)
-		broken(w, "granted though vacant");
-	if (w->choice != 0 && w->choice != x->agent)
-		broken(w, "an operator's choice was undone");
-	if (w->choice != x->agent)
-		w->choice = 0;
-}
-
 static void
 persist(struct world *w)
 {
@@ -118,33 +103,22 @@ persist(struct world *w)
 static void
 broker_acts(struct world *w, const struct role_out *out)
 {
+	static const enum msg_kind kind[ROLE_NACTS] = {
+		[ROLE_ACT_GRANT] = MSG_GRANT, [ROLE_ACT_OFF] = MSG_OFF,
+		[ROLE_ACT_ACK] = MSG_ACK, [ROLE_ACT_ASK] = MSG_ASK,
+		[ROLE_ACT_RELEASE] = MSG_RELEASE,
+	};
+
 	for (size_t k = 0; k < out->n; k++) {
 		const struct role_act *x = &out->act[k];
-		struct msg m = { .i = (int)x->agent - 1, .epoch = x->epoch,
+		struct msg m = { .kind = kind[x->kind],
+		    .i = (int)x->agent - 1, .epoch = x->epoch,
 		    .start = x->start, .seq = x->seq,
-		    .by_operator = x->by_operator };
+		    .lease_ms = x->lease_ms, .by_operator = x->by_operator };
 
 		if (x->kind == ROLE_ACT_PERSIST)
 			persist(w);
-		else if (x->kind == ROLE_ACT_TELL && x->op == w->op &&
-		    x->told != ROLE_TOLD_DONE)
-			w->choice = 0;
-		/* The pin is over at once here, so that it hides nothing of
-		 * case 3: case 2 may move the role then. */
-		else if (x->kind == ROLE_ACT_DECIDE && x->move == 2)
-			w->choice = 0;
-		if (x->kind == ROLE_ACT_GRANT) {
-			judge_grant(w, x);
-			m.kind = MSG_GRANT;
-		} else if (x->kind == ROLE_ACT_OFF) {
-			m.kind = MSG_OFF;
-			if (w->off)
-				broken(w, "off with control_status off");
-		} else if (x->kind == ROLE_ACT_ACK)
-			m.kind = MSG_ACK;
-		else if (x->kind == ROLE_ACT_ASK)
-			m.kind = MSG_ASK;
-		if (m.kind != MSG_NONE && w->link[m.i])
+		else if (m.kind != MSG_NONE && w->link[m.i])
 			put(w, &m);
 	}
 }
@@ -153,24 +127,13 @@ static void
 broker(struct world *w, struct role_event ev)
 {
 	static struct role_out out;
-	uint64_t failed = w->r.count.failed, raised = w->r.count.raised;
-	int64_t	 holder = w->r.state == ROLE_WAIT ? w->r.d.holder : 0;
-	int64_t	 epoch = w->r.d.epoch;
-	struct role_policy p = settings(w);
+	struct role_policy     p = world_policy(w);
+	struct role	       was = w->r;
 
 	ev.now = w->now;
 	ev.at = (size_t)(ev.agent - 1);
 	role_step(&w->r, &p, w->a, (size_t)w->n, &ev, &out);
-	/* Its grant was not confirmed, or this broker is of a backup. */
-	if (w->r.count.failed != failed || w->r.count.raised != raised)
-		w->choice = 0;
-	/* Case 1: "wait connection_timeout, counted from the last heartbeat" */
-	if (holder != 0 && w->r.state == ROLE_GRANTING &&
-	    w->r.d.epoch > epoch && w->r.d.holder != holder &&
-	    (ev.kind == ROLE_EV_HEARTBEAT || ev.kind == ROLE_EV_TICK) &&
-	    mono_diff_ms(w->now.mono, w->a[holder - 1].last_heard) <
-	    policy.connection_timeout)
-		broken(w, "case 1 did not wait connection_timeout");
+	truth_step(w, &was, &ev, &out);
 	broker_acts(w, &out);
 }
 
@@ -181,10 +144,11 @@ agent_beat(struct world *w, int i)
 	    .now = { w->clock[i], { 0 } } };
 	struct lease_out   out;
 	struct msg	   m = { .kind = MSG_BEAT, .i = i };
+	struct lease_policy p = world_lease(w);
 
 	if (!w->link[i])
 		return;
-	lease_step(&w->l[i], &suspend, &ev, &out);
+	lease_step(&w->l[i], &p, &ev, &out);
 	lease_say(&w->l[i], w->clock[i], &m.beat);
 	m.key = w->l[i].key;
 	put(w, &m);
@@ -193,10 +157,11 @@ agent_beat(struct world *w, int i)
 static void
 agent(struct world *w, int i, struct lease_event ev)
 {
-	struct lease_out out;
+	struct lease_policy p = world_lease(w);
+	struct lease_out    out;
 
 	ev.now.mono = w->clock[i];
-	lease_step(&w->l[i], &suspend, &ev, &out);
+	lease_step(&w->l[i], &p, &ev, &out);
 	for (size_t k = 0; k < out.n; k++)
 		if (out.act[k].kind == LEASE_ACT_PERSIST) {
 			w->lwas[i] = w->ldisk[i];
@@ -216,13 +181,7 @@ deliver_beat(struct world *w, const struct msg *m)
 	a->beat = m->beat;
 	a->controlled = m->key;
 	a->last_heard = w->now.mono;
-	if (w->choice == a->id)
-		w->unheard = 0;
-	/* It went off by itself, before the operator chose it: case 1. */
-	if (w->choice == a->id && w->r.d.holder == a->id &&
-	    w->r.state != ROLE_REVOKING && !a->beat.on &&
-	    a->beat.floor >= w->r.d.epoch)
-		w->choice = 0;
+	truth_heard(w, m->i);
 	broker(w, (struct role_event){ .kind = ROLE_EV_HEARTBEAT,
 	    .agent = a->id });
 }
@@ -232,7 +191,7 @@ deliver(struct world *w, struct msg m)
 {
 	static const enum lease_event_kind kind[] = {
 		[MSG_GRANT] = LEASE_EV_GRANT, [MSG_OFF] = LEASE_EV_OFF,
-		[MSG_ACK] = LEASE_EV_ACK,
+		[MSG_ACK] = LEASE_EV_ACK, [MSG_RELEASE] = LEASE_EV_RELEASE,
 	};
 
 	if (m.kind == MSG_BEAT)
@@ -244,7 +203,7 @@ deliver(struct world *w, struct msg m)
 	else
 		agent(w, m.i, (struct lease_event){ .kind = kind[m.kind],
 		    .epoch = m.epoch, .start = m.start, .seq = m.seq,
-		    .lease_ms = policy.lease, .by_operator = m.by_operator });
+		    .lease_ms = m.lease_ms, .by_operator = m.by_operator });
 }
 
 static void
@@ -284,7 +243,7 @@ static void
 restart_broker(struct world *w)
 {
 	static struct role_out out;
-	struct role_policy     p = settings(w);
+	struct role_policy     p = world_policy(w);
 
 	if (w->late) {
 		w->disk = w->was;
@@ -301,6 +260,8 @@ restart_broker(struct world *w)
 		if (MUTANT(MUTANT_HOLD_LOST))
 			w->a[i].marks.held_off = false;
 	}
+	w->t.wish = 0;
+	w->t.licence = true;
 	role_boot(&w->r, &w->disk, &p, w->now, &out);
 	broker_acts(w, &out);
 }
@@ -312,12 +273,11 @@ restore(struct world *w)
 	w->left.restores--;
 	memset(&w->disk, 0, sizeof(w->disk));
 	memset(w->mdisk, 0, sizeof(w->mdisk));
-	memset(w->granted_to, 0, sizeof(w->granted_to));
-	memset(w->held, 0, sizeof(w->held));
+	memset(&w->t, 0, sizeof(w->t));
+	w->t.changed = true;
 	w->disk.restored = true;
-	w->disk.fence_ms = policy.off_timeout;
-	w->late = w->vacant = false;
-	w->choice = 0;
+	w->disk.fence_ms = policy[w->longer].off_timeout;
+	w->late = false;
 	restart_broker(w);
 }
 
@@ -325,10 +285,13 @@ static void
 tick(struct world *w)
 {
 	static const int64_t rate[WORLD_AGENTS] = { 900, 1000, 1100 };
+	/* One that was raised counts from the next wait on. */
+	int64_t timeout = policy[w->longer && !w->t.changed].connection_timeout;
 
 	w->now.mono = mono_add_ms(w->now.mono, TICK);
-	if (++w->unheard >= policy.connection_timeout / TICK)
-		w->choice = 0;
+	w->now.wall.ms += TICK;
+	if (++w->t.unheard >= timeout / TICK)
+		w->t.choice = 0;
 	for (int i = 0; i < w->n; i++) {
 		w->clock[i] = mono_add_ms(w->clock[i],
 		    MUTANT(MUTANT_DRIFT) ? 600 : rate[i]);
@@ -342,49 +305,78 @@ tick(struct world *w)
 static void
 operator(struct world *w, enum move_kind kind, int i)
 {
-	struct role_event ev = { .agent = i + 1, .op = ++w->op };
+	struct role_event ev = { .kind = ROLE_EV_OP_OFF, .agent = i + 1 };
 
 	w->left.ops--;
-	if (w->off && kind != MOVE_RELEASE) {	/* refused */
-		ev.kind = kind == MOVE_ON ? ROLE_EV_OP_ON : ROLE_EV_OP_OFF;
-		ev.vacant = kind == MOVE_VACANT;
-	} else if (kind == MOVE_ON) {
-		ev.kind = ROLE_EV_OP_ON;
-		if (role_why_not(&w->r, &w->a[i], ROLE_FOR_TARGET) ==
-		    ROLE_FIT) {
-			w->held[i] = w->vacant = false;
-			w->choice = w->l[i].key ? i + 1 : 0;
-			w->unheard = w->r.state != ROLE_HELD ||
-			    w->r.d.holder != i + 1 ? 0 :
-			    (int)(mono_diff_ms(w->now.mono,
-			    w->a[i].last_heard) / TICK);
-		}
-	} else if (kind == MOVE_RELEASE) {
+	truth_operator(w, kind, i);
+	if (kind == MOVE_RELEASE)
 		ev.kind = ROLE_EV_OP_RELEASE;
-		w->held[i] = false;
-	} else {
-		ev.kind = ROLE_EV_OP_OFF;
-		ev.vacant = kind == MOVE_VACANT;
-		/* Of one that is no Scheduler, --vacant says nothing. */
-		w->vacant = w->vacant || (ev.vacant && (w->r.d.holder == 0 ||
-		    w->r.d.holder == i + 1 || w->r.state == ROLE_REVOKING));
-		w->held[i] = true;
-		if (w->choice == i + 1 || w->vacant)
-			w->choice = 0;
-	}
+	else if (kind == MOVE_ON || kind == MOVE_PIN)
+		ev.kind = ROLE_EV_OP_ON;
+	ev.vacant = kind == MOVE_VACANT;
+	ev.for_ms = kind == MOVE_PIN ? 5 * TICK : 0;
+	ev.op = ++w->ops;
 	broker(w, ev);
 }
 
+/* "Leaves, is removed or drained" (must), or shuts down cleanly. */
 static void
-check(struct world *w)
+leave(struct world *w, int i, bool must)
 {
-	int n = 0;
+	if (w->t.choice == i + 1)
+		w->t.choice = 0;
+	broker(w, (struct role_event){ .kind = ROLE_EV_LEAVING,
+	    .agent = i + 1, .must = must });
+}
 
-	for (int i = 0; i < w->n; i++)
-		n += lease_may_fire(&w->l[i], &suspend, w->clock[i]) ==
-		    LEASE_FIRE_YES;
-	if (n > 1)
-		broken(w, "two at work");
+static void
+toggle_key(struct world *w, int i)
+{
+	w->left.keys--;
+	if (w->t.choice == i + 1)
+		w->t.choice = 0;
+	w->t.licence = true;
+	agent(w, i, (struct lease_event){ .kind = LEASE_EV_KEY,
+	    .key = !w->l[i].key });
+}
+
+/* Off at the node itself. */
+static void
+hold(struct world *w, int i)
+{
+	w->left.ops--;
+	if (w->t.choice == i + 1)
+		w->t.choice = 0;
+	agent(w, i, (struct lease_event){ .kind = LEASE_EV_HOLD });
+}
+
+static void
+settings(struct world *w, enum move_kind kind)
+{
+	if (kind == MOVE_SETTINGS) {
+		w->left.settings--;
+		w->longer = !w->longer;
+		w->t.changed = true;
+	} else if (kind == MOVE_STATUS) {
+		w->left.controls--;
+		w->off = !w->off;
+		w->t.choice = 0;
+	} else {
+		w->left.controls--;
+		w->control = (enum role_control)((w->control + 1) % 3);
+	}
+	broker(w, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+}
+
+/* Pins and the last move of case 2 are carried over a restart by it. */
+static void
+jump(struct world *w, int i)
+{
+	w->left.walls--;
+	w->now.wall.ms += (i == 0 ? 1 : -1) * 3600 * (int64_t)1000;
+	w->t.changed = true;
+	w->t.switched = (mono){ 0 };
+	w->t.pinned = 0;
 }
 
 static uint16_t
@@ -396,17 +388,12 @@ number(enum move_kind kind, int arg)
 static bool
 possible(const struct world *w, enum move_kind kind, int i)
 {
-	bool pool = kind == MOVE_DELIVER || kind == MOVE_DOUBLE;
-
-	if (pool ? i >= w->npool : i >= w->n)
-		return false;
 	switch (kind) {
 	case MOVE_TICK:
-		return i == 0;
-	case MOVE_BEAT:
-		return w->link[i] && !w->beaten[i];
 	case MOVE_DELIVER:
 		return true;
+	case MOVE_BEAT:
+		return w->link[i] && !w->beaten[i];
 	case MOVE_DOUBLE:
 		return w->left.dups > 0;
 	case MOVE_CUT:
@@ -414,29 +401,57 @@ possible(const struct world *w, enum move_kind kind, int i)
 	case MOVE_MEND:
 		return !w->link[i];
 	case MOVE_RESTART:
-		return w->left.crashes > 0;
 	case MOVE_BROKER:
-		return w->left.crashes > 0 && i == 0;
+		return w->left.crashes > 0;
 	case MOVE_KEY:
 		return w->left.keys > 0;
 	case MOVE_ON:
+	case MOVE_PIN:
 	case MOVE_OFF:
 	case MOVE_VACANT:
 		return w->left.ops > 0;
+	case MOVE_LEAVE:
+		return w->left.ops > 0 && w->link[i];
 	case MOVE_RELEASE:
-		return w->left.ops > 0 && w->held[i];
+		return w->left.ops > 0 && (w->t.held[i] || w->l[i].d.held);
+	case MOVE_HOLD:
+		return w->left.ops > 0 && !w->l[i].d.held;
 	case MOVE_CONDITION:
+	case MOVE_HEALTH:
 		return w->left.conditions > 0;
+	case MOVE_SYNC:
+	case MOVE_DRAIN:
+		return w->left.facts > 0;
 	case MOVE_BACKUP:
-		return w->left.restores > 0 && i == 0;
+		return w->left.restores > 0;
+	case MOVE_STATUS:
 	case MOVE_CONTROL:
-		return w->left.controls > 0 && i == 0;
+		return w->left.controls > 0;
+	case MOVE_SETTINGS:
+		return w->left.settings > 0;
+	case MOVE_WALL:
+		return w->left.walls > 0;
 	case MOVE_CONFIRM:
-		return w->r.proposal.move != 0 && i == 0;
+		return w->r.proposal.move != 0;
 	case MOVE_KINDS:
 		break;
 	}
 	return false;
+}
+
+/* How many of this kind there are. */
+static int
+many(const struct world *w, enum move_kind kind)
+{
+	static const int8_t times[MOVE_KINDS] = {
+		[MOVE_TICK] = 1, [MOVE_BROKER] = 1, [MOVE_BACKUP] = 1,
+		[MOVE_STATUS] = 1, [MOVE_CONTROL] = 1, [MOVE_SETTINGS] = 1,
+		[MOVE_CONFIRM] = 1, [MOVE_WALL] = 2,
+	};
+
+	if (kind == MOVE_DELIVER || kind == MOVE_DOUBLE)
+		return w->npool;
+	return times[kind] != 0 ? times[kind] : w->n;
 }
 
 int
@@ -444,18 +459,21 @@ world_moves(const struct world *w, uint16_t moves[WORLD_MOVES])
 {
 	int n = 0;
 
-	for (int kind = 0; kind < MOVE_KINDS; kind++)
-		for (int i = 0; i < WORLD_POOL; i++)
-			if (n < WORLD_MOVES && possible(w,
-			    (enum move_kind)kind, i))
+	for (int kind = 0; kind < MOVE_KINDS; kind++) {
+		int most = many(w, (enum move_kind)kind);
+
+		for (int i = 0; i < most && n < WORLD_MOVES; i++)
+			if (possible(w, (enum move_kind)kind, i))
 				moves[n++] = number((enum move_kind)kind, i);
+	}
 	return n;
 }
 
 static void
 apply(struct world *w, enum move_kind kind, int i)
 {
-	struct msg m;
+	struct role_agent *a = &w->a[i < w->n ? i : 0];
+	struct msg	   m;
 
 	switch (kind) {
 	case MOVE_TICK:
@@ -490,35 +508,55 @@ apply(struct world *w, enum move_kind kind, int i)
 		restart_broker(w);
 		break;
 	case MOVE_KEY:
-		w->left.keys--;
-		if (w->choice == i + 1)
-			w->choice = 0;
-		agent(w, i, (struct lease_event){ .kind = LEASE_EV_KEY,
-		    .key = !w->l[i].key });
+		toggle_key(w, i);
 		break;
 	case MOVE_ON:
+	case MOVE_PIN:
 	case MOVE_OFF:
 	case MOVE_VACANT:
 	case MOVE_RELEASE:
 		operator(w, kind, i);
 		break;
+	case MOVE_HOLD:
+		hold(w, i);
+		break;
+	case MOVE_LEAVE:
+		w->left.ops--;
+		leave(w, i, false);
+		break;
 	case MOVE_CONDITION:
 		w->left.conditions--;
-		w->a[i].condition_met = !w->a[i].condition_met;
+		a->condition_met = !a->condition_met;
+		break;
+	case MOVE_HEALTH:
+		w->left.conditions--;
+		a->health = a->health == 1 ? 5 : 1;
+		break;
+	case MOVE_SYNC:
+		w->left.facts--;
+		a->in_sync = !a->in_sync;
+		break;
+	case MOVE_DRAIN:
+		w->left.facts--;
+		a->drained = !a->drained;
+		if (a->drained)
+			leave(w, i, true);
 		break;
 	case MOVE_BACKUP:
 		restore(w);
 		break;
+	case MOVE_STATUS:
 	case MOVE_CONTROL:
-		w->left.controls--;
-		w->off = !w->off;
-		w->choice = 0;
-		broker(w, (struct role_event){ .kind = ROLE_EV_SETTINGS });
+	case MOVE_SETTINGS:
+		settings(w, kind);
+		break;
+	case MOVE_WALL:
+		jump(w, i);
 		break;
 	case MOVE_CONFIRM:
-		w->choice = 0;
+		w->t.choice = 0;
 		broker(w, (struct role_event){ .kind = ROLE_EV_OP_CONFIRM,
-		    .op = ++w->op });
+		    .op = ++w->ops });
 		break;
 	case MOVE_KINDS:
 		break;
@@ -531,7 +569,7 @@ world_apply(struct world *w, uint16_t move)
 	enum move_kind kind = (enum move_kind)(move >> 4);
 	int	       i = move & 15;
 
-	if (kind >= MOVE_KINDS || !possible(w, kind, i))
+	if (kind >= MOVE_KINDS || i >= many(w, kind) || !possible(w, kind, i))
 		return false;
 	/* What was not yet on disk is now, unless this is the crash. */
 	if (kind != MOVE_BROKER)
@@ -541,7 +579,7 @@ world_apply(struct world *w, uint16_t move)
 			w->llate[k] = false;
 	apply(w, kind, i);
 	tidy(w);
-	check(w);
+	truth_check(w);
 	return true;
 }
 
@@ -551,14 +589,19 @@ world_make(struct world *w, const struct world_setup *s)
 	static const char *const name[WORLD_AGENTS] = { "a", "b", "c" };
 	static const int	 health[WORLD_AGENTS] = { 5, 3, 4 };
 	static struct role_out	 out;
+	struct role_policy	 p;
 
 	memset(w, 0, sizeof(*w));
 	w->n = s->agents;
 	w->left = s->budget;
 	w->control = s->control;
+	w->go_on = s->go_on;
+	w->room = s->room > 0 ? s->room : WORLD_POOL;
+	w->t.licence = true;
 	w->now.mono.us = 1000000000;
 	w->now.wall.ms = 1700000000000;
-	role_boot(&w->r, NULL, &policy, w->now, &out);
+	p = world_policy(w);
+	role_boot(&w->r, NULL, &p, w->now, &out);
 	for (int i = 0; i < w->n; i++) {
 		struct lease_durable d = { .on = s->first && i == 0 };
 
@@ -580,11 +623,15 @@ world_describe(const struct world *w, uint16_t move, char *s, size_t size)
 	    "heartbeat of", "arrives:", "arrives, and once more:",
 	    "link cut to", "link mended to", "crash and start of",
 	    "crash and start of the broker", "key toggled at", "operator: on",
-	    "operator: off", "operator: off --vacant", "operator: release",
-	    "condition toggled at", "the broker is restored from a backup",
-	    "control_status toggled", "operator: confirm" };
+	    "operator: on for 5 s", "operator: off", "operator: off --vacant",
+	    "operator: release", "off at the node itself,",
+	    "shuts down cleanly:", "condition toggled at", "health changed of",
+	    "sync toggled of", "drain toggled of",
+	    "the broker is restored from a backup", "control_status toggled",
+	    "control: the next of auto, advise, manual",
+	    "timeouts: the other set", "wall clock", "operator: confirm" };
 	static const char *const kind[] = { "?", "heartbeat from", "grant to",
-	    "off to", "ack to", "ask to" };
+	    "off to", "ack to", "ask to", "release to" };
 	enum move_kind k = (enum move_kind)(move >> 4);
 	int	       i = move & 15;
 	const struct msg *m = &w->pool[i < WORLD_POOL ? i : 0];
@@ -600,6 +647,9 @@ world_describe(const struct world *w, uint16_t move, char *s, size_t size)
 	else if (pool)
 		(void)snprintf(s, size, "%s %s %c (epoch %lld)", word[k],
 		    kind[m->kind], 'a' + m->i, (long long)m->epoch);
+	else if (k == MOVE_WALL)
+		(void)snprintf(s, size, "%s %s an hour", word[k],
+		    i == 0 ? "forward" : "back");
 	else if (k == MOVE_TICK || k == MOVE_BROKER || k >= MOVE_BACKUP)
 		(void)snprintf(s, size, "%s", word[k]);
 	else

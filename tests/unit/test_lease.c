@@ -103,7 +103,7 @@ the_lease_counts_from_the_heartbeat_not_from_the_receipt(void **unused)
 	assert_true(did(&out, LEASE_ACT_START) && fires(&l, 9999));
 }
 
-/* a4: a late copy of a revoked grant must not put it back to work. */
+/* A late copy of a revoked grant must not put it back to work. */
 static void
 a_grant_at_or_below_the_floor_is_refused(void **unused)
 {
@@ -298,7 +298,7 @@ check(const struct lease *was, const struct lease *l,
 	assert_true(l->d.floor >= was->d.floor);
 	assert_true(l->d.floor >= l->d.epoch);
 	assert_true(!durable || did(out, LEASE_ACT_PERSIST));
-	/* G5: on disk before the answer; START after it, STOP before. */
+	/* On disk before the answer; START after it, STOP before. */
 	for (size_t i = 0; i < out->n; i++) {
 		if (out->act[i].kind == LEASE_ACT_PERSIST)
 			durable = false;

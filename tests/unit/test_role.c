@@ -1,6 +1,6 @@
 /* The role core: every state x event x facts, and the rules around the cases
  * (control, settings, holds, pins, restarts).  The five cases, word by word,
- * are in test_role_case.c, the traces a1 to b5 in test_role_trace.c. */
+ * are in test_role_case.c, the traces in test_role_trace.c. */
 #include <time.h>
 
 #include "bed.h"
@@ -14,7 +14,7 @@ same(const struct role_durable *a, const struct role_durable *b)
 	    a->target == b->target && a->avoid == b->avoid &&
 	    a->vacant == b->vacant && a->restored == b->restored &&
 	    a->off_below == b->off_below && a->pinned == b->pinned &&
-	    a->pin_until.ms == b->pin_until.ms &&
+	    a->pin_until.ms == b->pin_until.ms && a->pin_ms == b->pin_ms &&
 	    a->switched.ms == b->switched.ms && a->fence_ms == b->fence_ms;
 }
 
@@ -38,20 +38,20 @@ check_act(const struct before *was, const struct role *r,
 	switch (x->kind) {
 	case ROLE_ACT_GRANT:
 		assert_true(p->control_status);
-		/* G1 */
+		/* "Before every grant": the fence, or the proof. */
 		assert_true(x->agent == was->r.d.holder || proof ||
 		    was->r.fence.us <= ev->now.mono.us);
-		if (x->epoch == was->r.d.epoch)		/* G4 */
+		if (x->epoch == was->r.d.epoch)
 			assert_true(x->agent == was->r.d.holder);
 		else
 			assert_true(persisted && x->epoch == r->d.epoch &&
 			    x->epoch > was->r.d.epoch);
-		assert_true(r->fence.us >= fence.us);	/* G2 */
+		assert_true(r->fence.us >= fence.us);
 		assert_true(r->state == ROLE_GRANTING &&
 		    r->d.holder == x->agent);
 		assert_true(was->a[x->agent - 1].connected);
 		break;
-	case ROLE_ACT_ACK:				/* G3 */
+	case ROLE_ACT_ACK:	/* the holder's, in HELD only */
 		assert_true(x->agent == was->r.d.holder &&
 		    x->agent == ev->agent && x->epoch == was->r.d.epoch &&
 		    r->state == ROLE_HELD && was->r.state != ROLE_REVOKING);

@@ -1,5 +1,5 @@
-/* What breaks without each guard: the traces a1 to b5 of the role protocol,
- * played against the shipped functions.  bed_at_work asserts at every step that
+/* What breaks without each guard: the shortest traces that are known, played
+ * against the shipped functions.  bed_at_work asserts at every step that
  * no two are at work. */
 #include "bed.h"
 
@@ -13,7 +13,7 @@ with_a(struct bed *b)
 }
 
 static void
-a1_off_then_grant_only_after_the_proof(void **unused)
+off_then_grant_only_after_the_proof(void **unused)
 {
 	struct bed b;
 
@@ -30,7 +30,7 @@ a1_off_then_grant_only_after_the_proof(void **unused)
 }
 
 static void
-a2_an_unheard_scheduler_may_still_be_at_work(void **unused)
+an_unheard_scheduler_may_still_be_at_work(void **unused)
 {
 	struct bed b;
 
@@ -45,7 +45,7 @@ a2_an_unheard_scheduler_may_still_be_at_work(void **unused)
 }
 
 static void
-a3_no_renewal_after_the_first_off(void **unused)
+no_renewal_after_the_first_off(void **unused)
 {
 	struct bed b;
 
@@ -58,7 +58,7 @@ a3_no_renewal_after_the_first_off(void **unused)
 }
 
 static void
-a4_a_late_copy_of_a_revoked_grant(void **unused)
+a_late_copy_of_a_revoked_grant(void **unused)
 {
 	struct bed b;
 	struct bed_msg m = { .kind = ROLE_ACT_GRANT, .i = A };
@@ -79,7 +79,7 @@ a4_a_late_copy_of_a_revoked_grant(void **unused)
 }
 
 static void
-a5_case_3_waits_for_the_holder_to_be_off(void **unused)
+case_3_waits_for_the_holder_to_be_off(void **unused)
 {
 	struct bed b;
 
@@ -99,7 +99,7 @@ a5_case_3_waits_for_the_holder_to_be_off(void **unused)
 }
 
 static void
-a6_case_3_does_not_undo_an_operator(void **unused)
+case_3_does_not_undo_an_operator(void **unused)
 {
 	struct bed b;
 
@@ -129,7 +129,7 @@ a6_case_3_does_not_undo_an_operator(void **unused)
 }
 
 static void
-a7_a_restarted_broker_waits_for_what_it_forgot(void **unused)
+a_restarted_broker_waits_for_what_it_forgot(void **unused)
 {
 	struct bed b;
 
@@ -144,10 +144,9 @@ a7_a_restarted_broker_waits_for_what_it_forgot(void **unused)
 	assert_true(bed_until(&b, B, 6000) > 0);
 }
 
-/* a8 and a9 are the ledger's, which is tested with it.  What the role has to
- * do for them: a grant after every restart, so that the cursors are read. */
+/* What the role has to do for the ledger: a grant after every restart, so that the cursors are read. */
 static void
-a9_a_restarted_scheduler_gets_a_new_epoch_and_cursors(void **unused)
+a_restarted_scheduler_gets_a_new_epoch_and_cursors(void **unused)
 {
 	struct bed b;
 	int64_t	   epoch;
@@ -164,7 +163,7 @@ a9_a_restarted_scheduler_gets_a_new_epoch_and_cursors(void **unused)
 }
 
 static void
-a10_the_epoch_of_a_backup_goes_above_every_floor(void **unused)
+the_epoch_of_a_backup_goes_above_every_floor(void **unused)
 {
 	struct bed	    b;
 	struct role_durable backup;
@@ -192,7 +191,7 @@ a10_the_epoch_of_a_backup_goes_above_every_floor(void **unused)
 }
 
 static void
-b1_a_target_that_blinks_stays_the_target(void **unused)
+a_target_that_blinks_stays_the_target(void **unused)
 {
 	struct bed b;
 
@@ -222,7 +221,7 @@ b1_a_target_that_blinks_stays_the_target(void **unused)
 }
 
 static void
-b2_a_cleared_key_proves_nothing_while_a_grant_is_under_way(void **unused)
+a_cleared_key_proves_nothing_while_a_grant_is_under_way(void **unused)
 {
 	struct bed b;
 
@@ -246,7 +245,7 @@ b2_a_cleared_key_proves_nothing_while_a_grant_is_under_way(void **unused)
 }
 
 static void
-b3_an_old_claimant_is_not_adopted_while_the_holder_blinks(void **unused)
+an_old_claimant_is_not_adopted_while_the_holder_blinks(void **unused)
 {
 	struct bed b;
 
@@ -264,7 +263,7 @@ b3_an_old_claimant_is_not_adopted_while_the_holder_blinks(void **unused)
 }
 
 static void
-b4_case_2_never_moves_to_one_that_ignores_grants(void **unused)
+case_2_never_moves_to_one_that_ignores_grants(void **unused)
 {
 	struct bed b;
 	int	   offs;
@@ -286,7 +285,7 @@ b4_case_2_never_moves_to_one_that_ignores_grants(void **unused)
 }
 
 static void
-b5_raising_the_epoch_restarts_the_wait(void **unused)
+raising_the_epoch_restarts_the_wait(void **unused)
 {
 	struct bed b;
 
@@ -311,7 +310,7 @@ b5_raising_the_epoch_restarts_the_wait(void **unused)
 /* Found by the explorer: after a restore the epochs are given out a second
  * time; who has the holder's epoch from before is no candidate of case 3. */
 static void
-c1_the_same_epoch_from_before_a_restore(void **unused)
+the_same_epoch_from_before_a_restore(void **unused)
 {
 	struct bed b;
 
@@ -337,7 +336,7 @@ c1_the_same_epoch_from_before_a_restore(void **unused)
 /* An event that waited for the disk has an older time than the heartbeat that
  * its answer names: the fence must not count from it. */
 static void
-c2_a_late_event_does_not_shorten_the_fence(void **unused)
+a_late_event_does_not_shorten_the_fence(void **unused)
 {
 	struct bed	  b;
 	struct role_event ev = { .kind = ROLE_EV_HEARTBEAT, .agent = A + 1 };
@@ -355,28 +354,28 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a1_off_then_grant_only_after_the_proof),
-		cmocka_unit_test(a2_an_unheard_scheduler_may_still_be_at_work),
-		cmocka_unit_test(a3_no_renewal_after_the_first_off),
-		cmocka_unit_test(a4_a_late_copy_of_a_revoked_grant),
-		cmocka_unit_test(a5_case_3_waits_for_the_holder_to_be_off),
-		cmocka_unit_test(a6_case_3_does_not_undo_an_operator),
+		cmocka_unit_test(off_then_grant_only_after_the_proof),
+		cmocka_unit_test(an_unheard_scheduler_may_still_be_at_work),
+		cmocka_unit_test(no_renewal_after_the_first_off),
+		cmocka_unit_test(a_late_copy_of_a_revoked_grant),
+		cmocka_unit_test(case_3_waits_for_the_holder_to_be_off),
+		cmocka_unit_test(case_3_does_not_undo_an_operator),
 		cmocka_unit_test(
-		    a7_a_restarted_broker_waits_for_what_it_forgot),
+		    a_restarted_broker_waits_for_what_it_forgot),
 		cmocka_unit_test(
-		    a9_a_restarted_scheduler_gets_a_new_epoch_and_cursors),
+		    a_restarted_scheduler_gets_a_new_epoch_and_cursors),
 		cmocka_unit_test(
-		    a10_the_epoch_of_a_backup_goes_above_every_floor),
-		cmocka_unit_test(b1_a_target_that_blinks_stays_the_target),
+		    the_epoch_of_a_backup_goes_above_every_floor),
+		cmocka_unit_test(a_target_that_blinks_stays_the_target),
 		cmocka_unit_test(
-		    b2_a_cleared_key_proves_nothing_while_a_grant_is_under_way),
+		    a_cleared_key_proves_nothing_while_a_grant_is_under_way),
 		cmocka_unit_test(
-		    b3_an_old_claimant_is_not_adopted_while_the_holder_blinks),
+		    an_old_claimant_is_not_adopted_while_the_holder_blinks),
 		cmocka_unit_test(
-		    b4_case_2_never_moves_to_one_that_ignores_grants),
-		cmocka_unit_test(b5_raising_the_epoch_restarts_the_wait),
-		cmocka_unit_test(c1_the_same_epoch_from_before_a_restore),
-		cmocka_unit_test(c2_a_late_event_does_not_shorten_the_fence),
+		    case_2_never_moves_to_one_that_ignores_grants),
+		cmocka_unit_test(raising_the_epoch_restarts_the_wait),
+		cmocka_unit_test(the_same_epoch_from_before_a_restore),
+		cmocka_unit_test(a_late_event_does_not_shorten_the_fence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
