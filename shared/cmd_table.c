@@ -22,6 +22,7 @@ const struct cmd cmds[CMD_COUNT] = {
 		.columns = "NAME=name MODE=mode LINK=connected:link "
 			   "STATUS=status ROLE=role EPOCH=epoch:num "
 			   "HEALTH=health.level REASON=health.reason "
+			   "PIN_ENDS=pinned_until:age "
 			   "HELD=held_off:mark DRAIN=drained:mark "
 			   "PRIO=priority:num RUNS=running:num "
 			   "LATENCY=latency:ms VERSION=version",
@@ -57,6 +58,14 @@ const struct cmd cmds[CMD_COUNT] = {
 		.args = "agent:AGENT --epoch:INT",
 		.help = "end the hold or the pin that an operator put on an "
 			"agent",
+		.columns = "",
+		.scope = CMD_CLUSTER, .priv = PRIV_MAINTAIN_CLUSTER,
+		.flags = CMD_CHANGES,
+	},
+	[CMD_AGENT_CONFIRM] = {
+		.noun = "agent", .verb = "confirm", .args = "--epoch:INT",
+		.help = "do what is proposed about the Scheduler role "
+			"(control = advise)",
 		.columns = "",
 		.scope = CMD_CLUSTER, .priv = PRIV_MAINTAIN_CLUSTER,
 		.flags = CMD_CHANGES,
@@ -108,9 +117,11 @@ const struct cmd cmds[CMD_COUNT] = {
 	[CMD_AGENT_HISTORY] = {
 		.noun = "agent", .verb = "history",
 		.args = "agent:AGENT --since:DUR --limit:INT",
-		.help = "what an agent's health and link were, newest first",
-		.columns = "AT=at:time LEVEL=level VALUE=value:num "
-			   "CONNECTED=connected REASON=reason",
+		.help = "what an agent's status, health and link were, newest "
+			"first",
+		.columns = "AT=at:time STATUS=status EPOCH=epoch:num "
+			   "CONNECTED=connected LEVEL=level VALUE=value:num "
+			   "REASON=reason",
 		.scope = CMD_CLUSTER, .priv = PRIV_VIEW,
 	},
 	[CMD_AGENT_STATS] = {
@@ -368,8 +379,9 @@ const struct cmd cmds[CMD_COUNT] = {
 	},
 	[CMD_WHATIF] = {
 		.noun = "whatif", .verb = "", .args = "event:WORD+",
-		.help = "the role decision for a supposed event (kill NODE, "
-			"cpu NODE=95); changes nothing",
+		.help = "the role decision for supposed events (kill NODE, "
+			"cpu NODE=95, drain NODE, forward 20m); changes "
+			"nothing",
 		.columns = "DECISION=decision AT=at:time",
 		.scope = CMD_CLUSTER, .priv = PRIV_VIEW,
 	},

@@ -16,6 +16,7 @@ call_handler *const call_handlers[CMD_COUNT] = {
 	BIND(AGENT_ON, agent_on),
 	BIND(AGENT_OFF, agent_off),
 	BIND(AGENT_RELEASE, agent_release),
+	BIND(AGENT_CONFIRM, agent_confirm),
 	BIND(AGENT_DRAIN, agent_drain),
 	BIND(AGENT_UNDRAIN, agent_undrain),
 	BIND(AGENT_RENAME, agent_rename),

@@ -125,7 +125,8 @@ typedef void call_handler(struct call *);
 extern call_handler *const call_handlers[CMD_COUNT];
 #define HANDLER(name) void do_##name(struct call *);
 HANDLER(status) HANDLER(agent_list) HANDLER(agent_show) HANDLER(agent_on)
-HANDLER(agent_off) HANDLER(agent_release) HANDLER(agent_drain)
+HANDLER(agent_off) HANDLER(agent_release) HANDLER(agent_confirm)
+HANDLER(agent_drain)
 HANDLER(agent_undrain) HANDLER(agent_rename) HANDLER(agent_remove)
 HANDLER(agent_set) HANDLER(agent_history) HANDLER(agent_stats)
 HANDLER(join_request)

@@ -114,29 +114,42 @@ do_agent_show(struct call *c)
 
 /* ---- history ---- */
 
-/* One row out of an event of the agent, with what held after it. */
+/* What held after an event of the agent; unknown before the first one. */
+struct past {
+	char	level[16], status[4];
+	int	connected;		/* -1: unknown */
+	int64_t epoch;
+};
+
+/* One row, newest state; NULL when the event is about something else. */
 static json_t *
-history_row(const json_t *event, char level[16], int *connected)
+history_row(const json_t *event, struct past *p)
 {
 	const char *code = js_str(event, "code", "");
-	const char *to = js_str(json_object_get(event, "data"), "to", NULL);
+	const json_t *data = json_object_get(event, "data");
+	const char *to = js_str(data, "to", NULL);
 	enum health h;
 
 	if (strcmp(code, "health_changed") == 0 && to != NULL)
-		(void)mem_str(level, 16, to);
-	else if (strcmp(code, "agent_connected") == 0)
-		*connected = 1;
+		(void)MEM_STR(p->level, to);
+	else if (strcmp(code, "status_changed") == 0 && to != NULL) {
+		(void)MEM_STR(p->status, to);
+		p->epoch = js_int(data, "epoch", 0);
+	} else if (strcmp(code, "agent_connected") == 0)
+		p->connected = 1;
 	else if (strcmp(code, "agent_disconnected") == 0)
-		*connected = 0;
+		p->connected = 0;
 	else
 		return NULL;
-	h = health_of_name(level, strlen(level));
-	return json_pack("{s:O,s:o,s:o,s:o,s:O}", "at",
-	    json_object_get(event, "at"), "level",
-	    level[0] != '\0' ? json_string(level) : json_null(), "value",
-	    h != HEALTH_COUNT ? json_integer((int)h) : json_null(),
-	    "connected", *connected < 0 ? json_null()
-					: json_boolean(*connected), "reason",
+	h = health_of_name(p->level, strlen(p->level));
+	return json_pack("{s:O,s:o,s:o,s:o,s:o,s:o,s:O}", "at",
+	    json_object_get(event, "at"), "status",
+	    js_text(p->status[0] != '\0' ? p->status : NULL), "epoch",
+	    p->status[0] != '\0' ? json_integer(p->epoch) : json_null(),
+	    "connected", p->connected < 0 ? json_null()
+	        : json_boolean(p->connected), "level",
+	    js_text(p->level[0] != '\0' ? p->level : NULL), "value",
+	    h != HEALTH_COUNT ? json_integer((int)h) : json_null(), "reason",
 	    json_object_get(event, "message"));
 }
 
@@ -144,9 +157,8 @@ void
 do_agent_history(struct call *c)
 {
 	const struct member *m = call_member(c, "agent");
+	struct past past = { .connected = -1 };
 	json_t *events, *list;
-	char level[16] = "";
-	int connected = -1;
 	int64_t limit;
 
 	if (m == NULL)
@@ -156,8 +168,7 @@ do_agent_history(struct call *c)
 	    NULL, m->name);
 	list = json_array();
 	for (size_t i = json_array_size(events); i-- > 0;) {
-		json_t *row = history_row(json_array_get(events, i), level,
-		    &connected);
+		json_t *row = history_row(json_array_get(events, i), &past);
 
 		if (row != NULL)
 			(void)json_array_insert_new(list, 0, row);

@@ -30,6 +30,9 @@ do_status(struct call *c)
 		(void)json_object_set_new(doc, "epoch",
 		    json_integer(scheduler_epoch(c->b)));
 	}
+	if (c->b->awake && c->b->open)
+		(void)json_object_set_new(doc, "scheduler",
+		    scheduler_json(c->b));
 	(void)json_object_set_new(doc, "alerts", alert_list(c->b->events));
 	call_done(c, doc);
 }

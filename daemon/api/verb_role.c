@@ -1,5 +1,5 @@
-/* The Scheduler role: agent on, off, release, drain, undrain, remove; why and
- * whatif. */
+/* The Scheduler role: agent on, off, release, confirm, drain, undrain, remove;
+ * why and whatif. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +125,15 @@ do_agent_release(struct call *c)
 	operate(c, ROLE_EV_OP_RELEASE, 0, false);
 }
 
+void
+do_agent_confirm(struct call *c)
+{
+	struct role_event ev = { .kind = ROLE_EV_OP_CONFIRM,
+		.epoch = js_int(c->params, "epoch", 0) };
+
+	scheduler_op(c->b, &ev, c->who, call_str(c, "reason"), on_told, c);
+}
+
 /* ---- drain ---- */
 
 struct drain {
@@ -151,9 +160,13 @@ on_drained(enum store_rc rc, void *arg)
 		free(d);
 		return;
 	}
-	if (!d->drain)
+	if (d->drain)
+		scheduler_op(c->b, &ev, c->who, call_str(c, "reason"), NULL,
+		    NULL);
+	else {
 		ev.kind = ROLE_EV_TICK;
-	scheduler_event(c->b, &ev);
+		scheduler_event(c->b, &ev);
+	}
 	if (d->drain)
 		call_told(c, json_pack("{s:s,s:I}", "agent", m->name, "running",
 		    (json_int_t)m->running), "%s is drained: it gets no new "

@@ -99,6 +99,12 @@ decision_open(struct decisions *d, const struct decision_facts *f,
 	decision_step(d, f->at, f->text);
 }
 
+int64_t
+decision_number(const struct decisions *d)
+{
+	return js_int(d->open, "decision", 0);
+}
+
 bool
 decision_moved(const struct decisions *d, const char *to)
 {

@@ -27,6 +27,8 @@ void	decisions_free(struct decisions *);
 /* inputs and candidates are stolen. */
 void	decision_open(struct decisions *, const struct decision_facts *,
 	    enum role_outcome, json_t *inputs, json_t *candidates);
+/* The number of the open one, 0: none. */
+int64_t	decision_number(const struct decisions *);
 /* The open one ends with another than it began with: judged again. */
 bool	decision_moved(const struct decisions *, const char *to);
 void	decision_again(struct decisions *, json_t *candidates);

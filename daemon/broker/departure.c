@@ -49,8 +49,10 @@ departed(enum store_rc rc, void *arg)
 		    "space at the broker, then try again", store_rc_word(rc));
 		p->done(p->arg, NULL, &e);
 	}
-	if (rc != STORE_OK && m != NULL)
+	if (rc != STORE_OK && m != NULL) {
 		(void)MEM_STR(m->state, "member");
+		roster_agent(b->roster, m)->drained = p->drained;
+	}
 	json_decref(result);
 	while (*at != p)
 		at = &(*at)->next;
@@ -99,8 +101,12 @@ desk_depart(struct broker *b, struct member *m, const char *state,
 	p->until = mono_add_ms(b->now.mono, b->set.off_timeout);
 	p->next = b->desk->departures;
 	b->desk->departures = p;
+	p->drained = roster_agent(b->roster, m)->drained;
 	roster_agent(b->roster, m)->drained = true;
-	scheduler_event(b, &ev);
+	if (actor != NULL)
+		scheduler_op(b, &ev, actor, reason, NULL, NULL);
+	else
+		scheduler_event(b, &ev);
 }
 
 mono

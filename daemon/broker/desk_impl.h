@@ -40,6 +40,7 @@ struct departure {
 	char	  *reason, *actor;
 	mono	   until;
 	bool	   storing;
+	bool	   drained;		/* before it was to go */
 	desk_done *done;
 	void	  *arg;
 	struct broker *b;

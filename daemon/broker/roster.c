@@ -491,6 +491,25 @@ check_clock(struct broker *b, struct member *m, int64_t wall_ms)
 	a->clock_ok = ok;
 }
 
+/* For its history; that it is OFF is news only after it was ON. */
+static void
+status_changed(struct broker *b, struct member *m)
+{
+	const struct lease_beat *beat = &roster_agent(b->roster, m)->beat;
+	int64_t decision = scheduler_decision(b);
+	char why[40] = "";
+
+	m->was_on = beat->on;
+	if (decision != 0)
+		(void)snprintf(why, sizeof(why), " (decision %lld)",
+		    (long long)decision);
+	(void)event_add(b->events, b->now.wall, SEV_INFO, "status_changed",
+	    m->name, NULL, json_pack("{s:s,s:s,s:I}", "from", beat->on ? "off"
+	    : "on", "to", beat->on ? "on" : "off", "epoch",
+	    (json_int_t)beat->epoch), "%s is %s, epoch %lld%s", m->name,
+	    beat->on ? "ON" : "OFF", (long long)beat->epoch, why);
+}
+
 static void
 read_lease(struct role_agent *a, const json_t *beat)
 {
@@ -559,6 +578,8 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 		batch_add(batch, S_MEMBER_FLOOR, "ii", m->id, m->floor);
 		store_submit(b->store, batch, NULL, NULL);
 	}
+	if (a->beat.on != m->was_on)
+		status_changed(b, m);
 	role_event(b, m, ROLE_EV_HEARTBEAT);
 	/* The holder's own acknowledgement extends its lease; this one only
 	 * says that the broker is there, and gives the round trip. */

@@ -30,6 +30,7 @@ struct member {
 	char	     version[32];
 	char	     address[64];
 	int64_t	     floor;		/* highest it ever told */
+	bool	     was_on;		/* as it said last, for its history */
 	size_t	     at;		/* its role_agent: roster.agents[at] */
 	/* of this session */
 	struct session *session;

@@ -544,6 +544,12 @@ scheduler_holder(const struct broker *b)
 	return b->scheduler != NULL ? b->scheduler->role.d.holder : 0;
 }
 
+int64_t
+scheduler_decision(const struct broker *b)
+{
+	return decision_number(b->scheduler->decisions);
+}
+
 bool
 scheduler_backs(const struct broker *b, int64_t member, int64_t epoch)
 {
@@ -576,13 +582,14 @@ scheduler_json(const struct broker *b)
 {
 	const struct role *r = &b->scheduler->role;
 
-	return json_pack("{s:s,s:o,s:I,s:o,s:b,s:b,s:o,s:o,s:o}", "state",
-	    role_state_name(r->state), "holder",
-	    js_text(name_of(b, r->d.holder)), "epoch", (json_int_t)r->d.epoch,
-	    "target", js_text(r->d.intent ? name_of(b, r->d.target) : NULL),
-	    "moving", r->d.intent, "vacant", r->d.vacant, "fence_left",
-	    left(r->fence, b->now.mono), "timer_left",
-	    left(r->timer, b->now.mono), "proposal",
+	return json_pack("{s:o,s:s,s:b,s:o,s:b,s:o,s:o,s:o}", "name",
+	    js_text(name_of(b, r->d.holder)), "state",
+	    role_state_name(r->state), "moving", r->d.intent, "target",
+	    js_text(r->d.intent ? name_of(b, r->d.target) : NULL), "vacant",
+	    r->d.vacant, "pinned_until", r->d.holder != 0
+	        ? scheduler_pin(b, r->d.holder) : json_null(),
+	    "waits", r->state == ROLE_HELD ? json_null()
+	        : left(r->timer, b->now.mono), "proposal",
 	    r->proposal.move == 0
 	        ? json_null()
 	        : json_pack("{s:i,s:o,s:o}", "case", r->proposal.move, "from",

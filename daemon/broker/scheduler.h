@@ -25,10 +25,12 @@ mono	scheduler_turn(struct broker *);
 
 int64_t	scheduler_epoch(const struct broker *);
 int64_t	scheduler_holder(const struct broker *);	/* member id, 0 */
+/* The number of the decision that is being carried out, 0: none. */
+int64_t	scheduler_decision(const struct broker *);
 /* A fire with this epoch from this member is the Scheduler's. */
 bool	scheduler_backs(const struct broker *, int64_t member, int64_t epoch);
 json_t *scheduler_pin(const struct broker *, int64_t member);
-/* {state, holder, epoch, target, vacant, proposal, fence_left, timer_left}. */
+/* {name, state, moving, target, vacant, pinned_until, waits, proposal}. */
 json_t *scheduler_json(const struct broker *);
 
 /* An operator's request, or an agent's to leave; done (may be NULL) is called
