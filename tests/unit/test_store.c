@@ -494,12 +494,51 @@ see_run(const struct row *r, void *arg)
 }
 
 static void
-run_end(struct batch *b, int64_t id, int64_t ended)
+run_end(struct batch *b, int64_t id, int64_t ended, const char *occ)
 {
 	batch_add(b, S_RUN_END, "iitttttitiiiiitbt", id, (int64_t)1, "backup",
-	    NULL, "manual", "a", "succeeded", (int64_t)0, NULL, (int64_t)1,
+	    occ, "manual", "a", "succeeded", (int64_t)0, NULL, (int64_t)1,
 	    (int64_t)2, ended, (int64_t)1, (int64_t)0, NULL, "a\0b\0c",
 	    (size_t)5, NULL);
+}
+
+/* What was asked for by hand is forgotten with its run; a time is the
+ * cursor's to guard. */
+static void
+test_occurrences_end_with_their_runs(void **state)
+{
+	static const char time[] = "2026-11-21T00:00:00.000Z";
+	struct store *s = opened();
+	struct batch *b = batch_new();
+
+	(void)state;
+	for (int64_t i = 1; i <= 3; i++) {
+		char occ[24];
+
+		(void)snprintf(occ, sizeof(occ), "manual:%d", (int)i);
+		batch_add(b, S_OCC_PUT, "tti", "backup", occ, i);
+		run_end(b, i, 100 + i, occ);
+	}
+	batch_add(b, S_OCC_PUT, "tti", "backup", time, (int64_t)4);
+	run_end(b, 4, 90, time);
+	batch_add(b, S_OCC_PURGE_ENDED, "ii", (int64_t)102, (int64_t)10);
+	batch_add(b, S_RUN_HIST_PURGE, "ii", (int64_t)102, (int64_t)10);
+	assert_int_equal(store_write(s, b), STORE_OK);
+	assert_int_equal(store_query(s, S_OCC_GET, NULL, NULL, "tt", "backup",
+	    "manual:1"), 0);
+	assert_int_equal(store_query(s, S_OCC_GET, NULL, NULL, "tt", "backup",
+	    time), 1);
+	assert_int_equal(store_query(s, S_OCC_GET, NULL, NULL, "tt", "backup",
+	    "manual:2"), 1);
+	b = batch_new();
+	batch_add(b, S_OCC_TRIM_ENDED, "ii", (int64_t)3, (int64_t)10);
+	batch_add(b, S_RUN_HIST_TRIM, "ii", (int64_t)3, (int64_t)10);
+	assert_int_equal(store_write(s, b), STORE_OK);
+	assert_int_equal(store_query(s, S_OCC_GET, NULL, NULL, "tt", "backup",
+	    "manual:2"), 0);
+	assert_int_equal(store_query(s, S_OCC_GET, NULL, NULL, "tt", "backup",
+	    "manual:3"), 1);
+	store_close(s);
 }
 
 static int
@@ -524,8 +563,8 @@ test_runs(void **state)
 	assert_int_equal(store_write(s, b), STORE_OK);
 	assert_int_equal(store_query(s, S_RUN_LIVE_ALL, NULL, NULL, ""), 1);
 	b = batch_new();
-	run_end(b, 10, 100);
-	run_end(b, 10, 100);	/* told twice: the same row */
+	run_end(b, 10, 100, NULL);
+	run_end(b, 10, 100, NULL);	/* told twice: the same row */
 	batch_add(b, S_RUN_LIVE_DEL, "ii", (int64_t)10, (int64_t)1);
 	batch_must(b);
 	assert_int_equal(store_write(s, b), STORE_OK);
@@ -534,7 +573,7 @@ test_runs(void **state)
 	assert_int_equal(n, 1);
 	b = batch_new();
 	for (int64_t i = 11; i <= 60; i++)
-		run_end(b, i, 90 + i);
+		run_end(b, i, 90 + i, NULL);
 	assert_int_equal(store_write(s, b), STORE_OK);
 	assert_int_equal(store_query(s, S_RUN_HIST_LIST, first_only, &id,
 	    "ii", INT64_MAX, (int64_t)20), 1);
@@ -602,6 +641,7 @@ main(void)
 		T(test_disk_full),
 		T(test_file_limit),
 		T(test_runs),
+		T(test_occurrences_end_with_their_runs),
 		T(test_nested_query),
 	};
 
