@@ -168,6 +168,26 @@ record(struct broker *b, struct cat_job *j, struct member *m,
 	store_submit(b->store, batch, on_fired, f);
 }
 
+/* It is due later by more than max_skew, or called too late by a clock that is
+ * ahead: the misfire policy must pass over it by this clock as well, or a
+ * Scheduler whose clock was stepped would skip what is due now. */
+static bool
+ahead(const struct broker *b, const struct cat_job *j, const json_t *fire,
+    wall at)
+{
+	struct misfire_policy policy = due_misfire(&j->def);
+	struct misfire_act act;
+	struct misfire plan;
+
+	if (at.ms > b->now.wall.ms + b->set.max_skew)
+		return true;
+	if (strcmp(js_str(fire, "act", "fire"), "skip") != 0)
+		return false;
+	misfire_init(&plan, &policy, due_schedule(j->due),
+	    (wall){ at.ms - 1 }, b->now.wall);
+	return misfire_step(&plan, &act) != MISFIRE_PASS;
+}
+
 /* NULL when it is recorded now; else the answer. */
 static json_t *
 fire_one(struct broker *b, struct member *m, const json_t *fire,
@@ -190,7 +210,7 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 	}
 	if (at.ms <= j->cursor.ms)
 		return already(b, j, at);
-	if (at.ms > b->now.wall.ms + b->set.max_skew) {
+	if (ahead(b, j, fire, at)) {
 		doc = fire_json(name, at);
 		(void)json_object_set_new(doc, "refused", json_string(
 		    "it is ahead of the broker's clock by more than "

@@ -112,6 +112,20 @@ none_ahead()
 	account a
 }
 
+@test "the Scheduler's clock goes forward: what is due now is not skipped as late" {
+	cluster
+	apply a <<<"$(ticking 1s skip)"
+	wait_for 5 fires a "$(now_ms)"
+	step b +30
+	wait_for 5 off_by b 30
+	sleep 2			# in which it takes all that is due for late
+	step b +0
+	wait_for 5 fires a "$(now_ms)"
+	is a 0 'map(select(.state == "skipped")) | length' \
+	    run list --job tick
+	account a
+}
+
 @test "the broker's clock goes forward an hour: leases and firing go on" {
 	cluster
 	step a +3600
