@@ -222,6 +222,17 @@ on_cursor(const struct row *r, void *arg)
 }
 
 static int
+on_floor(const struct row *r, void *arg)
+{
+	struct loading *l = arg;
+	struct cat_job *j = catalog_job(l->c, row_text(r, 0));
+
+	if (j != NULL)
+		j->files.ms = row_int(r, 1);
+	return 0;
+}
+
+static int
 on_last(const struct row *r, void *arg)
 {
 	struct cat_job *j = arg;
@@ -272,6 +283,7 @@ catalog_load(struct broker *b, struct err *e)
 	}
 	(void)store_query(b->store, S_META_GET, on_rev, c, "t", "catalogue_rev");
 	(void)store_query(b->store, S_CURSOR_ALL, on_cursor, &l, "");
+	(void)store_query(b->store, S_FILE_FLOOR_ALL, on_floor, &l, "");
 	for (struct cat_job *j = c->jobs; j != NULL; j = j->hh.next)
 		(void)store_query(b->store, S_RUN_LAST_BY_JOB, on_last, j, "t",
 		    j->def.name);
@@ -338,6 +350,14 @@ catalog_from_now(const struct broker *b, const struct cat_job *j)
 							  : b->now.wall;
 }
 
+void
+catalog_files_from_now(const struct broker *b, struct cat_job *j,
+    struct batch *batch)
+{
+	j->files = b->now.wall;
+	batch_add(batch, S_FILE_FLOOR_PUT, "ti", j->def.name, j->files.ms);
+}
+
 /* A resumed job goes on from now: what came due in its pause was not wanted. */
 void
 catalog_pause(struct broker *b, struct cat_job *j, bool paused,
@@ -354,6 +374,7 @@ catalog_pause(struct broker *b, struct cat_job *j, bool paused,
 		j->cursor = catalog_from_now(b, j);
 		batch_add(batch, S_CURSOR_PUT, "ti", j->def.name,
 		    j->cursor.ms);
+		catalog_files_from_now(b, j, batch);
 	}
 	free(text);
 	catalog_put_rev(batch, b->catalog->rev + 1);
@@ -370,6 +391,7 @@ catalog_remove(struct broker *b, struct cat_job *j, catalog_done *done,
 	s->removed = true;
 	batch_add(batch, S_JOB_DEL, "t", j->def.name);
 	batch_add(batch, S_CURSOR_DEL, "t", j->def.name);
+	batch_add(batch, S_FILE_FLOOR_DEL, "t", j->def.name);
 	catalog_put_rev(batch, b->catalog->rev + 1);
 	store_submit(b->store, batch, on_single, s);
 }
@@ -400,9 +422,9 @@ catalog_replica(const struct broker *b)
 
 	for (const struct cat_job *j = c->jobs; j != NULL; j = j->hh.next)
 		(void)json_array_append_new(jobs, json_pack(
-		    "{s:O,s:I,s:b,s:I}", "job", j->doc, "cursor",
-		    (json_int_t)j->cursor.ms, "paused", j->paused, "rev",
-		    (json_int_t)j->rev));
+		    "{s:O,s:I,s:I,s:b,s:I}", "job", j->doc, "cursor",
+		    (json_int_t)j->cursor.ms, "files", (json_int_t)j->files.ms,
+		    "paused", j->paused, "rev", (json_int_t)j->rev));
 	for (size_t i = 0; i < c->ncalendars; i++)
 		(void)json_array_append_new(cals,
 		    calendar_json(&c->calendars[i]));

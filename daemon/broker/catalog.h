@@ -18,6 +18,7 @@ struct cat_job {
 	bool	       paused;
 	wall	       cursor;		/* newest occurrence on record */
 	struct due    *due;
+	wall	       files;		/* files count from then on */
 	char	       last_agent[64];	/* round robin */
 	struct {			/* the newest run that ended */
 		int64_t run;
@@ -60,13 +61,17 @@ void	catalog_remove(struct broker *, struct cat_job *, catalog_done *,
 	    void *arg);
 char   *catalog_text(const struct catalog *);
 
-/* What an agent gets: {rev, zone, jobs: [{job, cursor, paused}], calendars}. */
+/* What an agent gets: {rev, zone, jobs: [{job, cursor, files, paused}],
+ * calendars}. */
 json_t *catalog_replica(const struct broker *);
 /* {job: cursor in ms}, for grants. */
 json_t *catalog_cursors(const struct catalog *);
 /* Where a cursor starts over: now, but never before what is on record, lest a
  * clock that was set back lets it fire again. */
 wall	catalog_from_now(const struct broker *, const struct cat_job *);
+/* Files that are there already count no more. */
+void	catalog_files_from_now(const struct broker *, struct cat_job *,
+	    struct batch *);
 /* After the setting zone changed: every schedule anew, cursors to now. */
 void	catalog_rezone(struct broker *);
 

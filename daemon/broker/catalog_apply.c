@@ -81,6 +81,30 @@ same_schedule(const json_t *a, const json_t *b)
 	return true;
 }
 
+static json_t *
+files_of(const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "triggers");
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (json_object_get(json_array_get(list, i), "file") != NULL)
+			(void)json_array_append(files, json_array_get(list, i));
+	return files;
+}
+
+static bool
+same_files(const json_t *a, const json_t *b)
+{
+	json_t *x = files_of(a), *y = files_of(b);
+	bool same = json_equal(x, y) &&
+	    js_bool(a, "enabled", true) == js_bool(b, "enabled", true);
+
+	json_decref(x);
+	json_decref(y);
+	return same;
+}
+
 /* Editing a trigger moves its cursor to the time of the edit (SPEC section 4).
  * An `at` in the past is then past as well. */
 static int
@@ -101,6 +125,7 @@ plan_job(struct change *ch, struct job *def, struct err *e)
 		put_job(ch->batch, j);
 		batch_add(ch->batch, S_CURSOR_PUT, "ti", j->def.name,
 		    j->cursor.ms);
+		catalog_files_from_now(ch->b, j, ch->batch);
 		return 0;
 	}
 	(void)MEM_STR(j->last_agent, was->last_agent);
@@ -108,6 +133,7 @@ plan_job(struct change *ch, struct job *def, struct err *e)
 	j->paused = was->paused;
 	if (same_schedule(was->doc, j->doc))
 		j->cursor = was->cursor;
+	j->files = was->files;
 	if (json_equal(was->doc, j->doc)) {
 		j->rev = was->rev;
 		plan_add(ch, "keep", CATALOGUE_JOB, j->def.name, NULL);
@@ -120,6 +146,8 @@ plan_job(struct change *ch, struct job *def, struct err *e)
 	if (j->cursor.ms != was->cursor.ms)
 		batch_add(ch->batch, S_CURSOR_PUT, "ti", j->def.name,
 		    j->cursor.ms);
+	if (!same_files(was->doc, j->doc))
+		catalog_files_from_now(ch->b, j, ch->batch);
 	return 0;
 }
 
@@ -140,6 +168,8 @@ plan_rest(struct change *ch, bool prune, struct err *e)
 			    NULL);
 			batch_add(ch->batch, S_JOB_DEL, "t", was->def.name);
 			batch_add(ch->batch, S_CURSOR_DEL, "t", was->def.name);
+			batch_add(ch->batch, S_FILE_FLOOR_DEL, "t",
+			    was->def.name);
 			continue;
 		}
 		if (job_of_json(was->doc, &broker_checks, &def, e) == -1)
@@ -151,6 +181,7 @@ plan_rest(struct change *ch, bool prune, struct err *e)
 		j->rev = was->rev;
 		j->paused = was->paused;
 		j->cursor = was->cursor;
+		j->files = was->files;
 		j->last = was->last;
 		(void)MEM_STR(j->last_agent, was->last_agent);
 		HASH_ADD_KEYPTR(hh, ch->next->jobs, j->def.name,
@@ -319,6 +350,8 @@ carry_over(struct catalog *was, struct catalog *next)
 			continue;
 		if (same_schedule(w->doc, j->doc))
 			j->cursor = w->cursor;
+		if (same_files(w->doc, j->doc))
+			j->files = w->files;
 		j->last = w->last;
 	}
 }

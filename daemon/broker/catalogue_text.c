@@ -208,10 +208,6 @@ check_job(struct check *c, size_t i)
 		if (refers(c, path, whose, CATALOGUE_JOB,
 		        j->triggers[k].after) == -1)
 			return -1;
-		if (j->triggers[k].kind == JOB_FILE)
-			warn(c, path, mem_fmt("job \"%s\": the file trigger is "
-			    "kept, but this version does not watch files yet",
-			    j->name));
 	}
 	return 0;
 }

@@ -180,7 +180,7 @@ run_send(struct broker *b, struct run *r)
 	    (json_int_t)(js_num(r->spec, "grace", 10) * 1000), "output_max",
 	    (json_int_t)js_int(r->spec, "output_limit", 1 << 20));
 	for (const char *const *k = (const char *const[]){ "command", "shell",
-		 "user", "directory", "environment", NULL }; *k != NULL; k++) {
+		 "user", "directory", "environment", "file", NULL }; *k != NULL; k++) {
 		json_t *v = json_object_get(r->spec, *k);
 
 		if (v != NULL)

@@ -1,4 +1,4 @@
-#include "broker/ledger.h"
+#include "broker/ledger_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,7 +257,9 @@ ledger_fire(struct broker *b, struct member *m, const json_t *params,
 		const json_t *fire = json_array_get(fires, i);
 		json_t *doc;
 
-		if (backed)
+		if (json_object_get(fire, "path") != NULL)
+			doc = ledger_file(b, m, fire, backed, answer);
+		else if (backed)
 			doc = fire_one(b, m, fire, answer);
 		else {
 			doc = fire_json(js_str(fire, "job", ""),

@@ -15,7 +15,12 @@ struct member;
 /* What an agent fires: {epoch, fires: [{job, at, act: "fire"|"skip", reason,
  * first, count}]}, times in ms, oldest first.  answer is called once for each
  * fire, in order, when its fate is on disk: {job, at, run} | {job, at, cursor}
- * (fire again from there) | {job, at, refused, code}; stolen. */
+ * (fire again from there) | {job, at, refused, code}; stolen.
+ *
+ * A file: {job, id, trigger, path, ino, mtime, birth}, times in ns, path
+ * encoded (core/file_trigger.h), trigger its place in the job's list, id the
+ * agent's own.  Answered {job, id, run}, whether it was recorded now or
+ * before, or {job, id, refused, code}. */
 void	ledger_fire(struct broker *, struct member *, const json_t *params,
 	    void (*answer)(struct broker *, int64_t member, json_t *));
 

@@ -150,8 +150,11 @@ restored_settle(struct broker *b, struct err *e)
 	jump(b, since, batch);
 	scheduler_restored(b, batch);
 	doubt_all(b, when, batch);
-	HASH_ITER(hh, b->catalog->jobs, j, tmp)
+	HASH_ITER(hh, b->catalog->jobs, j, tmp) {
 		miss_due(b, j, batch);
+		/* Files since the backup: it is not known which of them ran. */
+		catalog_files_from_now(b, j, batch);
+	}
 	batch_add(batch, S_META_DEL, "t", RESTORED_META);
 	if (store_write(b->store, batch) != STORE_OK)
 		return err_set(e, ERR_IO, "the restored store takes no writes: "

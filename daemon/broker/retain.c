@@ -2,6 +2,7 @@
 
 #include "broker/catalog.h"
 #include "broker/dispatch.h"
+#include "core/file_trigger.h"
 
 enum {
 	EVERY_MS = 60000,
@@ -11,6 +12,8 @@ enum {
 static const int64_t day_ms = 86400000;
 static const int64_t days = 90;
 static const int64_t most = 10000000;
+/* A file that was not touched for so long is not looked at again. */
+static const int64_t file_days = FILE_FLOOR_DAYS + 1;
 
 static void
 purge_occurrences(struct broker *b, struct batch *batch)
@@ -44,6 +47,8 @@ retain_turn(struct broker *b)
 	batch_add(batch, S_RUN_HIST_TRIM, "ii", dispatch_newest(b) - most,
 	    (int64_t)SLICE);
 	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);
+	batch_add(batch, S_FILE_PURGE, "ii", b->now.wall.ms -
+	    file_days * day_ms, (int64_t)SLICE);
 	purge_occurrences(b, batch);
 	store_submit(b->store, batch, NULL, NULL);
 	return b->retain_at;

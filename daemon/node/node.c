@@ -231,6 +231,7 @@ facts_common(const struct node *n, struct seat_facts *f)
 {
 	(void)MEM_STR(f->boot, n->boot);
 	f->start = n->start;
+	f->loop = n->loop;
 	f->cap = n->cfg->max_runs;
 }
 

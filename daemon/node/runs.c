@@ -1,6 +1,7 @@
 #include "node/runs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <uthash.h>
 
 #include "base64.h"
+#include "core/file_trigger.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -216,7 +218,8 @@ start(struct entry *e)
 	struct runs *rs = e->owner;
 	const json_t *item = e->item;
 	struct vec argv = { 0 }, env = { 0 };
-	char *own[6];
+	char *own[7], file[PATH_MAX];
+	size_t nown = 6;
 	struct keeper_start ks = { .id = e->id,
 		.user = js_str(item, "user", NULL),
 		.dir = js_str(item, "directory", NULL),
@@ -240,13 +243,16 @@ start(struct entry *e)
 	own[4] = mem_fmt("MUSTER_AGENT=%s", rs->agent);
 	own[5] = mem_fmt("MUSTER_CLUSTER=%s", js_str(item, "cluster", ""));
 	vec_json(&env, json_object_get(item, "environment"));
-	for (size_t i = 0; i < 6; i++)
+	/* As it is, byte for byte: what the record shows is made safe. */
+	if (file_path_decode(js_str(item, "file", ""), file, sizeof(file)) == 0)
+		own[nown++] = mem_fmt("MUSTER_FILE=%s", file);
+	for (size_t i = 0; i < nown; i++)
 		vec_add(&env, own[i]);
 	ks.argv = (const char *const *)argv.v;
 	ks.env = (const char *const *)env.v;
 	if (argv.n > 0)
 		(void)keeper_run(rs->keeper, &ks);
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < nown; i++)
 		free(own[i]);
 	free(argv.v);
 	free(env.v);

@@ -81,6 +81,7 @@ lease_perform(struct seat *s, const struct lease *was,
 	switch (act->kind) {
 	case LEASE_ACT_CURSORS:
 		watch_start(s->watch, s->cursors);
+		files_start(s->files);
 		s->resend = false;
 		break;
 	case LEASE_ACT_START:
@@ -469,6 +470,7 @@ seat_new(struct store *store, struct runs *runs, const struct seat_facts *f,
 	s->sample_interval = 5000;
 	s->lease_ms = 4000;
 	s->watch = watch_new();
+	s->files = files_new(f->loop);
 	lease_key(s, key);
 	if (store_query(store, S_META_GET, on_lease, &d, "t", key) != 1) {
 		lease_boot(&s->lease, &d, f->start, f->controlled);
@@ -496,6 +498,7 @@ seat_free(struct seat *s)
 		session_close(s->session, true, "");
 	}
 	watch_free(s->watch);
+	files_free(s->files);
 	json_decref(s->cursors);
 	free(s);
 }
@@ -519,8 +522,11 @@ work(struct seat *s)
 	if (s->resend && s->up) {
 		s->resend = false;
 		fire(s, watch_pending(s->watch));
+		fire(s, files_pending(s->files));
 	}
 	fire(s, watch_due(s->watch, s->now));
+	for (json_t *f; s->up && (f = files_due(s->files, s->now)) != NULL;)
+		fire(s, f);
 }
 
 static mono
@@ -571,6 +577,9 @@ seat_turn(struct seat *s, struct now now)
 		next = mono_min(next, s->beat_at);
 	}
 	next = mono_min(next, listen_on(s));
+	if (!s->lease.d.on)
+		files_stop(s->files);
+	next = mono_min(next, files_turn(s->files, now));
 	work(s);
 	if (seat_fires(s, now)) {
 		due = watch_next(s->watch);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <uv.h>
 
 #include "core/lease.h"
 #include "net/session.h"
@@ -49,6 +50,7 @@ struct seat_facts {
 	int64_t cap;		/* most runs at once, 0: none */
 	bool	initial_on;
 	bool	near;		/* its broker is in this process */
+	uv_loop_t *loop;	/* where files are watched; NULL: nowhere */
 };
 
 struct seat *seat_new(struct store *, struct runs *, const struct seat_facts *,

@@ -2,6 +2,7 @@
 #ifndef NODE_SEAT_IMPL_H
 #define NODE_SEAT_IMPL_H
 
+#include "node/files.h"
 #include "node/seat.h"
 
 struct ask {
@@ -45,6 +46,7 @@ struct seat {
 	struct lease	    lease;
 	struct lease_policy policy;
 	struct watch	   *watch;
+	struct files	   *files;
 	json_t		   *cursors;	/* of the newest grant */
 	bool		    resend;
 };

@@ -92,6 +92,7 @@ static void
 on_catalogue(struct seat *s, const json_t *p)
 {
 	watch_load(s->watch, p);
+	files_load(s->files, p);
 	if (!s->quiet || seat_settled(s))
 		seat_beat(s);		/* says that it is in sync */
 }
@@ -99,7 +100,10 @@ on_catalogue(struct seat *s, const json_t *p)
 static void
 on_fired(struct seat *s, const json_t *p)
 {
-	watch_answer(s->watch, p, s->now);
+	if (json_object_get(p, "id") != NULL)
+		files_answer(s->files, p, s->now);
+	else
+		watch_answer(s->watch, p, s->now);
 	if (strcmp(js_str(p, "code", ""), "epoch") == 0)
 		watch_stop(s->watch);	/* a grant starts it again */
 }

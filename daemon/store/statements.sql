@@ -201,6 +201,27 @@ CREATE TABLE journal (
 	PRIMARY KEY (cluster, run, attempt)
 ) @STRICT@;
 
+-- schema: 2
+-- Since when the files of a job count.
+CREATE TABLE file_floor (
+	job TEXT NOT NULL PRIMARY KEY,
+	at @I64@ NOT NULL
+) @STRICT@;
+INSERT INTO file_floor (job, at) SELECT job, due_ms FROM cursor;
+
+-- The occurrences of file triggers; times of files in ns.
+CREATE TABLE file_occurrence (
+	job TEXT NOT NULL,
+	path TEXT NOT NULL,
+	ino @I64@ NOT NULL,
+	mtime @I64@ NOT NULL,
+	birth @I64@ NOT NULL,		-- 0: not known
+	run @I64@ NOT NULL,
+	at @I64@ NOT NULL,
+	PRIMARY KEY (job, path, ino, mtime)
+) @KEYED@;
+CREATE INDEX file_occurrence_at ON file_occurrence (at);
+
 -- The term: who may write.  TERM_GET is the fence, first in every write
 -- transaction.  TERM_TOUCH changes a row and nothing else.
 
@@ -497,6 +518,39 @@ DELETE FROM occurrence WHERE occ >= 'a' AND (job, occ) IN (
 DELETE FROM occurrence WHERE occ >= 'a' AND (job, occ) IN (
 	SELECT job, occ FROM run_hist WHERE id < ?1
 	ORDER BY id, attempt LIMIT ?2);
+
+-- name: FILE_FLOOR_PUT
+-- ?1 job, ?2 at
+INSERT INTO file_floor (job, at) VALUES (?1, ?2)
+ON CONFLICT (job) DO UPDATE SET at = excluded.at;
+
+-- name: FILE_FLOOR_ALL
+-- job, at
+SELECT job, at FROM file_floor ORDER BY job;
+
+-- name: FILE_FLOOR_DEL
+DELETE FROM file_floor WHERE job = ?1;
+
+-- name: FILE_PUT
+-- ?1 job, ?2 path, ?3 ino, ?4 mtime, ?5 birth, ?6 run, ?7 at; STORE_CONFLICT
+-- when it has a run already
+INSERT INTO file_occurrence (job, path, ino, mtime, birth, run, at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: FILE_FORGET
+-- ?1 job, ?2 path, ?3 at: older ones of the path, which a newer one follows
+DELETE FROM file_occurrence WHERE job = ?1 AND path = ?2 AND at < ?3;
+
+-- name: FILE_GET
+-- ?1 job, ?2 path, ?3 ino; mtime, birth, run, newest first
+SELECT mtime, birth, run FROM file_occurrence
+WHERE job = ?1 AND path = ?2 AND ino = ?3 ORDER BY run DESC;
+
+-- name: FILE_PURGE
+-- ?1 at below, ?2 at most so many at once
+DELETE FROM file_occurrence WHERE (job, path, ino, mtime) IN (
+	SELECT job, path, ino, mtime FROM file_occurrence WHERE at < ?1
+	ORDER BY at LIMIT ?2);
 
 -- Runs: live ones are few and change, ended ones are many and do not.
 

@@ -1,0 +1,36 @@
+/* The file triggers of one catalogue, watched on this machine's file system
+ * while this node is the Scheduler: which files are occurrences by
+ * core/file_trigger, what the broker has not answered yet.  inotify says where
+ * to look; a walk at the start, after the kernel's queue ran over, and every
+ * few seconds where inotify cannot watch, finds the rest.  NULL is allowed
+ * everywhere: no files are watched then.  Loop thread. */
+#ifndef NODE_FILES_H
+#define NODE_FILES_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "clock.h"
+
+struct files;
+
+struct files *files_new(uv_loop_t *);
+void	files_free(struct files *);
+
+/* The catalogue as the broker sends it.  A trigger that did not change goes on
+ * as it was. */
+void	files_load(struct files *, const json_t *replica);
+/* A grant: looks at everything that is there.  OFF: forgets it all. */
+void	files_start(struct files *);
+void	files_stop(struct files *);
+
+/* Looks at what happened; returns when to be called again. */
+mono	files_turn(struct files *, struct now);
+/* Fires for the broker, or NULL.  Again and again, until it is NULL. */
+json_t *files_due(struct files *, struct now);
+/* The broker's answer to one of them. */
+void	files_answer(struct files *, const json_t *doc, struct now);
+/* What was not answered, to be sent again after a reconnect; or NULL. */
+json_t *files_pending(const struct files *);
+
+#endif
