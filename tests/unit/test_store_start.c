@@ -1,4 +1,5 @@
 /* What a start of the store refuses, and the ways back: backup, migration. */
+#include "mem.h"
 #include "store_fixture.h"
 
 #include <sys/stat.h>
@@ -193,28 +194,29 @@ test_backup_while_writing(void **state)
 static void
 test_migration(void **state)
 {
-	static const char *const v2[] = { NULL, "", "CREATE TABLE two (x)" };
-	static const char *const v3[] = { NULL, "", "",
-		"CREATE TABLE three (x); CREATE TABLE two (x)" };
+	enum { NEXT = SQL_SCHEMA + 1, OVER };
+	static const char *const v2[] = { [NEXT] = "CREATE TABLE two (x)" };
+	static const char *const v3[] = {
+		[OVER] = "CREATE TABLE three (x); CREATE TABLE two (x)" };
 	struct store *s = opened();
 	struct err e = { 0 };
-	char *backup;
+	char *backup, *newer;
 	sqlite3 *db;
 
 	(void)state;
 	assert_int_equal(store_write(s, meta_new(1, "x")), STORE_OK);
 	store_close(s);
 	db = raw_open(path);
-	if (migrate_check(db, path, 2, &e) == -1 ||
-	    migrate_run(db, path, v2, 2, &e) == -1)
+	if (migrate_check(db, path, NEXT, &e) == -1 ||
+	    migrate_run(db, path, v2, NEXT, &e) == -1)
 		fail_msg("%s", e.msg);
-	assert_int_equal(raw_int(db, "PRAGMA user_version"), 2);
+	assert_int_equal(raw_int(db, "PRAGMA user_version"), NEXT);
 	assert_int_equal(raw_int(db, "SELECT COUNT(*) FROM two"), 0);
 	assert_int_equal(raw_int(db, "SELECT COUNT(*) FROM meta"), 1);
 	/* Half a migration is none. */
-	assert_int_equal(migrate_run(db, path, v3, 3, &e), -1);
+	assert_int_equal(migrate_run(db, path, v3, OVER, &e), -1);
 	assert_non_null(strstr(e.msg, "nothing was changed"));
-	assert_int_equal(raw_int(db, "PRAGMA user_version"), 2);
+	assert_int_equal(raw_int(db, "PRAGMA user_version"), NEXT);
 	assert_int_equal(raw_int(db, "SELECT COUNT(*) FROM sqlite_schema "
 	    "WHERE name = 'three'"), 0);
 	(void)sqlite3_close(db);
@@ -222,7 +224,9 @@ test_migration(void **state)
 	/* The way back that the refusal names. */
 	backup = backup_newest(path);
 	assert_non_null(backup);
-	refused("schema 2 is newer", backup);
+	newer = mem_fmt("schema %d is newer", NEXT);
+	refused(newer, backup);
+	free(newer);
 	free(backup);
 }
 
