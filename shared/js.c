@@ -1,6 +1,5 @@
 #include "js.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,139 +140,10 @@ js_parse(const char *text, size_t len, const char *what, struct err *e)
 	return o;
 }
 
-/* ---- out: jansson's compact form, without its care for cycles, which our
- * documents have none of, and at a fifth of its cost ---- */
-
-static void
-dump_text(struct buf *b, const char *s, size_t n)
-{
-	static const char special[] = "\"\\\b\f\n\r\t";
-	size_t from = 0;
-
-	buf_putc(b, '"');
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-		const char *at;
-
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		buf_put(b, s + from, i - from);
-		from = i + 1;
-		at = c != '\0' ? strchr(special, c) : NULL;
-		if (at != NULL) {
-			buf_putc(b, '\\');
-			buf_putc(b, "\"\\bfnrt"[at - special]);
-		} else
-			buf_fmt(b, "\\u%04X", (unsigned)c);
-	}
-	buf_put(b, s + from, n - from);
-	buf_putc(b, '"');
-}
-
-static void
-dump_int(struct buf *b, int64_t v)
-{
-	char digits[24], *p = digits + sizeof(digits);
-	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-
-	do
-		*--p = (char)('0' + u % 10);
-	while ((u /= 10) != 0);
-	if (v < 0)
-		*--p = '-';
-	buf_put(b, p, (size_t)(digits + sizeof(digits) - p));
-}
-
-/* 17 digits say every double; the point is there whatever the locale, and an
- * exponent without what it does not need. */
-static void
-dump_real(struct buf *b, double v)
-{
-	char text[40], *at, *from;
-
-	if (v > -1e15 && v < 1e15 && v != 0 && (double)(int64_t)v == v) {
-		dump_int(b, (int64_t)v);
-		buf_puts(b, ".0");
-		return;
-	}
-	(void)snprintf(text, sizeof(text), "%.17g", v);
-	at = strchr(text, ',');
-	if (at != NULL)
-		*at = '.';
-	at = strchr(text, 'e');
-	if (at == NULL) {
-		buf_puts(b, text);
-		if (strchr(text, '.') == NULL)
-			buf_puts(b, ".0");
-		return;
-	}
-	from = ++at;
-	if (*from == '-')
-		at++;
-	if (*from == '+' || *from == '-')
-		from++;
-	while (*from == '0')
-		from++;
-	buf_put(b, text, (size_t)(at - text));
-	buf_puts(b, from);
-}
-
-static void
-dump(struct buf *b, const json_t *v)
-{
-	const char *key;
-	json_t *item;
-	size_t i;
-	bool first = true;
-
-	switch (json_typeof(v)) {
-	case JSON_OBJECT:
-		buf_putc(b, '{');
-		json_object_foreach((json_t *)v, key, item) {
-			if (!first)
-				buf_putc(b, ',');
-			first = false;
-			dump_text(b, key, strlen(key));
-			buf_putc(b, ':');
-			dump(b, item);
-		}
-		buf_putc(b, '}');
-		break;
-	case JSON_ARRAY:
-		buf_putc(b, '[');
-		json_array_foreach(v, i, item) {
-			if (i > 0)
-				buf_putc(b, ',');
-			dump(b, item);
-		}
-		buf_putc(b, ']');
-		break;
-	case JSON_STRING:
-		dump_text(b, json_string_value(v), json_string_length(v));
-		break;
-	case JSON_INTEGER:
-		dump_int(b, json_integer_value(v));
-		break;
-	case JSON_REAL:
-		dump_real(b, json_real_value(v));
-		break;
-	case JSON_TRUE:
-		buf_puts(b, "true");
-		break;
-	case JSON_FALSE:
-		buf_puts(b, "false");
-		break;
-	case JSON_NULL:
-		buf_puts(b, "null");
-		break;
-	}
-}
-
 char *
 js_dump(const json_t *o)
 {
-	struct buf b = BUF_INIT(SIZE_MAX / 2);
+	char *s = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY);
 
-	dump(&b, o);
-	return buf_steal(&b);
+	return s != NULL ? s : mem_dup("null");
 }
