@@ -401,6 +401,7 @@ heartbeat(struct step *s)
 {
 	struct role *r = s->r;
 	bool	     holder = s->who->id == r->d.holder;
+	enum role_state was;
 
 	if (s->who->beat.floor > INT64_MAX / 2) {	/* not an epoch */
 		r->count.ignored++;
@@ -408,10 +409,14 @@ heartbeat(struct step *s)
 	}
 	if (s->who->beat.floor > r->d.epoch && !MUTANT(MUTANT_NO_RAISE))
 		raise_epoch(s);
+	was = r->state;
 	if (MUTANT(MUTANT_ACK_ANY) && s->who->beat.on && !holder)
 		step_ack(s, s->who);
-	if (r->sync.agent == s->who->id && s->who->in_sync)
+	if (r->sync.agent == s->who->id && s->who->in_sync) {
 		op_synced(s);
+		if (r->state != was)	/* this heartbeat has done its work */
+			return;
+	}
 	holder = s->who->id == r->d.holder;
 	switch (r->state) {
 	case ROLE_WAIT:

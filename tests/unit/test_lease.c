@@ -290,11 +290,14 @@ another_cluster_starts_from_zero(void **unused)
 
 static void
 check(const struct lease *was, const struct lease *l,
-    const struct lease_event *ev, const struct lease_out *out)
+    const struct lease_policy *p, const struct lease_event *ev,
+    const struct lease_out *out)
 {
 	bool durable = memcmp(&was->d, &l->d, sizeof(l->d)) != 0;
 	bool told = was->working;
+	enum lease_fire fire = lease_may_fire(l, p, ev->now.mono);
 
+	assert_true(out->n <= LEASE_MAX_ACTS);
 	assert_true(l->d.floor >= was->d.floor);
 	assert_true(l->d.floor >= l->d.epoch);
 	assert_true(!durable || did(out, LEASE_ACT_PERSIST));
@@ -311,24 +314,46 @@ check(const struct lease *was, const struct lease *l,
 			told = false;
 	}
 	assert_true(told == l->working);
-	assert_true(l->working == (lease_may_fire(l, &suspend, ev->now.mono)
-	    == LEASE_FIRE_YES));
+	assert_true(l->working == (fire != LEASE_FIRE_NO));
+	/* As the Scheduler only with a lease; without it only with "continue",
+	 * and as one that says that it is suspended. */
+	assert_true((fire == LEASE_FIRE_YES) == (l->d.on && l->granted &&
+	    ev->now.mono.us < l->end.us));
+	assert_true(fire != LEASE_FIRE_LOCAL || (p->go_on && l->d.on));
+	/* Who was refused has changed nothing. */
+	if (did(out, LEASE_ACT_REFUSE))
+		assert_true(!durable && l->end.us == was->end.us);
+	if (l->d.held && !was->d.held)
+		assert_true(ev->kind == LEASE_EV_HOLD);
+	if (!l->d.held && was->d.held)
+		assert_true(ev->kind == LEASE_EV_RELEASE ||
+		    (ev->kind == LEASE_EV_GRANT && ev->by_operator));
+	assert_false(l->d.on && l->d.held);
 	/* Only a grant wakes; no lease without a heartbeat it answers. */
 	if (!was->d.on && l->d.on)
 		assert_true(ev->kind == LEASE_EV_GRANT && ev->epoch >
 		    was->d.floor && l->key);
 	if (l->end.us > was->end.us)
-		assert_true(ev->seq > 0 && ev->start == l->start);
+		assert_true(ev->seq > 0 && ev->start == l->start &&
+		    ev->epoch == l->d.epoch && l->end.us <= was->sent[ev->seq
+		    % LEASE_RING].at.us + ev->lease_ms * 1000);
+	/* Told OFF, or without its key: nothing is left of the lease. */
+	if (!l->d.on)
+		assert_true(fire == LEASE_FIRE_NO && lease_left(l,
+		    ev->now.mono) == 0 && lease_next_deadline(l).us ==
+		    MONO_NEVER.us);
+	if (ev->kind == LEASE_EV_OFF && ev->epoch >= was->d.epoch)
+		assert_true(!l->d.on && l->d.floor >= ev->epoch);
 }
 
-/* Every status x floor x key x hold x event x epoch x heartbeat. */
+/* Every status x floor x key x hold x policy x event x epoch x heartbeat. */
 static void
 every_state_and_event(void **unused)
 {
 	unsigned long n = 0;
 
 	(void)unused;
-	for (unsigned bits = 0; bits < 32; bits++)
+	for (unsigned bits = 0; bits < 128; bits++)
 	for (int64_t e = 0; e <= 6; e += 3)
 	for (int64_t f = e; f <= 6; f++)
 	for (int k = 0; k < LEASE_NEVENTS; k++)
@@ -336,13 +361,15 @@ every_state_and_event(void **unused)
 	for (int64_t seq = 0; seq <= 3; seq++)
 	for (int64_t start = 77; start <= 78; start++)
 	for (int64_t now = 1000; now <= 9000; now += 4000) {
+		const struct lease_policy *p = bits & 64 ? &go_on : &suspend;
 		struct lease_durable d = { .on = bits & 1,
 		    .held = (bits & 3) == 2, .epoch = e, .floor = f };
 		struct lease	   l, was;
 		struct lease_out   out;
 		struct lease_event ev = { .kind = k, .epoch = ep,
 		    .start = start, .seq = seq, .lease_ms = 4000,
-		    .key = bits & 16, .now = at(now) };
+		    .key = bits & 16, .by_operator = bits & 32,
+		    .now = at(now) };
 
 		/* ON at the floor, but for initial_status. */
 		if (d.on && f != e)
@@ -354,10 +381,10 @@ every_state_and_event(void **unused)
 		(void)beat(&l, 500);
 		(void)beat(&l, 900);
 		l.end = l.granted ? at(4500).mono : (mono){ 0 };
-		l.working = l.granted && now < 4500;
+		l.working = l.granted && (now < 4500 || p->go_on);
 		was = l;
-		lease_step(&l, &suspend, &ev, &out);
-		check(&was, &l, &ev, &out);
+		lease_step(&l, p, &ev, &out);
+		check(&was, &l, p, &ev, &out);
 		n++;
 	}
 	print_message("%lu cases\n", n);
