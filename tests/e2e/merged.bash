@@ -138,7 +138,8 @@ one_epoch_each()
 # every_occurrence BROKER JOB [STEP [FILE]]: from the first to the last on
 # record each time (STEP in ms, 1 s) is there exactly once: as succeeded, and
 # then once in FILE ($T/fired, where the job writes its occurrences), or as
-# skipped or missed with a reason, and then not in it.
+# skipped or missed with a reason, and then not in it.  Runs that somebody asked
+# for (manual:ID) are left alone.
 every_occurrence()
 {
 	local broker=$1 job=$2 step=${3:-1000} file=${4:-$T/fired}
@@ -155,7 +156,7 @@ every_occurrence()
 	        // null) as $range
 	    | if $range == null then $first
 	      else range($first; ($range.to | ms) + 1; $step) end;
-	($marks | split("\n") | map(select(length > 0))) as $ran
+	($marks | split("\n") | map(select(test("^[0-9]{4}-")))) as $ran
 	| ($ran | group_by(.) | map({key: .[0], value: length})
 	    | from_entries) as $times_run
 	| [$record[0][] | select(.occurrence | test("^[0-9]{4}-"))] as $all

@@ -1,0 +1,150 @@
+# Full disks, on the broker and on agents.  What a user would lose: something
+# that was acknowledged; or the cluster stays broken when there is room again.
+
+load lib
+load merged
+load disk
+load gate
+
+setup()
+{
+	world
+}
+
+cluster()
+{
+	dedicated a
+	fast a
+	node b "agent: { initial_status = \"on\"; };"
+	node c
+	join a b
+	join a c
+	wait_for 10 scheduler_is a b
+	apply a <<<"$(ticking 1s all)"
+	wait_for 10 fires a 0
+}
+
+# A full disk may have room for a small thing yet: what is acknowledged then
+# goes to $T/acked.
+takes_nothing()
+{
+	run m a job run tick --json
+	[ "$status" -ne 0 ] || {
+		jq .run <<<"$output" >>"$T/acked"
+		return 1
+	}
+	[[ "$output" == *"disk"* ]]
+}
+
+@test "the broker's disk is full: nothing acknowledged is lost, it recovers" {
+	local id s=b
+
+	small_disk a
+	cluster
+	q a .run job run tick >"$T/acked"
+	fill a
+	wait_for 15 takes_nothing
+	run m a agent on c
+	echo "$output"
+	if [ "$status" -eq 0 ]; then
+		s=c
+	else
+		[[ "$output" == *"disk"* ]]
+	fi
+	wait_for 5 is a true '.alerts | tostring | test("disk|store")' status
+	# The Scheduler goes on being renewed: nobody takes its place.
+	sleep 3
+	scheduler_is a "$s"
+	! grep -q 'cluster=a .* stopped: the lease' "$T"/[bc]/log
+	make_room a
+	wait_for 10 fires a "$(now_ms)"
+	wait_for 5 is a false '.alerts | tostring | test("disk|store")' status
+	while read -r id; do
+		wait_for 10 is a succeeded .state run show "$id"
+	done <"$T/acked"
+	m a agent on c
+	wait_for 5 scheduler_is a c
+	account a
+}
+
+# A run of tick was refused, or waits, because of b's disk.
+held_up()
+{
+	local id
+
+	is a true 'any(.[]; .state == "refused" and (.reason | test("disk")))' \
+	    run list --job tick && return
+	id=$(q a '[.[] | select(.ended_at == null)][0].id' run list --job tick)
+	m a run explain "$id" | grep -q disk
+}
+
+@test "the Scheduler's own disk is full: that is said, and nothing is silent" {
+	small_disk b
+	cluster
+	fill b
+	wait_for 8 held_up
+	# It is heard, and its lease goes on.
+	is a "true scheduler" '.[] | select(.name == "b")
+	    | "\(.connected) \(.role)"' agent list
+	! grep -q 'cluster=a .* stopped:' "$T/b/log"
+	# Its OFF can't be stored, so it proves nothing: the lease ends.
+	m a agent on c
+	wait_for 8 scheduler_is a c
+	wait_for 5 fires a "$(now_ms)"
+	is b true '.status == "off" or .suspended' status
+	refused 1 disk m a agent on b
+	# Its store can't be opened for writing: a start says so, and ends.
+	kill9 b
+	run ! start b
+	[[ "$output" == *"make room and start again"* ]]
+	make_room b
+	start b
+	wait_for 10 m a agent on b
+	wait_for 8 scheduler_is a b
+	wait_for 5 fires a "$(now_ms)"
+	m a job pause tick
+	wait_for 20 quiet a
+	never_two a
+	one_epoch_each a
+	# Every second is there: succeeded, or refused with the reason.
+	q a '.[] | select(.state == "refused" and (.reason | test("disk"))
+	    | not) | select(.state != "succeeded") | "\(.state) \(.reason)"' \
+	    run list --job tick --limit 100000 >"$T/odd"
+	cat "$T/odd"
+	[ ! -s "$T/odd" ]
+}
+
+@test "a spare's disk is full: it is not chosen until there is room" {
+	small_disk c
+	cluster
+	fill c
+	wait_for 8 is a null .to whatif kill b
+	kill9 b
+	wait_for 8 is a true '.alerts | tostring | test("no_scheduler")' status
+	is a "true off" '.[] | select(.name == "c")
+	    | "\(.connected) \(.status)"' agent list
+	make_room c
+	wait_for 10 scheduler_is a c
+	wait_for 5 fires a "$(now_ms)"
+	account a
+}
+
+@test "the broker's disk is full in the middle of a move: finished later" {
+	small_disk a
+	gated a
+	cluster
+	close_gate a
+	m a agent on c >"$T/asked" 2>&1 3>&- &
+	gate_at a "epoch = 1 and body ->> 'intent'"
+	# It is decided; that b is off, and the grant, can't be stored now.
+	fill a
+	open_gate a
+	wait_for 5 is b off .status status
+	# Longer than it tries to store that for the first time.
+	sleep 2
+	is b off .status status
+	make_room a
+	wait_for 5 scheduler_is a c
+	wait_for 5 fires a "$(now_ms)"
+	account a
+}
