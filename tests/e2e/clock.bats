@@ -14,19 +14,6 @@ setup()
 	own_clocks
 }
 
-cluster()
-{
-	dedicated a
-	fast a
-	node b "agent: { initial_status = \"on\"; };"
-	node c
-	join a b
-	join a c
-	wait_for 10 scheduler_is a b
-	apply a <<<"$(ticking 1s all)"
-	wait_for 10 fires a 0
-}
-
 # off_by NODE SECONDS: what the broker measures.
 off_by()
 {
@@ -62,7 +49,7 @@ none_ahead()
 @test "a spare an hour off is no candidate, either way, and says so" {
 	local by
 
-	cluster
+	crew
 	for by in +3600 -3600; do
 		step c "$by"
 		wait_for 5 off_by c "$by"
@@ -85,7 +72,7 @@ none_ahead()
 }
 
 @test "the Scheduler's clock goes back an hour: nothing is fired again" {
-	cluster
+	crew
 	step b -3600
 	wait_for 5 off_by b -3600
 	wait_for 5 clock_alert b true
@@ -99,7 +86,7 @@ none_ahead()
 }
 
 @test "the Scheduler's clock goes forward an hour: nothing is fired ahead" {
-	cluster
+	crew
 	step b +3600
 	wait_for 5 off_by b 3600
 	wait_for 5 fires a "$(now_ms)"
@@ -113,7 +100,7 @@ none_ahead()
 }
 
 @test "the Scheduler's clock goes forward: what is due now is not skipped as late" {
-	cluster
+	crew
 	apply a <<<"$(ticking 1s skip)"
 	wait_for 5 fires a "$(now_ms)"
 	step b +30
@@ -127,7 +114,7 @@ none_ahead()
 }
 
 @test "the broker's clock goes forward an hour: leases and firing go on" {
-	cluster
+	crew
 	step a +3600
 	wait_for 5 off_by b -3600
 	wait_for 5 clock_alert b true
@@ -141,7 +128,7 @@ none_ahead()
 }
 
 @test "the broker's clock goes back an hour: what it takes for ahead waits" {
-	cluster
+	crew
 	step a -3600
 	wait_for 5 off_by b 3600
 	sleep 2			# in which every fire is refused
@@ -152,41 +139,10 @@ none_ahead()
 	account a
 }
 
-pinned()
-{
-	is a "$1" '.[] | select(.name == "c") | .pinned_until != null' agent list
-}
-
-@test "a pin lasts as long as was said, whatever the broker's clock does" {
-	local by set
-
-	cluster
-	for by in +3600 -3600; do
-		m a agent on c --for 3s
-		set=$(now_ms)
-		pinned true
-		step a "$by"
-		wait_for 10 pinned false
-		echo "$by: over $(($(now_ms) - set)) ms after it was set"
-		[ $(($(now_ms) - set)) -ge 2800 ]
-		step a +0
-		wait_for 5 off_by c 0
-	done
-	# A broker that starts knows it by the wall clock, and how long it was.
-	m a agent on c --for 3s
-	kill9 a
-	step a -3600
-	start a
-	set=$(now_ms)
-	wait_for 5 scheduler_is a c
-	wait_for 10 pinned false
-	echo "restarted: over $(($(now_ms) - set)) ms after the start"
-}
-
 @test "a run's time is up when it is, whatever its agent's clock does" {
 	local began by id
 
-	cluster
+	crew
 	apply a <<<"jobs = ( { name = \"long\"; shell = \"sleep 30\";
 	    timeout = \"2s\"; grace = \"500ms\"; distribution = \"selected\";
 	    agents = [ \"c\" ]; } );"

@@ -4,24 +4,10 @@
 load lib
 load merged
 load disk
-load gate
 
 setup()
 {
 	world
-}
-
-cluster()
-{
-	dedicated a
-	fast a
-	node b "agent: { initial_status = \"on\"; };"
-	node c
-	join a b
-	join a c
-	wait_for 10 scheduler_is a b
-	apply a <<<"$(ticking 1s all)"
-	wait_for 10 fires a 0
 }
 
 # A full disk may have room for a small thing yet: what is acknowledged then
@@ -40,7 +26,7 @@ takes_nothing()
 	local id s=b
 
 	small_disk a
-	cluster
+	crew
 	q a .run job run tick >"$T/acked"
 	fill a
 	wait_for 15 takes_nothing
@@ -80,7 +66,7 @@ held_up()
 
 @test "the Scheduler's own disk is full: that is said, and nothing is silent" {
 	small_disk b
-	cluster
+	crew
 	fill b
 	wait_for 8 held_up
 	# It is heard, and its lease goes on.
@@ -112,39 +98,4 @@ held_up()
 	    run list --job tick --limit 100000 >"$T/odd"
 	cat "$T/odd"
 	[ ! -s "$T/odd" ]
-}
-
-@test "a spare's disk is full: it is not chosen until there is room" {
-	small_disk c
-	cluster
-	fill c
-	wait_for 8 is a null .to whatif kill b
-	kill9 b
-	wait_for 8 is a true '.alerts | tostring | test("no_scheduler")' status
-	is a "true off" '.[] | select(.name == "c")
-	    | "\(.connected) \(.status)"' agent list
-	make_room c
-	wait_for 10 scheduler_is a c
-	wait_for 5 fires a "$(now_ms)"
-	account a
-}
-
-@test "the broker's disk is full in the middle of a move: finished later" {
-	small_disk a
-	gated a
-	cluster
-	close_gate a
-	m a agent on c >"$T/asked" 2>&1 3>&- &
-	gate_at a "epoch = 1 and body ->> 'intent'"
-	# It is decided; that b is off, and the grant, can't be stored now.
-	fill a
-	open_gate a
-	wait_for 5 is b off .status status
-	# Longer than it tries to store that for the first time.
-	sleep 2
-	is b off .status status
-	make_room a
-	wait_for 5 scheduler_is a c
-	wait_for 5 fires a "$(now_ms)"
-	account a
 }

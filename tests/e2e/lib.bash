@@ -396,6 +396,22 @@ fires()
 	    [ "$(ms_of "$(tail -n 1 "$T/fired")")" -gt "$2" ]
 }
 
+# a is a broker and no agent, b the Scheduler, c a spare; tick is due each
+# second.  SETTINGS are those of fast unless given.
+crew()
+{
+	dedicated a
+	# shellcheck disable=SC2086
+	m a setting set ${1:-$FAST} >/dev/null
+	node b "agent: { initial_status = \"on\"; };"
+	node c
+	join a b
+	join a c
+	wait_for 40 scheduler_is a b
+	apply a <<<"$(ticking 1s all)"
+	wait_for 20 fires a 0
+}
+
 run_state()
 {
 	q "$1" .state run show "$2"

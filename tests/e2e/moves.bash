@@ -5,16 +5,8 @@ load_moves()
 {
 	world
 	gated a
-	dedicated a
-	fast a
-	node b "agent: { initial_status = \"on\"; };"
-	node c
-	join a b
-	join a c
-	wait_for 10 scheduler_is a b
+	crew
 	m a setting set switch_min_interval=0s >/dev/null
-	apply a <<<"$(ticking 1s all)"
-	wait_for 10 fires a 0
 	OLD=b
 	NEW=c
 }

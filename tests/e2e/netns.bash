@@ -114,3 +114,28 @@ heal()
 		plug "$n"
 	done
 }
+
+# ---- what is the same in every partition ----
+
+# healed [CONNECTION_TIMEOUT]: that and 2 s later there is one Scheduler; and
+# then everybody is back, and one is ON.
+healed()
+{
+	heal
+	wait_for $((${1:-1} + 2)) scheduler_other_than a ""
+	wait_for 30 is a "2 1" '[.[] | select(.connected and .sync.behind == 0)]
+	    | "\(length) \([.[] | select(.status == "on")] | length)"' agent list
+	wait_for 5 fires a "$(now_ms)"
+}
+
+# taken_over [CONNECTION_TIMEOUT]: b is cut off until c is at work; by then it
+# has stopped by itself.
+taken_over()
+{
+	wait_for $((${1:-1} + 7)) scheduler_is a c
+	is b true '.status == "off" or .suspended' status
+	wait_for 5 fires a "$(now_ms)"
+	healed "${1:-1}"
+	scheduler_is a c
+	account a
+}

@@ -14,37 +14,7 @@ setup()
 	world
 	network a b c
 	E2E_LOG=debug
-	dedicated a
-	fast a
-	node b "agent: { initial_status = \"on\"; };"
-	node c
-	join a b
-	join a c
-	wait_for 10 scheduler_is a b
-	apply a <<<"$(ticking 1s all)"
-	wait_for 10 test -s "$T/fired"
-}
-
-# connection_timeout + 2 s after the heal there is one Scheduler, and then
-# everybody is back, and one is ON.
-healed()
-{
-	heal
-	wait_for $((${1:-1} + 2)) scheduler_other_than a ""
-	wait_for 20 is a "2 1" '[.[] | select(.connected and .sync.behind == 0)]
-	    | "\(length) \([.[] | select(.status == "on")] | length)"' agent list
-	wait_for 5 fires a "$(now_ms)"
-}
-
-# b is cut off until c is at work: it has stopped by itself.
-taken_over()
-{
-	wait_for 8 scheduler_is a c
-	wait_for 5 fires a "$(now_ms)"
-	is b true '.status == "off" or .suspended' status
-	healed
-	scheduler_is a c
-	account a
+	crew
 }
 
 @test "nothing passes in either direction, and nobody is told" {
@@ -64,11 +34,6 @@ taken_over()
 
 @test "connections are refused" {
 	refuse b a
-	taken_over
-}
-
-@test "the Scheduler's link goes down" {
-	unplug b
 	taken_over
 }
 
@@ -104,19 +69,6 @@ taken_over()
 	sever c a
 	wait_for 5 is b true .suspended status
 	wait_for 10 is a 0 '[.[] | select(.connected)] | length' agent list
-	healed
-	account a
-}
-
-@test "a link that comes and goes" {
-	local i
-
-	for i in 1 2 3 4 5 6; do
-		sever b a
-		sleep 0.$((i + 1))
-		heal
-		wait_for 3 scheduler_other_than a ""
-	done
 	healed
 	account a
 }

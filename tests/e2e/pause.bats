@@ -12,15 +12,7 @@ setup()
 	world
 	gated a
 	E2E_LOG=debug
-	dedicated a
-	fast a
-	node b "agent: { initial_status = \"on\"; };"
-	node c
-	join a b
-	join a c
-	wait_for 10 scheduler_is a b
-	apply a <<<"$(ticking 1s all)"
-	wait_for 10 fires a 0
+	crew
 }
 
 suspended()
