@@ -1,0 +1,295 @@
+/* "Nothing missed", "nothing twice" (SPEC section 4) at the broker's ledger: what
+ * it answers to each fire.  An answer that is wrong here is an occurrence that
+ * runs twice, or that nobody ever hears of. */
+#include "api_fixture.h"
+
+#include "broker/ledger.h"
+
+#define TICK "jobs: ( { name = \"tick\"; command = [ \"/bin/true\" ];\n"       \
+	"  triggers: ( { every = \"1s\"; } ); overlap = \"allow\"; } );\n"
+
+static json_t *answered;
+
+static void
+on_answer(struct broker *b, int64_t member, json_t *doc)
+{
+	(void)b;
+	assert_int_equal(member, broker->roster->members[0]->id);
+	json_decref(answered);
+	answered = doc;
+}
+
+static void
+says_on(int64_t epoch)
+{
+	agent_says("link.beat", json_pack(
+	    "{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:i,s:b}", "start",
+	    (json_int_t)7, "seq", (json_int_t)++agent.seq, "on", 1,
+	    "suspended", 0, "fresh", epoch == 0, "epoch", (json_int_t)epoch,
+	    "floor", (json_int_t)epoch, "controlled", 1, "wall",
+	    (json_int_t)clock_wall().ms, "rev",
+	    (json_int_t)broker->catalog->rev, "running", 0, "accepts", 1));
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
+}
+
+/* node-a is the Scheduler with epoch 1, a job is due every second. */
+static void
+at_work(void)
+{
+	apply(TICK);
+	says_on(0);
+	UNTIL(scheduler_epoch(broker) == 1);
+	says_on(1);
+	assert_true(scheduler_backs(broker, broker->roster->members[0]->id, 1));
+}
+
+static struct cat_job *
+tick(void)
+{
+	struct cat_job *j = catalog_job(broker->catalog, "tick");
+
+	assert_non_null(j);
+	return j;
+}
+
+/* Half a minute later by the broker's clock, until the next turn. */
+static json_t *
+fire_as(int64_t epoch, json_t *fire)
+{
+	json_t *params = json_pack("{s:I,s:[o]}", "epoch", (json_int_t)epoch,
+	    "fires", fire);
+
+	json_decref(answered);
+	answered = NULL;
+	broker->now.wall.ms = clock_wall().ms + 30000;
+	ledger_fire(broker, broker->roster->members[0], params, on_answer);
+	json_decref(params);
+	UNTIL(answered != NULL);
+	return answered;
+}
+
+static json_t *
+at(int64_t ms)
+{
+	return json_pack("{s:s,s:I,s:I,s:i,s:s}", "job", "tick", "at",
+	    (json_int_t)ms, "first", (json_int_t)ms, "count", 1, "act",
+	    "fire");
+}
+
+static int64_t
+next(void)
+{
+	return due_next(tick()->due, tick()->cursor).ms;
+}
+
+static size_t
+runs_of_tick(void)
+{
+	json_t *o = get("run.list", json_pack("{s:s,s:i}", "job", "tick",
+	    "limit", 1000));
+	size_t n = json_array_size(o);
+
+	json_decref(o);
+	return n;
+}
+
+static void
+a_fire_is_recorded_once_and_answered_with_its_run(void **state)
+{
+	int64_t due, run;
+
+	(void)state;
+	at_work();
+	due = next();
+	run = js_int(fire_as(1, at(due)), "run", 0);
+	assert_true(run > 0);
+	assert_int_equal(tick()->cursor.ms, due);
+	/* Sent again after a reconnect: the same run, and no error. */
+	assert_int_equal(js_int(fire_as(1, at(due)), "run", 0), run);
+	assert_null(json_object_get(answered, "refused"));
+	assert_int_equal(runs_of_tick(), 1);
+	/* The next Scheduler, too. */
+	assert_true(js_int(fire_as(1, at(next())), "run", 0) > run);
+	assert_int_equal(runs_of_tick(), 2);
+}
+
+static void
+a_fire_past_a_gap_is_answered_with_the_cursor(void **state)
+{
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	(void)fire_as(1, at(due + 1000));
+	assert_null(json_object_get(answered, "run"));
+	assert_int_equal(js_int(answered, "cursor", 0), tick()->cursor.ms);
+	assert_true(tick()->cursor.ms < due);
+	/* Nor something that is not due at all. */
+	(void)fire_as(1, at(due + 7));
+	assert_null(json_object_get(answered, "run"));
+	assert_int_equal(runs_of_tick(), 0);
+	assert_true(js_int(fire_as(1, at(due)), "run", 0) > 0);
+	assert_true(js_int(fire_as(1, at(due + 1000)), "run", 0) > 0);
+}
+
+static void
+another_epoch_is_refused_as_an_event(void **state)
+{
+	static const int64_t epochs[] = { 0, 2, 77 };
+	mono end = mono_add_ms(clock_mono(), 10000);
+	size_t events;
+	int64_t due;
+	json_t *o;
+
+	(void)state;
+	at_work();
+	due = next();
+	for (size_t i = 0; i < 3; i++) {
+		(void)fire_as(epochs[i], at(due));
+		assert_string_equal(js_str(answered, "code", ""), "epoch");
+		assert_null(json_object_get(answered, "run"));
+	}
+	assert_true(tick()->cursor.ms < due);
+	do {				/* events are stored by and by */
+		o = get("event.list", json_pack("{s:s}", "code",
+		    "fire_refused"));
+		events = json_array_size(o);
+		json_decref(o);
+	} while (events < 3 && clock_mono().us < end.us);
+	assert_int_equal(events, 3);
+	assert_int_equal(runs_of_tick(), 0);
+}
+
+static void
+ahead_of_the_clock_is_refused_and_comes_again(void **state)
+{
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	for (; due <= clock_wall().ms + 30000; due = next())
+		assert_true(js_int(fire_as(1, at(due)), "run", 0) > 0);
+	/* Up to max_skew ahead is taken: then it is too early. */
+	for (int i = 0; i < 5 && json_object_get(answered, "run") != NULL; i++)
+		(void)fire_as(1, at(next()));
+	due = next();
+	(void)fire_as(1, at(due));
+	assert_string_equal(js_str(answered, "code", ""), "clock");
+	assert_int_equal(js_int(answered, "cursor", 0), tick()->cursor.ms);
+	assert_int_equal(next(), due);
+}
+
+static void
+what_is_skipped_is_on_record_with_the_reason(void **state)
+{
+	int64_t due;
+	json_t *o, *fire;
+
+	(void)state;
+	at_work();
+	due = next();
+	fire = json_pack("{s:s,s:I,s:I,s:i,s:s,s:s}", "job", "tick", "at",
+	    (json_int_t)(due + 9000), "first", (json_int_t)due, "count", 10,
+	    "act", "skip", "reason", "misfire once: newer occurrence due");
+	assert_true(js_int(fire_as(1, fire), "run", 0) > 0);
+	assert_int_equal(tick()->cursor.ms, due + 9000);
+	o = get("run.list", json_pack("{s:s}", "job", "tick"));
+	assert_int_equal(json_array_size(o), 1);
+	assert_string_equal(js_str(json_array_get(o, 0), "state", ""),
+	    "skipped");
+	assert_non_null(strstr(js_str(json_array_get(o, 0), "reason", ""),
+	    "newer occurrence due; 10 occurrences, the last "));
+	json_decref(o);
+	/* None of them is fired afterwards. */
+	(void)fire_as(1, at(due + 3000));
+	assert_null(json_object_get(answered, "refused"));
+	assert_int_equal(runs_of_tick(), 1);
+}
+
+static void
+an_edited_trigger_goes_on_from_the_edit(void **state)
+{
+	int64_t before;
+
+	(void)state;
+	at_work();
+	before = tick()->cursor.ms;
+	assert_true(js_int(fire_as(1, at(next())), "run", 0) > 0);
+	UNTIL(clock_wall().ms > before + 1100);
+	apply("jobs: ( { name = \"tick\"; command = [ \"/bin/true\" ];\n"
+	    "  triggers: ( { every = \"2s\"; } ); } );\n");
+	assert_true(tick()->cursor.ms > before);
+	assert_true(tick()->cursor.ms <= clock_wall().ms + 2000);
+	/* The command alone does not: nothing that was due is forgotten. */
+	before = tick()->cursor.ms;
+	apply("jobs: ( { name = \"tick\"; command = [ \"/bin/false\" ];\n"
+	    "  triggers: ( { every = \"2s\"; } ); } );\n");
+	assert_int_equal(tick()->cursor.ms, before);
+}
+
+static void
+paused_and_removed_jobs_do_not_fire(void **state)
+{
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	json_decref(get("job.pause", json_pack("{s:s}", "job", "tick")));
+	(void)fire_as(scheduler_epoch(broker), at(due));
+	assert_string_equal(js_str(answered, "code", ""), "job");
+	json_decref(get("job.remove", json_pack("{s:s}", "job", "tick")));
+	(void)fire_as(scheduler_epoch(broker), at(due));
+	assert_string_equal(js_str(answered, "code", ""), "job");
+	assert_int_equal(runs_of_tick(), 0);
+}
+
+/* A whole cluster that was down: the cursor is where it was. */
+static void
+a_restarted_broker_knows_what_was_fired(void **state)
+{
+	int64_t due, run, cursor = 0;
+	struct err e;
+
+	(void)state;
+	at_work();
+	due = next();
+	run = js_int(fire_as(1, at(due)), "run", 0);
+	assert_true(run > 0);
+	agent_down();
+	api_free(api);
+	broker_free(broker);
+	broker = broker_new(store, &key, "node-a", true, clock_now(), &e);
+	assert_non_null(broker);
+	broker->port = 7422;
+	api = api_new(&loop, NULL, broker,
+	    &(struct api_files){ config_path, key_path });
+	(void)gate_new(broker, api_view, api);
+	broker_wake(broker, true, clock_now());
+	cursor = tick()->cursor.ms;
+	assert_int_equal(cursor, due);
+	agent_up();
+	says_on(1);
+	UNTIL(scheduler_backs(broker, broker->roster->members[0]->id, 1));
+	assert_int_equal(js_int(fire_as(1, at(due)), "run", 0), run);
+	assert_true(js_int(fire_as(1, at(due + 1000)), "run", 0) > run);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_fire_is_recorded_once_and_answered_with_its_run),
+		T(a_fire_past_a_gap_is_answered_with_the_cursor),
+		T(another_epoch_is_refused_as_an_event),
+		T(ahead_of_the_clock_is_refused_and_comes_again),
+		T(what_is_skipped_is_on_record_with_the_reason),
+		T(an_edited_trigger_goes_on_from_the_edit),
+		T(paused_and_removed_jobs_do_not_fire),
+		T(a_restarted_broker_knows_what_was_fired),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
