@@ -8,7 +8,7 @@
 #define TICK "jobs: ( { name = \"tick\"; command = [ \"/bin/true\" ];\n"       \
 	"  triggers: ( { every = \"1s\"; } ); overlap = \"allow\"; } );\n"
 
-static json_t *answered;
+static json_t *answered;			/* the newest */
 
 static void
 on_answer(struct broker *b, int64_t member, json_t *doc)
@@ -36,6 +36,8 @@ says_on(int64_t epoch)
 static void
 at_work(void)
 {
+	json_decref(answered);
+	answered = NULL;
 	apply(TICK);
 	says_on(0);
 	UNTIL(scheduler_epoch(broker) == 1);
@@ -111,6 +113,28 @@ a_fire_is_recorded_once_and_answered_with_its_run(void **state)
 	/* The next Scheduler, too. */
 	assert_true(js_int(fire_as(1, at(next())), "run", 0) > run);
 	assert_int_equal(runs_of_tick(), 2);
+}
+
+/* Sent again while the first is on its way to the disk: an answer now would be
+ * a promise that a crash breaks. */
+static void
+a_fire_on_its_way_to_the_disk_is_answered_by_the_disk(void **state)
+{
+	json_t *params;
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	params = json_pack("{s:I,s:[o,o]}", "epoch", (json_int_t)1, "fires",
+	    at(due), at(due));
+	broker->now.wall.ms = clock_wall().ms + 30000;
+	ledger_fire(broker, broker->roster->members[0], params, on_answer);
+	json_decref(params);
+	assert_null(answered);
+	UNTIL(answered != NULL);
+	assert_true(js_int(answered, "run", 0) > 0);
+	assert_int_equal(runs_of_tick(), 1);
 }
 
 static void
@@ -282,6 +306,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_fire_is_recorded_once_and_answered_with_its_run),
+		T(a_fire_on_its_way_to_the_disk_is_answered_by_the_disk),
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
 		T(another_epoch_is_refused_as_an_event),
 		T(ahead_of_the_clock_is_refused_and_comes_again),
