@@ -177,8 +177,10 @@ gather(int n)
 	    crew_ms() - from < PATIENCE_S * 1000.0)
 		(void)usleep(5000);
 	joined = crew_ms() - from;
-	(void)await_up(n, from);
 	free(token);
+	for (size_t i = 0; i < hives; i++)
+		swarm_go(&swarm[i]);
+	(void)await_up(n, from);
 	return json_pack("{s:i,s:o,s:o}", "joins", n, "join_ms_each",
 	    figures_number(joined / n, 2), "connected_after_ms",
 	    figures_number(crew_ms() - from - joined, 0));

@@ -42,6 +42,7 @@ struct hive {
 	struct runs		*runs;
 	struct bee		*bees;
 	int			 next, joining;
+	uv_timer_t		 wait;		/* for the word to go */
 };
 
 static _Noreturn void
@@ -199,8 +200,13 @@ static const struct seat_ops seat_ops = {
 };
 
 static void
-take_off(struct hive *f)
+on_wait(uv_timer_t *t)
 {
+	struct hive *f = t->data;
+
+	if (f->is->go == 0)
+		return;
+	(void)uv_timer_stop(t);
 	for (int i = 0; i < f->plan->n; i++) {
 		struct bee *b = &f->bees[i];
 
@@ -291,8 +297,11 @@ join_next(struct hive *f)
 		f->joining++;
 		(void)call_broker(&f->bees[f->next++], &join_ops);
 	}
-	if (f->joining == 0)
-		take_off(f);
+	if (f->joining > 0)
+		return;
+	(void)uv_timer_init(&f->loop, &f->wait);
+	f->wait.data = f;
+	(void)uv_timer_start(&f->wait, on_wait, 0, 5);
 }
 
 /* ---- the process ---- */
@@ -359,6 +368,12 @@ swarm_start(struct swarm *s, const struct swarm_plan *plan)
 	s->pid = fork();
 	if (s->pid == 0)
 		process(plan, s->is);
+}
+
+void
+swarm_go(struct swarm *s)
+{
+	s->is->go = 1;
 }
 
 void

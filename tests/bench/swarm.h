@@ -17,6 +17,7 @@ struct swarm_numbers {
 	_Atomic int64_t up;		/* connected: hello was answered */
 	_Atomic int64_t ups, downs;	/* since the start */
 	_Atomic int64_t granted;	/* times that one got the role */
+	_Atomic int64_t go;		/* set by swarm_go */
 };
 
 struct swarm_plan {
@@ -31,8 +32,10 @@ struct swarm {
 	struct swarm_numbers *is;
 };
 
-/* Joins them all, at most 32 at a time, and then connects them all at once. */
+/* Joins them all, at most 32 at a time. */
 void	swarm_start(struct swarm *, const struct swarm_plan *);
+/* Those that have joined connect, all at once. */
+void	swarm_go(struct swarm *);
 void	swarm_stop(struct swarm *);
 
 #endif
