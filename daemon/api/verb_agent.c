@@ -214,7 +214,7 @@ on_renamed(enum store_rc rc, void *arg)
 		    "free disk space, then try again", store_rc_word(rc));
 	else if (m != NULL) {
 		(void)MEM_STR(from, m->name);
-		(void)MEM_STR(m->name, rn->to);
+		roster_rename(c->b->roster, m, rn->to);
 		move_runs(c->b, from, rn->to, NULL);
 		roster_tell(c->b, m);
 		call_told(c, json_pack("{s:s,s:s}", "agent", rn->to, "was",
@@ -250,7 +250,7 @@ do_agent_rename(struct call *c)
 	if (other != NULL) {	/* one that has gone: its row stays on record */
 		char *past = mem_fmt("%.40s~%lld", name, (long long)other->id);
 
-		(void)MEM_STR(other->name, past);
+		roster_rename(c->b->roster, other, past);
 		batch_add(batch, S_MEMBER_NAME, "it", other->id, past);
 		free(past);
 	}

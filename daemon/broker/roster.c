@@ -20,31 +20,49 @@ roster_agent(const struct roster *r, const struct member *m)
 	return &r->agents[m->at];
 }
 
+/* Through the array: whoever supposes something puts a copy there. */
 struct member *
 roster_by_key(const struct roster *r, const char *pub)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->members[i]->key, pub) == 0)
-			return r->members[i];
-	return NULL;
+	struct member *m;
+
+	HASH_FIND(keyed, r->keys, pub, strlen(pub), m);
+	return m != NULL ? r->members[m->at] : NULL;
 }
 
 struct member *
 roster_by_name(const struct roster *r, const char *name)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (strcmp(r->members[i]->name, name) == 0)
-			return r->members[i];
-	return NULL;
+	struct member *m;
+
+	HASH_FIND(named, r->names, name, strlen(name), m);
+	return m != NULL ? r->members[m->at] : NULL;
 }
 
 struct member *
 roster_by_id(const struct roster *r, int64_t id)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (r->members[i]->id == id)
-			return r->members[i];
-	return NULL;
+	size_t lo = 0, hi = r->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (r->members[mid]->id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < r->n && r->members[lo]->id == id ? r->members[lo] : NULL;
+}
+
+void
+roster_rename(struct roster *r, struct member *m, const char *name)
+{
+	if (m->name[0] != '\0')
+		HASH_DELETE(named, r->names, m);
+	(void)MEM_STR(m->name, name);
+	if (m->name[0] != '\0')
+		HASH_ADD_KEYPTR(named, r->names, m->name, strlen(m->name), m);
 }
 
 struct member *
@@ -112,8 +130,9 @@ on_member(const struct row *row, void *arg)
 	struct role_agent *a = roster_agent(r, m);
 
 	m->id = row_int(row, 0);
-	(void)MEM_STR(m->name, row_text(row, 1));
-	(void)key_parse(row_text(row, 2), m->key, m->fingerprint, NULL);
+	roster_rename(r, m, row_text(row, 1));
+	if (key_parse(row_text(row, 2), m->key, m->fingerprint, NULL) == 0)
+		HASH_ADD_KEYPTR(keyed, r->keys, m->key, strlen(m->key), m);
 	m->worker = strcmp(row_text(row, 3), "worker") == 0;
 	(void)MEM_STR(m->state, row_text(row, 4));
 	a->priority = (int)row_int(row, 5);
@@ -159,6 +178,8 @@ roster_free(struct roster *r)
 {
 	if (r == NULL)
 		return;
+	HASH_CLEAR(named, r->names);
+	HASH_CLEAR(keyed, r->keys);
 	for (size_t i = 0; i < r->n; i++) {
 		json_decref(r->members[i]->labels);
 		json_decref(r->members[i]->addresses);
@@ -191,6 +212,7 @@ roster_settings(struct broker *b, struct err *e)
 	r->health.worsen_after_ms = b->set.worsen_after;
 	r->health.improve_after_ms = b->set.improve_after;
 	r->health.sample_interval_ms = b->set.sample_interval;
+	r->look_at = (mono){ 0 };
 	for (size_t i = 0; i < r->n; i++)
 		roster_tell(b, r->members[i]);
 	return 0;
@@ -221,11 +243,13 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 	struct member *other = roster_by_name(b->roster, name);
 	struct member *m = roster_by_key(b->roster, pub);
 	struct role_agent *a;
+	char past[64];
 
 	/* A removed node's name is free again; its row keeps the record. */
 	if (other != NULL && other != m && !member_active(other)) {
-		(void)snprintf(other->name, sizeof(other->name), "%.40s~%lld",
-		    name, (long long)other->id);
+		(void)snprintf(past, sizeof(past), "%.40s~%lld", name,
+		    (long long)other->id);
+		roster_rename(b->roster, other, past);
 		roster_store(b, other, batch);
 	}
 	if (m == NULL) {
@@ -233,8 +257,10 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 		m->id = b->roster->next_id++;
 		(void)MEM_STR(m->key, pub);
 		(void)MEM_STR(m->fingerprint, fingerprint);
+		HASH_ADD_KEYPTR(keyed, b->roster->keys, m->key, strlen(m->key),
+		    m);
 	}
-	(void)MEM_STR(m->name, name);
+	roster_rename(b->roster, m, name);
 	(void)MEM_STR(m->state, "member");
 	m->worker = worker;
 	m->joined = b->now.wall;
@@ -310,6 +336,30 @@ roster_tell(const struct broker *b, const struct member *m)
 	(void)roster_send(m, "link.settings", roster_link_settings(b, m));
 }
 
+/* SPEC section 1: connected is heard within three of its own intervals. */
+static mono
+heard_until(const struct broker *b, const struct member *m)
+{
+	int64_t ms = 3 * (m->interval_ms > 0 ? m->interval_ms
+					     : interval(b, m));
+
+	return mono_add_ms(roster_agent(b->roster, m)->last_heard,
+	    ms < 1000 ? 1000 : ms);
+}
+
+/* Called when it was heard: deadlines that move away are found out when the
+ * nearest that was known has come, so that a heartbeat costs the same however
+ * many members there are. */
+static void
+expect(struct broker *b, const struct member *m)
+{
+	struct roster *r = b->roster;
+
+	r->look_at = mono_min(r->look_at, heard_until(b, m));
+	r->look_at = mono_min(r->look_at, health_deadline(&m->health,
+	    &r->health));
+}
+
 void
 roster_up(struct broker *b, struct member *m, struct session *s,
     const json_t *hello)
@@ -344,6 +394,7 @@ roster_up(struct broker *b, struct member *m, struct session *s,
 	    m->address, m->version);
 	if (!a->in_sync)
 		(void)roster_send(m, "link.catalogue", catalog_replica(b));
+	expect(b, m);
 	role_event(b, m, ROLE_EV_CONNECT);
 	dispatch_agent_up(b, m, json_object_get(hello, "runs"));
 }
@@ -580,6 +631,7 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	}
 	if (a->beat.on != m->was_on)
 		status_changed(b, m);
+	expect(b, m);
 	role_event(b, m, ROLE_EV_HEARTBEAT);
 	/* The holder's own acknowledgement extends its lease; this one only
 	 * says that the broker is there, and gives the round trip. */
@@ -589,22 +641,14 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	(void)roster_send(m, "link.heard", heard);
 }
 
-/* SPEC section 1: connected is heard within three of its own intervals. */
-static mono
-heard_until(const struct broker *b, const struct member *m)
-{
-	int64_t ms = 3 * (m->interval_ms > 0 ? m->interval_ms
-					     : interval(b, m));
-
-	return mono_add_ms(roster_agent(b->roster, m)->last_heard,
-	    ms < 1000 ? 1000 : ms);
-}
-
 mono
 roster_turn(struct broker *b)
 {
 	mono next = MONO_NEVER;
 
+	if (b->roster->look_at.us > b->now.mono.us)
+		return b->roster->look_at;
+	b->roster->look_at = MONO_NEVER;
 	for (size_t i = 0; i < b->roster->n; i++) {
 		struct member *m = b->roster->members[i];
 		struct role_agent *a = &b->roster->agents[i];
@@ -631,7 +675,8 @@ roster_turn(struct broker *b)
 		if (until.us > b->now.mono.us)
 			next = mono_min(next, until);
 	}
-	return next;
+	b->roster->look_at = mono_min(b->roster->look_at, next);
+	return b->roster->look_at;
 }
 
 /* ---- out ---- */

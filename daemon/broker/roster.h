@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <uthash.h>
 
 #include "broker/broker.h"
 #include "core/condition.h"
@@ -53,13 +54,17 @@ struct member {
 	mono	     known_from, offline_from;
 	int64_t	     outages;
 	int64_t	     sent;		/* dispatched, not ended: dispatch.c */
+	UT_hash_handle named, keyed;	/* by name and by key */
 };
 
 struct roster {
-	struct member	 **members;	/* by joining; includes left, removed */
+	struct member	 **members;	/* by joining, and so by id; includes
+					 * left, removed */
+	struct member	  *names, *keys;	/* the same, hashed */
 	struct role_agent *agents;	/* parallel */
 	size_t		   n;
 	int64_t		   next_id;
+	mono		   look_at;	/* nobody's deadline is before it */
 	struct health_policy health;
 	struct cond	  *switch_cond, *filter_cond;
 };
@@ -72,6 +77,8 @@ int	roster_settings(struct broker *, struct err *);
 struct member *roster_by_key(const struct roster *, const char *pub);
 struct member *roster_by_name(const struct roster *, const char *name);
 struct member *roster_by_id(const struct roster *, int64_t id);
+/* The one way to change a name; in memory. */
+void	roster_rename(struct roster *, struct member *, const char *name);
 /* ERR_NOTFOUND with the nearest name; only members that have not left. */
 struct member *roster_find(const struct broker *, const char *name,
 	    struct err *);

@@ -517,6 +517,13 @@ measured(void)
 	    "health good, the switch condition is not met"));
 	assert_non_null(strstr(supposed("latency", "node-a=20ms", &o),
 	    "latency of node-a is 20ms"));
+	/* A condition that names the node sees what is supposed of it. */
+	json_decref(get("setting.set", json_pack("{s:{s:s}}", "values",
+	    "switch_condition", "load1 of node-a > 7")));
+	assert_non_null(strstr(supposed("load1", "node-a=8", &o),
+	    "the switch condition is met"));
+	json_decref(get("setting.set", json_pack("{s:{s:s}}", "values",
+	    "switch_condition", "health = very_bad for 5m")));
 	json_decref(o);
 	/* Nothing of it is remembered. */
 	assert_int_equal(m->health.level, was);
@@ -591,6 +598,9 @@ renamed(void **state)
 	UNTIL(dispatch_live(broker) == 0);
 	assert_int_equal(refused(PRIVS_ALL, "agent.show", json_pack("{s:s}",
 	    "agent", "node-a")).code, ERR_NOTFOUND);
+	json_decref(get("agent.rename", json_pack("{s:s,s:s}", "agent",
+	    "node-z", "name", "node-a")));
+	json_decref(get("agent.show", json_pack("{s:s}", "agent", "node-a")));
 }
 
 static void
