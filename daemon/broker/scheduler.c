@@ -170,8 +170,13 @@ decide(struct broker *b, const struct role_act *act)
 		.actor = op != NULL ? op->actor : NULL,
 		.reason = op != NULL ? op->reason : NULL };
 
+	const char *whom = f.to != NULL ? f.to : f.from;
+
 	if (act->outcome == ROLE_BEGUN)
 		s->granted = false;
+	/* One that was not done still says to whom it should have gone. */
+	if (act->outcome == ROLE_FAILED || act->outcome == ROLE_SUPERSEDED)
+		f.to = NULL;
 	if (act->outcome == ROLE_BEGUN || act->outcome == ROLE_PROPOSED)
 		decision_open(s->decisions, &f, act->outcome,
 		    decision_inputs(b, &s->role, act->from),
@@ -188,7 +193,7 @@ decide(struct broker *b, const struct role_act *act)
 	(void)event_add(b->events, b->now.wall, SEV_NOTICE,
 	    act->outcome == ROLE_DONE && s->granted ? "role_moved"
 						    : "role_decision",
-	    f.to != NULL ? f.to : f.from, f.actor,
+	    whom, f.actor,
 	    json_pack("{s:i,s:o,s:o,s:I,s:s}", "case", act->move, "from",
 	        js_text(f.from), "to", js_text(f.to), "epoch",
 	        (json_int_t)s->role.d.epoch, "outcome",

@@ -232,9 +232,6 @@ still(const struct dream *d, int64_t most)
 
 		ms = least(ms, next.us <= d->now.mono.us ? 1
 		    : until(next, d->now.mono));
-		ms = least(ms, d->p->heartbeat);
-		if (next.us == MONO_NEVER.us)
-			ms = most;
 	}
 	return ms == INT64_MAX ? -1 : ms < 1 ? 1 : ms;
 }

@@ -1,4 +1,5 @@
 /* What operators ask for (cases 4 and 5), and agents that go. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/role_step.h"
@@ -261,7 +262,9 @@ off_other(struct step *s)
 	    r->d.target == s->who->id;
 	bool	     vacant = s->ev->vacant && (r->d.holder == 0 ||
 	    r->state == ROLE_REVOKING);
+	char	     why[ROLE_TEXT];
 
+	(void)snprintf(why, sizeof(why), "%s %s", s->who->name, turned_off);
 	step_off(s, s->who);
 	if (s->who->beat.on)
 		step_want_off(s, s->who);
@@ -271,7 +274,7 @@ off_other(struct step *s)
 	    "%s is held off; it was not the Scheduler" : "%s is held off",
 	    s->who->name);
 	if (!target && !vacant) {
-		step_ruled(s, 5, s->who->id, r->d.holder, turned_off,
+		step_ruled(s, 5, r->d.holder, r->d.holder, why,
 		    "held off: it was not the Scheduler");
 		move_try(s);
 		return;
@@ -279,7 +282,7 @@ off_other(struct step *s)
 	r->d.vacant = r->d.vacant || vacant;
 	step_persist(s);
 	supersede(s, s->who->id, "off");
-	step_decide(s, 5, s->who->id, 0, turned_off);
+	step_decide(s, 5, r->d.holder, 0, why);
 	if (vacant && r->state == ROLE_WAIT) {
 		step_decided(s, ROLE_DONE, "vacant");
 		move_vacant(s);

@@ -155,7 +155,7 @@ newest_is()
 	run ! wait $!
 	cat "$T/first"
 	grep -q 'control_status was switched off' "$T/first"
-	newest_is '4 failed' '"\(.case) \(.outcome)"'
+	newest_is '4 failed b c' '"\(.case) \(.outcome) \(.from) \(.to)"'
 	thaw b
 	m a setting set control_status=true off_timeout=1s
 	wait_for 6 scheduler_other_than a ""

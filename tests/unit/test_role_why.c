@@ -154,7 +154,7 @@ operators_that_move_nothing_are_on_record(void **unused)
 	has(b.why, "4 begun A>A: ");
 	has(b.why, "4 done ");
 	bed_off(&b, C, 2, false);	/* a spare is held off */
-	has(b.why, "5 begun C>A: ");
+	has(b.why, "5 begun A>A: node-c turned off");
 	has(b.why, "5 done ");
 	assert_int_equal(bed_at_work(&b), A);
 	assert_int_equal(b.r.state, ROLE_HELD);
