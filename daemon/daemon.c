@@ -151,6 +151,19 @@ nb_event(void *ctx, const char *code, const char *message)
 	    d->broker->node, NULL, NULL, "%s", message);
 }
 
+static void
+nb_alert(void *ctx, const char *code, const char *message)
+{
+	struct daemon *d = ctx;
+
+	if (message != NULL)
+		alert_raise(d->broker->events, clock_wall(), code,
+		    d->broker->node, "%s", message);
+	else
+		alert_clear(d->broker->events, clock_wall(), code,
+		    d->broker->node);
+}
+
 /* ---- the network ---- */
 
 static bool
@@ -413,7 +426,7 @@ build(struct daemon *d, const char *program, struct err *e)
 {
 	struct node_broker nb = { .ctx = d, .wake = nb_wake,
 		.accept = nb_accept, .admit_self = nb_admit_self,
-		.event = nb_event };
+		.event = nb_event, .alert = nb_alert };
 	char exe[PATH_MAX];
 	const char *self = own_path(program, exe);
 	int made = 0;

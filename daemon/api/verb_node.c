@@ -73,6 +73,7 @@ do_key_reset(struct call *c)
 		batch_add(batch, S_MEMBER_DEL, "i", own->id);
 	batch_add(batch, S_ROLE_DEL, "");
 	batch_add(batch, S_JOURNAL_CLEAR, "");
+	batch_add(batch, S_SPOOL_CLEAR, "");
 	if (store_write(b->store, batch) != STORE_OK) {
 		call_failed(c, ERR_IO, "key reset: nothing was changed: the "
 		    "store takes no writes: free disk space, then try again");

@@ -13,6 +13,7 @@
 #include "broker/retain.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "broker/spool.h"
 #include "core/condition.h"
 #include "core/trigger.h"
 #include "log.h"
@@ -212,6 +213,7 @@ broker_turn(struct broker *b, struct now now)
 	next = mono_min(next, scheduler_turn(b));
 	next = mono_min(next, desk_turn(b));
 	next = mono_min(next, retain_turn(b));
+	next = mono_min(next, spool_turn(b));
 	return mono_min(next, dispatch_turn(b));
 }
 
@@ -229,11 +231,6 @@ broker_set(struct broker *b, const struct setting_pair *pairs, size_t n,
 	if (settings_set(&next, pairs, n, &broker_checks, e) == -1) {
 		batch_free(batch);
 		return -1;
-	}
-	if (next.on_broker_loss == BROKER_LOSS_CONTINUE) {
-		batch_free(batch);
-		return err_set(e, ERR_FAILED, "setting on_broker_loss: this "
-		    "version knows only \"suspend\"");
 	}
 	for (size_t i = 0; i < n; i++) {
 		is = setting_text(&next, pairs[i].name, e);

@@ -46,6 +46,7 @@ struct broker {
 	struct now	  now;		/* of this turn */
 	struct settings	  set;
 	mono		  retain_at;	/* next look at old history */
+	mono		  spool_at;	/* next look at its alerts; 0 none */
 	struct events	 *events;
 	struct catalog	 *catalog;
 	struct roster	 *roster;

@@ -419,6 +419,7 @@ catalog_replica(const struct broker *b)
 {
 	const struct catalog *c = b->catalog;
 	json_t *jobs = json_array(), *cals = json_array();
+	json_t *queues = json_array();
 
 	for (const struct cat_job *j = c->jobs; j != NULL; j = j->hh.next)
 		(void)json_array_append_new(jobs, json_pack(
@@ -428,8 +429,11 @@ catalog_replica(const struct broker *b)
 	for (size_t i = 0; i < c->ncalendars; i++)
 		(void)json_array_append_new(cals,
 		    calendar_json(&c->calendars[i]));
-	return json_pack("{s:I,s:s,s:o,s:o}", "rev", (json_int_t)c->rev,
-	    "zone", b->set.zone, "jobs", jobs, "calendars", cals);
+	for (size_t i = 0; i < c->nqueues; i++)
+		(void)json_array_append_new(queues, queue_json(&c->queues[i]));
+	return json_pack("{s:I,s:s,s:o,s:o,s:o}", "rev", (json_int_t)c->rev,
+	    "zone", b->set.zone, "jobs", jobs, "calendars", cals, "queues",
+	    queues);
 }
 
 json_t *

@@ -62,7 +62,7 @@ void	catalog_remove(struct broker *, struct cat_job *, catalog_done *,
 char   *catalog_text(const struct catalog *);
 
 /* What an agent gets: {rev, zone, jobs: [{job, cursor, files, paused}],
- * calendars}. */
+ * calendars, queues}. */
 json_t *catalog_replica(const struct broker *);
 /* {job: cursor in ms}, for grants. */
 json_t *catalog_cursors(const struct catalog *);

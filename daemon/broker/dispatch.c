@@ -9,6 +9,7 @@
 #include "broker/restored.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "core/order.h"
 #include "js.h"
 #include "mem.h"
 
@@ -30,6 +31,16 @@ live_get(const struct dispatch *d, int64_t id, int64_t attempt)
 	struct run *r;
 
 	HASH_FIND(hh, d->live, &key, sizeof(key), r);
+	return r;
+}
+
+struct run *
+live_alone(const struct dispatch *d, int64_t alone)
+{
+	struct run *r = d->live;
+
+	while (r != NULL && r->alone != alone)
+		r = r->hh.next;
 	return r;
 }
 
@@ -160,7 +171,8 @@ run_send_abort(struct broker *b, const struct run *r)
 
 	if (m != NULL)
 		(void)roster_send(m, "link.abort", json_pack("{s:I,s:I,s:I}",
-		    "run", (json_int_t)r->id, "attempt", (json_int_t)r->attempt,
+		    "run", (json_int_t)run_wire(r), "attempt",
+		    (json_int_t)r->attempt,
 		    "grace", (json_int_t)(js_num(r->spec, "grace", 10) *
 		    1000)));
 }
@@ -169,24 +181,11 @@ void
 run_send(struct broker *b, struct run *r)
 {
 	struct member *m = run_agent(b, r);
-	json_t *item;
 
 	if (m == NULL || m->session == NULL)
 		return;
-	item = json_pack("{s:I,s:I,s:s,s:s,s:I,s:I,s:I}", "run",
-	    (json_int_t)r->id, "attempt", (json_int_t)r->attempt, "job", r->job,
-	    "occurrence", r->occ, "timeout_ms",
-	    (json_int_t)(js_num(r->spec, "timeout", 0) * 1000), "grace_ms",
-	    (json_int_t)(js_num(r->spec, "grace", 10) * 1000), "output_max",
-	    (json_int_t)js_int(r->spec, "output_limit", 1 << 20));
-	for (const char *const *k = (const char *const[]){ "command", "shell",
-		 "user", "directory", "environment", "file", NULL }; *k != NULL; k++) {
-		json_t *v = json_object_get(r->spec, *k);
-
-		if (v != NULL)
-			(void)json_object_set(item, *k, v);
-	}
-	(void)roster_send(m, "link.dispatch", item);
+	(void)roster_send(m, "link.dispatch", order_json(run_wire(r),
+	    r->attempt, r->job, r->occ, r->spec));
 	if (r->aborting)
 		run_send_abort(b, r);
 }
@@ -316,7 +315,7 @@ listed(const json_t *runs, const struct run *r)
 	for (size_t i = 0; i < json_array_size(runs); i++) {
 		const json_t *o = json_array_get(runs, i);
 
-		if (js_int(o, "run", 0) == r->id &&
+		if (js_int(o, "run", 0) == run_wire(r) &&
 		    js_int(o, "attempt", 0) == r->attempt)
 			return true;
 	}

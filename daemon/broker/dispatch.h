@@ -62,6 +62,8 @@ struct run_filter {
 };
 json_t *dispatch_list(const struct broker *, const struct run_filter *);
 json_t *dispatch_show(const struct broker *, int64_t id);
+/* The number under which its agent knows it: see core/order.h. */
+int64_t	dispatch_wire(const struct broker *, int64_t id, int64_t attempt);
 json_t *dispatch_explain(struct broker *, struct run *);
 
 /* Called when the run (any attempt that is not retried) has ended and is

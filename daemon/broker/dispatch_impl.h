@@ -1,4 +1,4 @@
-/* Inside of dispatch.c, outcome.c and runlist.c. */
+/* Inside of dispatch.c, outcome.c, runlist.c and spool.c. */
 #ifndef BROKER_DISPATCH_IMPL_H
 #define BROKER_DISPATCH_IMPL_H
 
@@ -26,6 +26,8 @@ struct dispatch {
 };
 
 struct run *live_get(const struct dispatch *, int64_t id, int64_t attempt);
+/* The one that its agent started by itself under this number. */
+struct run *live_alone(const struct dispatch *, int64_t alone);
 void	live_add(struct dispatch *, struct run *);
 /* Dispatched, running, or not known: its slot is taken. */
 bool	run_holds_slot(const struct run *);

@@ -10,6 +10,7 @@
 #include "broker/ledger.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "broker/spool.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -238,6 +239,13 @@ do_run(struct conn *c, const json_t *id, const json_t *params)
 }
 
 static void
+do_spool(struct conn *c, const json_t *id, const json_t *params)
+{
+	spool_take(c->gate->b, member_of(c), params, on_later,
+	    later_new(c, id));
+}
+
+static void
 do_leave(struct conn *c, const json_t *id, const json_t *params)
 {
 	desk_depart(c->gate->b, member_of(c), "left",
@@ -277,6 +285,7 @@ static const struct method {
 	{ "link.beat", true, do_beat },
 	{ "link.fire", true, do_fire },
 	{ "link.run", true, do_run },
+	{ "link.spool", true, do_spool },
 	{ "link.leave", true, do_leave },
 	{ "link.view", true, do_view },
 	{ "link.bye", true, do_bye },
@@ -355,7 +364,7 @@ gate_output(struct broker *b, struct member *m, int64_t run, int64_t attempt,
 	g->questions = q;
 	doc = json_pack("{s:s,s:I,s:s,s:{s:I,s:I,s:I,s:I}}", "jsonrpc", "2.0",
 	    "id", (json_int_t)q->id, "method", "link.output", "params", "run",
-	    (json_int_t)run, "attempt", (json_int_t)attempt, "offset",
+	    (json_int_t)dispatch_wire(b, run, attempt), "attempt", (json_int_t)attempt, "offset",
 	    (json_int_t)offset, "limit", (json_int_t)limit);
 	(void)session_send(c->session, doc);
 	json_decref(doc);

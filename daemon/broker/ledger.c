@@ -36,9 +36,8 @@ on_cursor(const struct row *r, void *arg)
 	return 1;
 }
 
-/* What memory believed did not come to pass: the disk decides. */
-static wall
-cursor_from_disk(struct broker *b, const char *job)
+wall
+ledger_cursor(struct broker *b, const char *job)
 {
 	struct cat_job *j = catalog_job(b->catalog, job);
 	wall at = { 0 };
@@ -58,7 +57,7 @@ on_passed(enum store_rc rc, void *arg)
 	if (rc != STORE_DOWN) {
 		doc = fire_json(f->job, f->at);
 		(void)json_object_set_new(doc, "cursor", json_integer(
-		    cursor_from_disk(f->b, f->job).ms));
+		    ledger_cursor(f->b, f->job).ms));
 		f->answer(f->b, f->member, doc);
 	}
 	free(f);
@@ -70,7 +69,7 @@ static void
 pass(struct fire *f)
 {
 	struct batch *batch = batch_new();
-	wall from = cursor_from_disk(f->b, f->job);
+	wall from = ledger_cursor(f->b, f->job);
 
 	batch_add(batch, S_CURSOR_MOVE, "tii", f->job, from.ms, f->first.ms);
 	batch_must(batch);
@@ -92,7 +91,7 @@ on_fired(enum store_rc rc, void *arg)
 	if (rc == STORE_OK)
 		(void)json_object_set_new(doc, "run", json_integer(f->run));
 	else if (rc != STORE_DOWN) {
-		wall at = cursor_from_disk(f->b, f->job);
+		wall at = ledger_cursor(f->b, f->job);
 
 		if (rc == STORE_BUSY) {
 			(void)json_object_set_new(doc, "refused", json_string(

@@ -24,6 +24,10 @@ struct member;
 void	ledger_fire(struct broker *, struct member *, const json_t *params,
 	    void (*answer)(struct broker *, int64_t member, json_t *));
 
+/* What memory believed did not come to pass: the job's cursor is what the disk
+ * says, which is returned. */
+wall	ledger_cursor(struct broker *, const char *job);
+
 /* A run that an operator asks for.  params: {K: V} for the environment.  done:
  * {runs: [id], occurrence} or an error. */
 void	ledger_manual(struct broker *, struct cat_job *, const json_t *params,

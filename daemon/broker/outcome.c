@@ -8,6 +8,7 @@
 #include "broker/dispatch_impl.h"
 #include "broker/placing.h"
 #include "broker/roster.h"
+#include "core/order.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -16,6 +17,7 @@
 struct ending {
 	struct broker *b;
 	int64_t	       id, attempt;
+	int64_t	       wire;		/* the agent's number of it */
 	int64_t	       member;		/* to be told that it is settled, or 0 */
 	struct run_set next;		/* chains and the next attempt */
 	bool	       again;		/* there is a next attempt */
@@ -96,7 +98,7 @@ on_ended(enum store_rc rc, void *arg)
 	dispatch_stored(b, &e->next, rc);
 	if (r != NULL && rc == STORE_OK) {
 		if (e->member != 0)
-			settled(b, roster_by_id(b->roster, e->member), e->id,
+			settled(b, roster_by_id(b->roster, e->member), e->wire,
 			    e->attempt);
 		remember_last(b, r);
 		if (!e->again)
@@ -222,6 +224,7 @@ run_end(struct broker *b, struct run *r, enum run_state state,
 {
 	struct ending *e = mem_zero(1, sizeof(*e));
 	struct batch *batch = batch_new();
+	bool follow;
 
 	e->held = run_holds_slot(r);
 	run_let_go(b, r);
@@ -231,12 +234,15 @@ run_end(struct broker *b, struct run *r, enum run_state state,
 	e->b = b;
 	e->id = r->id;
 	e->attempt = r->attempt;
+	e->wire = run_wire(r);
 	e->member = m != NULL ? m->id : 0;
 	run_store_end(r, batch, output, len);
-	/* A late one was followed by all that when it was given up. */
-	if (!r->late)
+	/* A late one was followed by all that when it was given up; of two runs
+	 * of one occurrence the other one is followed. */
+	follow = !r->late && !r->doubled;
+	if (follow)
 		make_retry(b, r, e, batch);
-	if (!r->late && !e->again)
+	if (follow && !e->again)
 		make_chains(b, r, e, batch);
 	store_submit(b->store, batch, on_ended, e);
 }
@@ -318,6 +324,8 @@ on_late(const struct row *row, void *arg)
 	r->queued.ms = row_int(row, 9);
 	r->epoch = row_int(row, 12);
 	r->late = true;
+	r->doubled = row_int(row, 17) != 0;
+	r->alone = row_int(row, 18);
 	r->stored = true;
 	run_set_state(r, RUN_UNKNOWN, NULL);
 	queue_occupy(queue_for(l->b->dispatch, r));
@@ -341,21 +349,28 @@ static void
 late_report(struct broker *b, struct member *m, const json_t *report)
 {
 	struct late l = { b, m, report, js_int(report, "attempt", 0), false };
+	int64_t run = js_int(report, "run", 0);
+	bool alone = order_is_alone(run);
 
+	/* One that it started by itself and has not told of yet. */
+	if (alone && store_query(b->store, S_RUN_HIST_ALONE, NULL, NULL, "i",
+	    run) < 1)
+		return;
 	if (report_is_end(report) &&
 	    strcmp(js_str(report, "state", ""), "lost") != 0)
-		(void)store_query(b->store, S_RUN_HIST_GET, on_late, &l, "i",
-		    js_int(report, "run", 0));
+		(void)store_query(b->store, alone ? S_RUN_HIST_ALONE
+		    : S_RUN_HIST_GET, on_late, &l, "i", run);
 	if (!l.taken && (report_is_end(report) ||
 			    strcmp(js_str(report, "state", ""), "held") == 0))
-		settled(b, m, js_int(report, "run", 0), l.attempt);
+		settled(b, m, run, l.attempt);
 }
 
 void
 dispatch_report(struct broker *b, struct member *m, const json_t *report)
 {
-	struct run *r = live_get(b->dispatch, js_int(report, "run", 0),
-	    js_int(report, "attempt", 0));
+	int64_t id = js_int(report, "run", 0);
+	struct run *r = order_is_alone(id) ? live_alone(b->dispatch, id)
+	    : live_get(b->dispatch, id, js_int(report, "attempt", 0));
 	const char *word = js_str(report, "state", "");
 
 	if (r == NULL || strcmp(r->agent, m->name) != 0) {

@@ -320,10 +320,11 @@ interval(const struct broker *b, const struct member *m)
 json_t *
 roster_link_settings(const struct broker *b, const struct member *m)
 {
-	return json_pack("{s:s,s:s,s:s,s:O?,s:I,s:I,s:I,s:b,s:I}",
+	return json_pack("{s:s,s:s,s:s,s:O?,s:O?,s:I,s:I,s:I,s:b,s:I}",
 	    "cluster_name", b->set.cluster_name, "name", m->name, "control",
 	    b->set.control_status ? control_word(b->set.control) : "off",
-	    "hosts", m->addresses, "heartbeat", (json_int_t)b->set.heartbeat,
+	    "hosts", m->addresses, "labels", m->labels, "heartbeat",
+	    (json_int_t)b->set.heartbeat,
 	    "sample_interval", (json_int_t)b->set.sample_interval, "lease",
 	    (json_int_t)b->set.lease, "go_on",
 	    b->set.on_broker_loss == BROKER_LOSS_CONTINUE, "max_skew",
@@ -610,6 +611,7 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	a->accepts = m->accepts;
 	a->running = (int)m->running;
 	m->uptime_s = js_int(beat, "uptime", 0);
+	m->alone.left = js_int(beat, "alone", 0);
 	m->rev = js_int(beat, "rev", m->rev);
 	a->in_sync = m->rev == b->catalog->rev;
 	m->interval_ms = js_int(beat, "interval", b->set.sample_interval);
@@ -689,12 +691,13 @@ roster_json(const struct broker *b, const struct member *m)
 	bool controlled = a->controlled && b->set.control_status;
 	double rtt = worst_latency(m);
 	json_t *o = json_pack(
-	    "{s:s,s:I,s:o,s:s,s:b,s:b,s:s,s:s,s:I,s:b}", "name", m->name,
+	    "{s:s,s:I,s:o,s:s,s:b,s:b,s:s,s:s,s:I,s:I,s:b}", "name", m->name,
 	    "id", (json_int_t)m->id, "address", js_text(m->address), "mode",
 	    m->worker ? "worker" : "agent", "connected", a->connected,
 	    "controlled", controlled, "status", a->beat.on ? "on" : "off",
 	    "role", !controlled || !b->open ? "none" : holder ? "scheduler" : "spare",
-	    "epoch", (json_int_t)a->beat.epoch, "suspended",
+	    "epoch", (json_int_t)a->beat.epoch, "spooled",
+	    (json_int_t)m->alone.left, "suspended",
 	    a->beat.on && a->beat.suspended);
 
 	(void)json_object_set_new(o, "health", json_pack("{s:s,s:i,s:o,s:s}",

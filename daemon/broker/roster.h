@@ -55,6 +55,11 @@ struct member {
 	int64_t	     outages;
 	int64_t	     sent;		/* dispatched, not ended: dispatch.c */
 	UT_hash_handle named, keyed;	/* by name and by key */
+	struct {			/* while it had no broker: spool.c */
+		int64_t runs, others;	/* told so far */
+		mono	until;		/* so long it is an alert; 0 none */
+		int64_t left;		/* to be told yet, as it says */
+	} alone;
 };
 
 struct roster {

@@ -102,9 +102,10 @@ spec_text(struct run *r)
 static char *
 body(struct run *r)
 {
-	json_t *rest = json_pack("{s:o,s:b,s:I,s:b}", "reason",
+	json_t *rest = json_pack("{s:o,s:b,s:I,s:b,s:b,s:I}", "reason",
 	    js_text(r->reason), "accepted", r->accepted, "due",
-	    (json_int_t)r->due.ms, "aborting", r->aborting);
+	    (json_int_t)r->due.ms, "aborting", r->aborting, "doubled",
+	    r->doubled, "alone", (json_int_t)r->alone);
 	char *tail = js_dump(rest);
 	char *text = mem_fmt("{\"spec\":%s,%s", spec_text(r), tail + 1);
 
@@ -139,11 +140,12 @@ run_store_end(struct run *r, struct batch *b, const char *output,
     size_t len)
 {
 	batch_add(b, S_RUN_LIVE_DEL, "ii", r->id, r->attempt);
-	batch_add(b, S_RUN_END, "iittttt" "iiiiiii" "tbt", r->id, r->attempt,
+	batch_add(b, S_RUN_END, "iittttt" "iiiiiii" "tbtii", r->id, r->attempt,
 	    r->job, r->occ, r->cause, r->agent, words[r->state],
 	    (int64_t)r->exit_code, (int64_t)r->signal, r->queued.ms,
 	    r->started.ms, r->ended.ms, r->epoch, (int64_t)r->late, r->reason,
-	    (const void *)output, len, spec_text(r));
+	    (const void *)output, len, spec_text(r), (int64_t)r->doubled,
+	    r->alone);
 }
 
 struct run *
@@ -171,6 +173,8 @@ run_of_live(const struct row *row)
 	r->reason = mem_dup(js_str(o, "reason", NULL));
 	r->accepted = js_bool(o, "accepted", false);
 	r->aborting = js_bool(o, "aborting", false);
+	r->doubled = js_bool(o, "doubled", false);
+	r->alone = js_int(o, "alone", 0);
 	r->due.ms = js_int(o, "due", 0);
 	r->stored = true;
 	json_decref(o);
@@ -187,7 +191,8 @@ json_t *
 run_json(const struct run *r)
 {
 	return json_pack(
-	    "{s:I,s:s,s:s,s:s,s:o,s:I,s:s,s:o,s:o,s:o,s:o,s:o,s:I,s:b,s:o}",
+	    "{s:I,s:s,s:s,s:s,s:o,s:I,s:s,s:o,s:o,s:o,s:o,s:o,s:I,s:b,s:o,"
+	    "s:b,s:o}",
 	    "id", (json_int_t)r->id, "job", r->job, "occurrence", r->occ,
 	    "cause", r->cause, "agent",
 	    r->agent[0] != '\0' ? json_string(r->agent) : json_null(),
@@ -196,7 +201,8 @@ run_json(const struct run *r)
 	    "signal", int_or_null(r->signal > 0, r->signal), "queued_at",
 	    js_time(r->queued), "started_at", js_time(r->started), "ended_at",
 	    js_time(r->ended), "epoch", (json_int_t)r->epoch, "late", r->late,
-	    "reason", js_text(r->reason));
+	    "reason", js_text(r->reason), "doubled", r->doubled, "alone",
+	    int_or_null(r->alone != 0, r->alone));
 }
 
 json_t *
@@ -210,7 +216,8 @@ run_json_hist(const struct row *row)
 		.signal = (int)row_int(row, 8), .queued = { row_int(row, 9) },
 		.started = { row_int(row, 10) }, .ended = { row_int(row, 11) },
 		.epoch = row_int(row, 12), .late = row_int(row, 13) != 0,
-		.reason = mem_dup(row_text(row, 14)) };
+		.reason = mem_dup(row_text(row, 14)),
+		.doubled = row_int(row, 17) != 0, .alone = row_int(row, 18) };
 	json_t *o;
 
 	(void)MEM_STR(r.agent, row_text(row, 5) != NULL ? row_text(row, 5) : "");

@@ -57,6 +57,10 @@ struct run {
 	int	       exit_code;	/* -1: none */
 	int	       signal;		/* 0: none */
 	bool	       late;
+	bool	       doubled;		/* another run of its occurrence was
+					 * started too: spool.h */
+	int64_t	       alone;		/* its number at the agent that started
+					 * it by itself, 0 */
 	bool	       stored;		/* its row is committed */
 	bool	       accepted;	/* the agent journaled it */
 	bool	       aborting;	/* an operator asked */
@@ -73,6 +77,12 @@ struct run {
 struct run *run_new(int64_t id, int64_t attempt, const char *job,
 	    const char *occ, const char *cause, json_t *spec /* borrowed */);
 void	run_free(struct run *);
+/* The number under which its agent knows it. */
+static inline int64_t
+run_wire(const struct run *r)
+{
+	return r->alone != 0 ? r->alone : r->id;
+}
 void	run_set_state(struct run *, enum run_state, const char *reason);
 
 /* Adds the statement that records the run as it is now. */
@@ -84,7 +94,7 @@ void	run_store_end(struct run *, struct batch *, const char *output,
 /* A row of run_live. */
 struct run *run_of_live(const struct row *);
 
-/* The fields of SPEC section 8, and reason.  New reference. */
+/* The fields of SPEC section 8, reason, doubled and alone.  New reference. */
 json_t *run_json(const struct run *);
 json_t *run_json_hist(const struct row *);
 

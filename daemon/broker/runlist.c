@@ -214,6 +214,32 @@ dispatch_show(const struct broker *b, int64_t id)
 	return last;
 }
 
+struct wire {
+	int64_t attempt, alone;
+};
+
+static int
+on_wire(const struct row *row, void *arg)
+{
+	struct wire *w = arg;
+
+	if (row_int(row, 1) == w->attempt)
+		w->alone = row_int(row, 18);
+	return 0;
+}
+
+int64_t
+dispatch_wire(const struct broker *b, int64_t id, int64_t attempt)
+{
+	const struct run *r = live_get(b->dispatch, id, attempt);
+	struct wire w = { attempt, 0 };
+
+	if (r != NULL)
+		return run_wire(r);
+	(void)store_query(b->store, S_RUN_HIST_GET, on_wire, &w, "i", id);
+	return w.alone != 0 ? w.alone : id;
+}
+
 json_t *
 dispatch_explain(struct broker *b, struct run *r)
 {

@@ -259,7 +259,7 @@ lease_step(struct lease *l, const struct lease_policy *p,
 
 	out->n = 0;
 	step(l, ev, &tail);
-	can = lease_may_fire(l, p, ev->now.mono) != LEASE_FIRE_NO;
+	can = lease_may_fire(l, p, ev->now.mono) == LEASE_FIRE_YES;
 	/* It stops before anything else, and starts after the disk knows. */
 	if (l->working && !can)
 		act(out, LEASE_ACT_STOP, l->d.on ? "the lease ran out" : "off");

@@ -88,7 +88,8 @@ enum lease_act_kind {
 	LEASE_ACT_PERSIST,	/* d on disk before the acts that follow */
 	LEASE_ACT_CURSORS,	/* use the cursors of this grant */
 	LEASE_ACT_START,	/* may fire from now on */
-	LEASE_ACT_STOP,		/* fire nothing more */
+	LEASE_ACT_STOP,		/* fire nothing more: for LEASE_FIRE_LOCAL ask
+				 * lease_may_fire */
 	LEASE_ACT_BEAT,		/* send a heartbeat now */
 	LEASE_ACT_REFUSE,	/* the grant, ack or off was not obeyed: why */
 	LEASE_NACTS

@@ -207,6 +207,14 @@ seat_told(void *ctx, struct seat *seat, const json_t *o)
 		log_error("node", "%s", e.msg);
 }
 
+static void
+seat_alerts(void *ctx, const char *code, const char *text)
+{
+	struct node *n = ctx;
+
+	n->broker.alert(n->broker.ctx, code, text);
+}
+
 static const struct seat_ops away_ops = {
 	.dial = dial_away,
 	.sample = take_sample,
@@ -215,6 +223,7 @@ static const struct seat_ops away_ops = {
 	.disowned = seat_disowned,
 	.changed = seat_changed,
 	.settings = seat_told,
+	.alert = seat_alerts,
 };
 
 static const struct seat_ops own_ops = {
@@ -577,13 +586,16 @@ node_status(const struct node *n, struct now now)
 	if (part && s != NULL && seat_facts(s)->controlled)
 		role = on ? "scheduler" : "spare";
 	return json_pack(
-	    "{s:s,s:o,s:s,s:s,s:s,s:b,s:I,s:o,s:o,s:o,s:s,s:o}", "node",
+	    "{s:s,s:o,s:s,s:s,s:s,s:b,s:b,s:I,s:I,s:o,s:o,s:o,s:s,s:o}",
+	    "node",
 	    node_name(n), "cluster",
 	    n->away != NULL ? js_text(seat_facts(n->away)->cluster)
 	    : n->cfg->broker && n->own != NULL
 	        ? js_text(seat_facts(n->own)->cluster) : json_null(),
 	    "mode", node_mode_word(n), "role", role, "status",
-	    on ? "on" : "off", "suspended", on && !fires, "epoch",
+	    on ? "on" : "off", "suspended", on && !fires, "local",
+	    s != NULL && seat_alone(s), "spooled",
+	    (json_int_t)(s != NULL ? seat_untold(s) : 0), "epoch",
 	    (json_int_t)(l != NULL ? l->d.epoch : 0), "lease_left",
 	    fires ? js_secs(lease_left(l, now.mono)) : json_null(), "broker",
 	    broker_json(n), "control", n->away != NULL

@@ -31,6 +31,8 @@ struct node_broker {
 	int (*admit_self)(void *ctx, const char *name, struct err *);
 	const char *cluster_id;
 	void (*event)(void *ctx, const char *code, const char *message);
+	/* message NULL: it is over. */
+	void (*alert)(void *ctx, const char *code, const char *message);
 };
 
 struct node *node_new(uv_loop_t *, struct store *, const struct config *,

@@ -11,6 +11,7 @@
 
 #include "base64.h"
 #include "core/file_trigger.h"
+#include "core/order.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -152,12 +153,29 @@ runs_set_agent(struct runs *rs, const char *agent)
 
 /* ---- telling the broker ---- */
 
+/* Thousands of them may wait for a broker: what they wrote stays on disk. */
+static json_t *
+with_output(const struct entry *e)
+{
+	json_t *doc = json_copy(e->end), *out;
+
+	out = runs_output(e->owner, e->cluster, e->run, e->attempt, -TAIL,
+	    TAIL);
+	(void)json_object_set(doc, "output", json_object_get(out, "data"));
+	(void)json_object_set(doc, "output_size",
+	    json_object_get(out, "size"));
+	json_decref(out);
+	return doc;
+}
+
 static json_t *
 report_json(const struct entry *e)
 {
 	static const char *const words[] = { "held", "journaling", "accepted",
 		"running" };
 
+	if (e->state == ENDED && order_is_alone(e->run))
+		return with_output(e);
 	if (e->state == ENDED)
 		return json_incref(e->end);
 	return json_pack("{s:I,s:I,s:s,s:o}", "run", (json_int_t)e->run,
@@ -318,6 +336,79 @@ runs_dispatch(struct runs *rs, const char *cluster, const char *cluster_name,
 	    text, clock_wall().ms);
 	store_submit(rs->store, b, on_journaled, e);
 	free(text);
+}
+
+/* ---- without a broker ---- */
+
+void
+runs_make(struct runs *rs, const char *cluster, const char *cluster_name,
+    const json_t *item, struct batch *b)
+{
+	json_t *copy = json_deep_copy(item);
+	struct entry *e;
+	char *text;
+
+	(void)json_object_set_new(copy, "cluster", js_text(cluster_name));
+	e = entry_add(rs, cluster, js_int(item, "run", 0),
+	    js_int(item, "attempt", 0), copy);
+	e->state = JOURNALING;
+	text = js_dump(copy);
+	json_decref(copy);
+	batch_add(b, S_JOURNAL_PUT, "tiitti", cluster, e->run, e->attempt,
+	    "accepted", text, clock_wall().ms);
+	free(text);
+}
+
+void
+runs_made(struct runs *rs, const char *cluster, int64_t run, bool stored)
+{
+	struct entry *e = entry_get(rs, cluster, run, 1);
+
+	if (e == NULL || e->state != JOURNALING)
+		return;
+	if (!stored) {
+		entry_drop(rs, e);
+		return;
+	}
+	e->state = STARTING;
+	start(e);
+}
+
+void
+runs_tell(struct runs *rs, const char *cluster, int64_t run, int64_t attempt)
+{
+	struct entry *e = entry_get(rs, cluster, run, attempt);
+
+	if (e != NULL && e->state != JOURNALING)
+		tell(e);
+}
+
+static enum runs_state
+state_of(const struct entry *e)
+{
+	if (e->state == ENDED)
+		return RUNS_ENDED;
+	if (e->state == HELD)
+		return e->owner->listed ? RUNS_HELD : RUNS_DOUBT;
+	return RUNS_LIVE;
+}
+
+enum runs_state
+runs_state(const struct runs *rs, const char *cluster, int64_t run,
+    int64_t attempt)
+{
+	const struct entry *e = entry_get(rs, cluster, run, attempt);
+
+	return e == NULL ? RUNS_NONE : state_of(e);
+}
+
+void
+runs_each(const struct runs *rs, const char *cluster, runs_each_fn *fn,
+    void *arg)
+{
+	for (const struct entry *e = rs->all; e != NULL; e = e->hh.next)
+		if (strcmp(e->cluster, cluster) == 0)
+			fn(arg, e->run, e->attempt, e->item, state_of(e));
 }
 
 void
@@ -527,6 +618,8 @@ on_report(void *ctx, const struct keeper_report *kr)
 		return;
 	}
 	e->end = end_json(e, kr);
+	if (order_is_alone(e->run))
+		(void)json_object_del(e->end, "output");
 	e->state = ENDED;
 	tell(e);
 }

@@ -39,6 +39,29 @@ void	runs_set_agent(struct runs *, const char *agent);
  * no run now (disk full, shutting down). */
 void	runs_dispatch(struct runs *, const char *cluster,
 	    const char *cluster_name, const json_t *item, const char *refuse);
+/* One that this node starts by itself, under a number of its own (core/order):
+ * the journal's row goes into the batch; when that is on disk, or is not,
+ * runs_made says so, and it starts or never was.  Until runs_tell nothing is
+ * reported of it. */
+void	runs_make(struct runs *, const char *cluster, const char *cluster_name,
+	    const json_t *item, struct batch *);
+void	runs_made(struct runs *, const char *cluster, int64_t run, bool stored);
+void	runs_tell(struct runs *, const char *cluster, int64_t run,
+	    int64_t attempt);
+enum runs_state {
+	RUNS_NONE,
+	RUNS_HELD,		/* journaled, and was not started */
+	RUNS_DOUBT,		/* the same, if the keeper says nothing else */
+	RUNS_LIVE,
+	RUNS_ENDED
+};
+enum runs_state runs_state(const struct runs *, const char *cluster,
+	    int64_t run, int64_t attempt);
+/* Each run that was taken or started here and is not settled. */
+typedef void runs_each_fn(void *arg, int64_t run, int64_t attempt,
+	    const json_t *item, enum runs_state);
+void	runs_each(const struct runs *, const char *cluster, runs_each_fn *,
+	    void *arg);
 void	runs_abort(struct runs *, const char *cluster, int64_t run,
 	    int64_t attempt, int64_t grace_ms);
 /* The broker has stored the outcome, or wants no more of it. */

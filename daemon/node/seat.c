@@ -175,6 +175,8 @@ seat_beat(struct seat *s)
 	js_put_bool(o, "accepts", s->accepts);
 	if (s->rtt >= 0)
 		(void)json_object_set_new(o, "rtt", json_real(s->rtt));
+	(void)json_object_set_new(o, "alone",
+	    json_integer((json_int_t)alone_untold(s->alone)));
 	if (s->sample_at.us <= s->now.mono.us) {
 		sample = s->ops->sample(s->ctx);
 		/* Too soon after the start to say anything about a rate: tried
@@ -212,6 +214,11 @@ fire(struct seat *s, json_t *fires)
 void
 seat_report(struct seat *s, const json_t *report)
 {
+	int64_t run = js_int(report, "run", 0);
+
+	alone_ended(s->alone, run, js_int(report, "attempt", 0), s->now);
+	if (alone_holds(s->alone, run))
+		return;			/* alone_told has it told */
 	if (!s->up)
 		s->untold = true;
 	(void)send_note(s, "link.run", json_incref((json_t *)report));
@@ -280,8 +287,10 @@ seat_ask(struct seat *s, const char *method, json_t *params, seat_done *done,
 		return;
 	}
 	json_decref(params);
-	(void)err_set(&e, ERR_CONNECT, "the link to the broker %s is down: %s",
-	    s->facts.broker, s->trouble[0] != '\0' ? s->trouble : "connecting");
+	(void)err_set(&e, ERR_CONNECT, "the link to the broker %s is down%s: "
+	    "%s", s->facts.broker, alone_on(s->alone)
+	        ? " (this node goes on with its own local runs)" : "",
+	    s->trouble[0] != '\0' ? s->trouble : "connecting");
 	done(arg, NULL, &e);
 }
 
@@ -409,8 +418,8 @@ on_open(struct session *session, void *ctx)
 	    "start", start, "boot", s->facts.boot, "controlled",
 	    s->facts.controlled, "cap", (json_int_t)s->facts.cap, "rev",
 	    (json_int_t)watch_rev(s->watch), "floor",
-	    (json_int_t)s->lease.d.floor, "runs",
-	    runs_list(s->runs, s->facts.cluster_id)), hello_done, s);
+	    (json_int_t)s->lease.d.floor, "runs", seat_told_runs(s)), hello_done,
+	    s);
 }
 
 static void
@@ -422,7 +431,7 @@ on_closed(struct session *session, const char *why, void *ctx)
 	(void)session;
 	s->now = clock_now();
 	s->session = NULL;
-	s->opened = s->up = false;
+	s->opened = s->up = s->deaf = false;
 	s->rtt = -1;
 	if (why[0] != '\0')
 		(void)MEM_STR(s->trouble, why);
@@ -471,6 +480,8 @@ seat_new(struct store *store, struct runs *runs, const struct seat_facts *f,
 	s->lease_ms = 4000;
 	s->watch = watch_new();
 	s->files = files_new(f->loop);
+	s->alone = alone_new(store, runs, s->watch, f->cluster_id,
+	    &seat_alone_ops, s);
 	lease_key(s, key);
 	if (store_query(store, S_META_GET, on_lease, &d, "t", key) != 1) {
 		lease_boot(&s->lease, &d, f->start, f->controlled);
@@ -497,6 +508,7 @@ seat_free(struct seat *s)
 		session_own(s->session, &none, NULL);
 		session_close(s->session, true, "");
 	}
+	alone_free(s->alone);
 	watch_free(s->watch);
 	files_free(s->files);
 	json_decref(s->cursors);
@@ -516,6 +528,10 @@ redial(struct seat *s)
 static void
 work(struct seat *s)
 {
+	/* What it fired by itself comes first, or the cursor would be asked
+	 * for it again. */
+	if (alone_untold(s->alone) > 0 && !s->deaf)
+		return;
 	if (lease_may_fire(&s->lease, &s->policy, s->now.mono) !=
 	    LEASE_FIRE_YES)
 		return;
@@ -577,11 +593,12 @@ seat_turn(struct seat *s, struct now now)
 		next = mono_min(next, s->beat_at);
 	}
 	next = mono_min(next, listen_on(s));
+	next = mono_min(next, seat_go_on(s));
 	if (!s->lease.d.on)
 		files_stop(s->files);
 	next = mono_min(next, files_turn(s->files, now));
 	work(s);
-	if (seat_fires(s, now)) {
+	if (seat_fires(s, now) && (alone_untold(s->alone) == 0 || s->deaf)) {
 		due = watch_next(s->watch);
 		if (due.ms != INT64_MAX)
 			next = mono_min(next, mono_add_ms(now.mono,
@@ -647,6 +664,18 @@ seat_fires(const struct seat *s, struct now now)
 {
 	return lease_may_fire(&s->lease, &s->policy, now.mono) ==
 	    LEASE_FIRE_YES;
+}
+
+bool
+seat_alone(const struct seat *s)
+{
+	return alone_on(s->alone);
+}
+
+size_t
+seat_untold(const struct seat *s)
+{
+	return alone_untold(s->alone);
 }
 
 double

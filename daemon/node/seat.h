@@ -38,6 +38,8 @@ struct seat_ops {
 	/* What the broker says of itself and of this member: cluster_name, name,
 	 * hosts (of the broker, or null).  Borrowed. */
 	void (*settings)(void *ctx, struct seat *, const json_t *);
+	/* NULL, or an alert of this node; text NULL: it is over. */
+	void (*alert)(void *ctx, const char *code, const char *text);
 };
 
 struct seat_facts {
@@ -63,6 +65,9 @@ const struct seat_facts *seat_facts(const struct seat *);
 bool	seat_up(const struct seat *);
 const char *seat_trouble(const struct seat *);	/* why it is not up, or "" */
 const struct lease *seat_lease(const struct seat *);
+/* It goes on without its broker, and what it has not told it of yet. */
+bool	seat_alone(const struct seat *);
+size_t	seat_untold(const struct seat *);
 bool	seat_fires(const struct seat *, struct now);
 double	seat_latency(const struct seat *);		/* ms, < 0 unknown */
 /* How far this clock is ahead of the broker's, and how far it may be. */

@@ -1,7 +1,8 @@
-/* Inside of seat.c and seat_note.c. */
+/* Inside of seat.c, seat_note.c and seat_alone.c. */
 #ifndef NODE_SEAT_IMPL_H
 #define NODE_SEAT_IMPL_H
 
+#include "node/alone.h"
 #include "node/files.h"
 #include "node/seat.h"
 
@@ -49,11 +50,21 @@ struct seat {
 	struct files	   *files;
 	json_t		   *cursors;	/* of the newest grant */
 	bool		    resend;
+	/* without a broker: node/alone.h */
+	struct alone *alone;
+	bool	      telling;		/* link.spool is on its way */
+	bool	      deaf;		/* the broker does not know link.spool */
+	mono	      tell_at;
 };
 
 void	seat_beat(struct seat *);
 void	seat_lease_event(struct seat *, struct lease_event);
 int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
+
+/* Without the broker, and telling it afterwards; the next deadline. */
+extern const struct alone_ops seat_alone_ops;
+mono	seat_go_on(struct seat *);
+json_t *seat_told_runs(const struct seat *);
 
 /* What the broker says, by the name of the note. */
 void	seat_note(struct seat *, const char *method, const json_t *params);

@@ -13,6 +13,8 @@ seat_take_settings(struct seat *s, const json_t *o)
 	s->sample_interval = js_int(o, "sample_interval", s->sample_interval);
 	s->lease_ms = js_int(o, "lease", s->lease_ms);
 	s->max_skew_ms = js_int(o, "max_skew", s->max_skew_ms);
+	s->policy.go_on = js_bool(o, "go_on", false);
+	alone_settings(s->alone, o);
 	(void)MEM_STR(s->facts.cluster, js_str(o, "cluster_name",
 	    s->facts.cluster));
 	(void)MEM_STR(s->facts.control, js_str(o, "control",
@@ -93,6 +95,7 @@ on_catalogue(struct seat *s, const json_t *p)
 {
 	watch_load(s->watch, p);
 	files_load(s->files, p);
+	alone_catalogue(s->alone, p);
 	if (!s->quiet || seat_settled(s))
 		seat_beat(s);		/* says that it is in sync */
 }
@@ -111,6 +114,11 @@ on_fired(struct seat *s, const json_t *p)
 static void
 on_dispatch(struct seat *s, const json_t *p)
 {
+	/* It went here by itself: the broker will know as soon as it is told. */
+	if (!alone_holds(s->alone, js_int(p, "run", 0)) &&
+	    alone_started(s->alone, js_str(p, "job", ""),
+	    js_str(p, "occurrence", "")))
+		return;
 	runs_dispatch(s->runs, s->facts.cluster_id, s->facts.cluster, p,
 	    s->ops->no_room(s->ctx));
 }

@@ -21,6 +21,7 @@ struct wjob {
 	json_t	      *doc;
 	struct due    *due;
 	bool	       paused;
+	bool	       alone;		/* fired without a broker */
 	wall	       cursor;		/* newest handed over */
 	wall	       next;		/* due then; WALL_NEVER */
 	mono	       retry;		/* not before */
@@ -338,4 +339,126 @@ watch_pending(const struct watch *w)
 {
 	return json_array_size(w->pending) > 0 ? json_deep_copy(w->pending)
 					       : NULL;
+}
+
+const struct job *
+watch_job(const struct watch *w, const char *name, const json_t **doc)
+{
+	const struct wjob *j;
+
+	HASH_FIND_STR(w->jobs, name, j);
+	if (j != NULL && doc != NULL)
+		*doc = j->doc;
+	return j != NULL ? &j->def : NULL;
+}
+
+/* ---- without a broker ---- */
+
+void
+watch_choose(struct watch *w, bool (*may)(void *, const struct job *),
+    void *ctx)
+{
+	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
+		j->alone = j->def.enabled && !j->paused && may(ctx, &j->def);
+}
+
+static void
+put_off(struct wjob *j, mono now)
+{
+	j->retry = mono_add_ms(now, BUSY_MS);
+}
+
+/* They were due in time, whatever the misfire policy says by now. */
+static size_t
+unanswered(struct watch *w, struct now now,
+    bool (*take)(void *, const struct watch_fire *), void *ctx)
+{
+	size_t n = 0, i = 0;
+
+	while (i < json_array_size(w->pending)) {
+		const json_t *f = json_array_get(w->pending, i);
+		struct watch_fire wf = { .act = {
+			.what = strcmp(js_str(f, "act", ""), "fire") == 0
+			    ? MISFIRE_FIRE : MISFIRE_PASS,
+			.first = { js_int(f, "first", 0) },
+			.last = { js_int(f, "at", 0) },
+			.count = js_int(f, "count", 1),
+			.reason = js_str(f, "reason", NULL) } };
+		struct wjob *j;
+
+		HASH_FIND_STR(w->jobs, js_str(f, "job", ""), j);
+		i++;
+		if (j == NULL || !j->alone || j->retry.us > now.mono.us)
+			continue;
+		wf.job = &j->def;
+		wf.doc = j->doc;
+		if (!take(ctx, &wf)) {
+			put_off(j, now.mono);
+			continue;
+		}
+		(void)json_array_remove(w->pending, --i);
+		if (j->pending > 0)
+			j->pending--;
+		n++;
+	}
+	return n;
+}
+
+static size_t
+due_alone(struct wjob *j, struct now now,
+    bool (*take)(void *, const struct watch_fire *), void *ctx)
+{
+	struct misfire_policy policy = due_misfire(&j->def);
+	struct watch_fire wf = { .job = &j->def, .doc = j->doc };
+	struct misfire plan;
+	size_t n = 0;
+
+	misfire_init(&plan, &policy, due_schedule(j->due), j->cursor, now.wall);
+	while (misfire_step(&plan, &wf.act) != MISFIRE_DONE) {
+		if (!take(ctx, &wf)) {
+			put_off(j, now.mono);
+			break;
+		}
+		set_cursor(j, wf.act.last);
+		n++;
+	}
+	return n;
+}
+
+size_t
+watch_alone(struct watch *w, struct now now,
+    bool (*take)(void *, const struct watch_fire *), void *ctx)
+{
+	size_t n = unanswered(w, now, take, ctx);
+
+	w->now = now.mono;
+	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
+		if (j->alone && j->pending == 0 &&
+		    j->next.ms <= now.wall.ms && j->retry.us <= now.mono.us)
+			n += due_alone(j, now, take, ctx);
+	return n;
+}
+
+wall
+watch_alone_next(const struct watch *w)
+{
+	wall next = WALL_NEVER;
+
+	for (const struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
+		if (j->alone && j->retry.us <= w->now.us &&
+		    j->next.ms < next.ms)
+			next = j->next;
+	return next;
+}
+
+void
+watch_back(struct watch *w, const char *job, wall first, struct now now)
+{
+	struct wjob *j;
+
+	HASH_FIND_STR(w->jobs, job, j);
+	if (j == NULL || first.ms > j->cursor.ms)
+		return;
+	set_cursor(j, (wall){ first.ms - 1 });
+	put_off(j, now.mono);
 }

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "core/job.h"
+#include "core/misfire.h"
 
 struct watch;
 
@@ -36,5 +38,33 @@ mono	watch_retry(const struct watch *);
 void	watch_answer(struct watch *, const json_t *doc, struct now);
 /* What was not answered, to be sent again after a reconnect; NULL if nothing. */
 json_t *watch_pending(const struct watch *);
+
+/* NULL when the catalogue has none; *doc, when not NULL, is its text.
+ * Borrowed. */
+const struct job *watch_job(const struct watch *, const char *name,
+	    const json_t **doc);
+
+/* ---- without a broker: node/alone.h ---- */
+
+/* One fire of a job that this node may fire by itself.  All borrowed. */
+struct watch_fire {
+	const struct job  *job;
+	const json_t	  *doc;
+	struct misfire_act act;
+};
+/* The jobs that may answers true for are fired by watch_alone, until the
+ * catalogue is loaded again. */
+void	watch_choose(struct watch *, bool (*may)(void *, const struct job *),
+	    void *ctx);
+/* What those have due, each job's in order: first what the broker was sent and
+ * did not answer, then what came due since.  take: false, not now; the fire and
+ * all after it of that job are handed over again in a second.  Returns how many
+ * were taken. */
+size_t	watch_alone(struct watch *, struct now,
+	    bool (*take)(void *, const struct watch_fire *), void *ctx);
+/* When to ask again, as watch_next; watch_retry is for both. */
+wall	watch_alone_next(const struct watch *);
+/* What was taken from this time on did not come to pass. */
+void	watch_back(struct watch *, const char *job, wall first, struct now);
 
 #endif

@@ -222,6 +222,20 @@ CREATE TABLE file_occurrence (
 ) @KEYED@;
 CREATE INDEX file_occurrence_at ON file_occurrence (at);
 
+-- schema: 3
+-- Runs that a Scheduler started without a broker (on_broker_loss): at the
+-- broker, in the history of runs; at the node, until the broker has them.
+ALTER TABLE run_hist ADD COLUMN doubled @I64@;
+ALTER TABLE run_hist ADD COLUMN alone @I64@;
+CREATE INDEX run_hist_alone ON run_hist (alone) WHERE alone > 0;
+
+CREATE TABLE spool (
+	cluster TEXT NOT NULL,
+	run @I64@ NOT NULL,
+	body TEXT NOT NULL,
+	PRIMARY KEY (cluster, run)
+) @STRICT@;
+
 -- The term: who may write.  TERM_GET is the fence, first in every write
 -- transaction.  TERM_TOUCH changes a row and nothing else.
 
@@ -581,12 +595,13 @@ DELETE FROM run_live WHERE id = ?1 AND attempt = ?2;
 -- name: RUN_END
 -- ?1 id, ?2 attempt, ?3 job, ?4 occ, ?5 cause, ?6 agent, ?7 state,
 -- ?8 exit_code, ?9 signal, ?10 queued_at, ?11 started_at, ?12 ended_at,
--- ?13 epoch, ?14 late, ?15 reason, ?16 output (a blob), ?17 body
+-- ?13 epoch, ?14 late, ?15 reason, ?16 output (a blob), ?17 body,
+-- ?18 doubled, ?19 alone
 INSERT INTO run_hist (id, attempt, job, occ, cause, agent, state, exit_code,
 	signal, queued_at, started_at, ended_at, epoch, late, reason, output,
-	body)
+	body, doubled, alone)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-	?16, ?17)
+	?16, ?17, ?18, ?19)
 ON CONFLICT (id, attempt) DO UPDATE SET job = excluded.job,
 	occ = excluded.occ, cause = excluded.cause, agent = excluded.agent,
 	state = excluded.state, exit_code = excluded.exit_code,
@@ -594,32 +609,44 @@ ON CONFLICT (id, attempt) DO UPDATE SET job = excluded.job,
 	started_at = excluded.started_at, ended_at = excluded.ended_at,
 	epoch = excluded.epoch, late = excluded.late,
 	reason = excluded.reason, output = excluded.output,
-	body = excluded.body;
+	body = excluded.body, doubled = excluded.doubled,
+	alone = excluded.alone;
 
 -- name: RUN_HIST_LIST
 -- ?1 highest id wanted, ?2 limit; newest first, the columns in the order of
 -- RUN_END
 SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
-	queued_at, started_at, ended_at, epoch, late, reason, output, body
+	queued_at, started_at, ended_at, epoch, late, reason, output, body,
+	doubled, alone
 FROM run_hist WHERE id <= ?1 ORDER BY id DESC, attempt DESC LIMIT ?2;
 
 -- name: RUN_HIST_BY_JOB
 -- ?1 job, ?2 latest ended_at wanted, ?3 limit; last ended first
 SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
-	queued_at, started_at, ended_at, epoch, late, reason, output, body
+	queued_at, started_at, ended_at, epoch, late, reason, output, body,
+	doubled, alone
 FROM run_hist WHERE job = ?1 AND ended_at <= ?2
 ORDER BY ended_at DESC, id DESC, attempt DESC LIMIT ?3;
 
 -- name: RUN_HIST_GET
 -- ?1 id; its attempts, first to last
 SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
-	queued_at, started_at, ended_at, epoch, late, reason, output, body
+	queued_at, started_at, ended_at, epoch, late, reason, output, body,
+	doubled, alone
 FROM run_hist WHERE id = ?1 ORDER BY attempt;
+
+-- name: RUN_HIST_ALONE
+-- ?1 its number at the agent; its first attempt
+SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
+	queued_at, started_at, ended_at, epoch, late, reason, output, body,
+	doubled, alone
+FROM run_hist WHERE alone = ?1 AND alone > 0;
 
 -- name: RUN_LAST_BY_JOB
 -- ?1 job; the attempt that ended last
 SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
-	queued_at, started_at, ended_at, epoch, late, reason, output, body
+	queued_at, started_at, ended_at, epoch, late, reason, output, body,
+	doubled, alone
 FROM run_hist WHERE job = ?1
 ORDER BY ended_at DESC, id DESC, attempt DESC LIMIT 1;
 
@@ -699,3 +726,21 @@ FROM journal ORDER BY cluster, run, attempt;
 -- name: JOURNAL_CLEAR
 -- What a copied machine holds is not its own to run.
 DELETE FROM journal;
+
+-- The node's spool: what it fired without a broker.
+
+-- name: SPOOL_PUT
+-- ?1 cluster, ?2 run, ?3 body; STORE_CONFLICT when the number is taken
+INSERT INTO spool (cluster, run, body) VALUES (?1, ?2, ?3);
+
+-- name: SPOOL_ALL
+-- ?1 cluster; run, body
+SELECT run, body FROM spool WHERE cluster = ?1 ORDER BY run;
+
+-- name: SPOOL_DEL
+-- ?1 cluster, ?2 run
+DELETE FROM spool WHERE cluster = ?1 AND run = ?2;
+
+-- name: SPOOL_CLEAR
+-- What a copied machine holds is not its own to tell.
+DELETE FROM spool;

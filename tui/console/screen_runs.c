@@ -37,6 +37,8 @@ why(const json_t *row, struct buf *b)
 		    1));
 	if (js_bool(row, "late", false))
 		buf_puts(b, " late");
+	if (js_bool(row, "doubled", false))
+		buf_puts(b, " doubled");
 }
 
 static void
