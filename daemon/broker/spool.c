@@ -30,6 +30,13 @@ struct upload {
 	void	      *arg;
 };
 
+/* What is on record of the same occurrence. */
+struct other {
+	int64_t	    run;		/* 0: nothing */
+	struct run *live;
+	char	    state[16], agent[64];
+};
+
 struct item {
 	struct upload *u;
 	size_t	       at;		/* in answers */
@@ -38,20 +45,13 @@ struct item {
 	wall	       first, last;
 	int64_t	       alone;
 	int	       tries;
-	bool	       told;		/* its event, at an earlier try */
 	/* on its way to the disk */
 	struct run_set set;		/* made here: to be queued */
 	struct run    *run;		/* or started there */
 	bool	       adopted;
 	bool	       moved;		/* with the cursor */
 	int64_t	       recorded;
-};
-
-/* What is on record of the same occurrence. */
-struct other {
-	int64_t	    run;		/* 0: nothing */
-	struct run *live;
-	char	    state[16], agent[64];
+	struct other   other;		/* on record beside it */
 };
 
 /* ---- what operators see of it ---- */
@@ -221,6 +221,28 @@ drop_live(struct broker *b, struct run *r)
 	run_free(r);
 }
 
+/* It is on record twice now. */
+static void
+tell(const struct item *it)
+{
+	struct broker *b = it->u->b;
+	const struct other *o = &it->other;
+	const struct run *r = it->run;
+
+	(void)event_add(b->events, b->now.wall,
+	    r->doubled ? SEV_WARN : SEV_NOTICE,
+	    r->doubled ? "run_doubled" : "run_alone", r->agent, NULL,
+	    json_pack("{s:s,s:s,s:I,s:I}", "job", r->job, "occurrence", r->occ,
+	        "run", (json_int_t)r->id, "other", (json_int_t)o->run),
+	    r->doubled
+	        ? "job %s, %s: %s ran it without the broker (run %" PRId64
+	          "), and so did %s (run %" PRId64 ")"
+	        : "job %s, %s: %s ran it without the broker (run %" PRId64
+	          "), and it is on record as %s (run %" PRId64 ")",
+	    r->job, r->occ, r->agent, r->id, !r->doubled ? o->state
+	        : o->agent[0] != '\0' ? o->agent : "another agent", o->run);
+}
+
 static void
 on_stored(enum store_rc rc, void *arg)
 {
@@ -237,11 +259,14 @@ on_stored(enum store_rc rc, void *arg)
 		drop_live(b, it->run);
 	if (rc == STORE_OK) {
 		counted(it);
+		if (it->other.run != 0)
+			tell(it);
 		answer(it, it->recorded, it->run != NULL && it->run->doubled);
 		return;
 	}
 	it->run = NULL;
 	it->adopted = false;
+	it->other = (struct other){ 0 };
 	if (it->moved && rc != STORE_DOWN)
 		(void)ledger_cursor(b, js_str(it->entry, "job", ""));
 	it->moved = false;
@@ -380,30 +405,6 @@ adopt(struct item *it, struct run *r, struct member *m)
 }
 
 static void
-tell(struct item *it, const struct member *m, const struct other *o,
-    bool doubled)
-{
-	struct broker *b = it->u->b;
-	const char *job = js_str(it->entry, "job", "");
-
-	if (it->told)
-		return;
-	it->told = true;
-	(void)event_add(b->events, b->now.wall,
-	    doubled ? SEV_WARN : SEV_NOTICE,
-	    doubled ? "run_doubled" : "run_alone", m->name, NULL,
-	    json_pack("{s:s,s:s,s:I,s:I}", "job", job, "occurrence", it->occ,
-	        "run", (json_int_t)it->recorded, "other",
-	        (json_int_t)o->run), doubled
-	        ? "job %s, %s: %s ran it without the broker (run %" PRId64
-	          "), and so did %s (run %" PRId64 ")"
-	        : "job %s, %s: %s ran it without the broker (run %" PRId64
-	          "), and %s is on record (run %" PRId64 ")", job, it->occ,
-	    m->name, it->recorded, !doubled ? o->state
-	        : o->agent[0] != '\0' ? o->agent : "another agent", o->run);
-}
-
-static void
 record_start(struct item *it, struct cat_job *j, const struct other *o,
     struct member *m)
 {
@@ -426,8 +427,10 @@ record_start(struct item *it, struct cat_job *j, const struct other *o,
 	if (o->run == 0) {
 		move_cursor(it, j, batch);
 		batch_add(batch, S_OCC_PUT, "tti", r->job, r->occ, r->id);
-	} else
-		tell(it, m, o, r->doubled);
+	} else {
+		it->other = *o;
+		it->other.live = NULL;	/* it may have gone by then */
+	}
 	run_store_new(r, batch);
 	submit(it, batch);
 }

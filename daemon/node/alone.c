@@ -35,7 +35,7 @@ struct alone {
 	struct runs		*runs;
 	struct watch		*watch;
 	struct spool		*spool;
-	char			 cluster[40];
+	char			 cluster[40], name[64];
 	const struct alone_ops	*ops;
 	void			*ctx;
 	struct queue_def	*queues;
@@ -77,6 +77,7 @@ alone_new(struct store *store, struct runs *runs, struct watch *watch,
 	a->ops = ops;
 	a->ctx = ctx;
 	(void)MEM_STR(a->cluster, cluster);
+	(void)MEM_STR(a->name, cluster);
 	return a;
 }
 
@@ -87,7 +88,7 @@ alone_free(struct alone *a)
 		return;
 	if (spool_count(a->spool) > 0)
 		log_warn("alone", "cluster=%s entries=%zu that its broker was "
-		    "not told of stay in the spool", a->cluster,
+		    "not told of stay in the spool", a->name,
 		    spool_count(a->spool));
 	if (a->on || a->full)
 		a->ops->alert(a->ctx, "alone", NULL);
@@ -119,6 +120,7 @@ alone_settings(struct alone *a, const json_t *settings)
 {
 	json_t *labels = json_object_get(settings, "labels");
 
+	(void)MEM_STR(a->name, js_str(settings, "cluster_name", a->name));
 	if (!json_is_array(labels))
 		return;
 	json_decref(a->labels);
@@ -309,7 +311,7 @@ make(struct alone *a, const struct spool_entry *e, const json_t *doc)
 	json_t *item = order_json(e->run, 1, e->job,
 	    clock_rfc3339(e->first, occ), doc);
 
-	runs_make(a->runs, a->cluster, a->t->cluster_name, item, a->batch);
+	runs_make(a->runs, a->cluster, a->name, item, a->batch);
 	json_decref(item);
 }
 
@@ -376,7 +378,7 @@ full(struct alone *a)
 		    "the broker is full (%d): nothing more is fired here until "
 		    "%s is back; what comes due is caught up then", SPOOL_MAX,
 		    a->t->broker);
-		log_error("alone", "cluster=%s %s", a->cluster, text);
+		log_error("alone", "cluster=%s %s", a->name, text);
 		a->ops->alert(a->ctx, "spool_full", text);
 	}
 	return true;
@@ -408,7 +410,7 @@ on_due(void *ctx, const struct watch_fire *f)
 	if (start)
 		make(a, e, f->doc);
 	log_debug("alone", "cluster=%s run=%lld job=%s occurrence=%s %s",
-	    a->cluster, (long long)e->run, e->job, occ,
+	    a->name, (long long)e->run, e->job, occ,
 	    skip != NULL ? "skipped" : start ? "started" : "waits");
 	note(a, e, true, start);
 	return true;
@@ -449,7 +451,7 @@ fire(struct alone *a)
 	rc = store_write(a->store, a->batch);
 	if (rc != STORE_OK) {
 		log_error("alone", "cluster=%s nothing is fired: the store "
-		    "takes no writes (%s)", a->cluster, store_rc_word(rc));
+		    "takes no writes (%s)", a->name, store_rc_word(rc));
 		a->retry = mono_add_ms(a->t->now.mono, RETRY_MS);
 	}
 	settle_made(a, rc == STORE_OK);
@@ -467,7 +469,7 @@ begin(struct alone *a)
 	(void)snprintf(text, sizeof(text), "the broker %s is not reachable and "
 	    "the lease has run out: this node goes on with its own local runs "
 	    "(on_broker_loss = continue)", a->t->broker);
-	log_warn("alone", "cluster=%s epoch=%lld %s", a->cluster,
+	log_warn("alone", "cluster=%s epoch=%lld %s", a->name,
 	    (long long)a->t->epoch, text);
 	a->ops->alert(a->ctx, "alone", text);
 }
@@ -478,7 +480,7 @@ end(struct alone *a)
 	a->on = false;
 	a->nrests = 0;
 	log_warn("alone", "cluster=%s entries=%zu no more by itself",
-	    a->cluster, spool_count(a->spool));
+	    a->name, spool_count(a->spool));
 	if (spool_count(a->spool) == 0)
 		a->ops->alert(a->ctx, "alone", NULL);
 }
@@ -520,7 +522,7 @@ alone_turn(struct alone *a, const struct alone_turn *t)
 	if (t->refuses != NULL && a->retry.us <= t->now.mono.us) {
 		a->retry = mono_add_ms(t->now.mono, RETRY_MS);
 		log_warn("alone", "cluster=%s nothing is fired: %s",
-		    a->cluster, t->refuses);
+		    a->name, t->refuses);
 	}
 	if (a->retry.us <= t->now.mono.us)
 		fire(a);
@@ -601,7 +603,7 @@ all_told(struct alone *a, struct now now)
 	(void)snprintf(text, sizeof(text), "this node went on without the "
 	    "broker: %lld occurrences are on its record now",
 	    (long long)a->told);
-	log_warn("alone", "cluster=%s %s", a->cluster, text);
+	log_warn("alone", "cluster=%s %s", a->name, text);
 	a->ops->alert(a->ctx, "went_on_alone", text);
 	a->said = mono_add_ms(now.mono, ALERT_MS);
 	a->told = 0;
@@ -623,7 +625,7 @@ alone_told(struct alone *a, const json_t *result, struct now now)
 			continue;
 		if (js_str(o, "refused", NULL) != NULL)
 			log_error("alone", "cluster=%s run=%lld job=%s the "
-			    "broker does not record it: %s", a->cluster,
+			    "broker does not record it: %s", a->name,
 			    (long long)run, e->job, js_str(o, "refused", ""));
 		else
 			a->told++;

@@ -44,7 +44,7 @@ struct alone_turn {
 	bool	    on;		/* LEASE_FIRE_LOCAL, and no link */
 	int64_t	    epoch;
 	int64_t	    cap;	/* most runs at once, 0: none */
-	const char *cluster_name, *broker;
+	const char *broker;
 	const char *refuses;	/* NULL, or why this node takes no runs */
 	struct now  now;
 };

@@ -77,8 +77,7 @@ mono
 seat_go_on(struct seat *s)
 {
 	struct alone_turn t = { .epoch = s->lease.d.epoch,
-		.cap = s->facts.cap, .cluster_name = s->facts.cluster,
-		.broker = s->facts.broker, .now = s->now };
+		.cap = s->facts.cap, .broker = s->facts.broker, .now = s->now };
 
 	/* With the link up it is the broker that does not back it. */
 	t.on = !s->up && !s->facts.near && lease_may_fire(&s->lease,
