@@ -28,7 +28,7 @@ order_json(int64_t run, int64_t attempt, const char *job,
     const char *occurrence, const json_t *spec)
 {
 	static const char *const same[] = { "command", "shell", "user",
-		"directory", "environment" };
+		"directory", "environment", "file" };
 	json_t *item = json_pack("{s:I,s:I,s:s,s:s,s:I,s:I,s:I}", "run",
 	    (json_int_t)run, "attempt", (json_int_t)attempt, "job", job,
 	    "occurrence", occurrence, "timeout_ms",

@@ -496,10 +496,10 @@ see_run(const struct row *r, void *arg)
 static void
 run_end(struct batch *b, int64_t id, int64_t ended, const char *occ)
 {
-	batch_add(b, S_RUN_END, "iitttttitiiiiitbt", id, (int64_t)1, "backup",
+	batch_add(b, S_RUN_END, "iitttttitiiiiitbtii", id, (int64_t)1, "backup",
 	    occ, "manual", "a", "succeeded", (int64_t)0, NULL, (int64_t)1,
 	    (int64_t)2, ended, (int64_t)1, (int64_t)0, NULL, "a\0b\0c",
-	    (size_t)5, NULL);
+	    (size_t)5, NULL, (int64_t)0, (int64_t)0);
 }
 
 /* What was asked for by hand is forgotten with its run; a time is the
