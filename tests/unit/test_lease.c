@@ -261,6 +261,8 @@ static void
 continue_goes_on_with_local_runs_but_not_after_a_restart(void **unused)
 {
 	struct lease l = fresh();
+	struct lease_out out;
+	struct lease_beat say;
 
 	(void)unused;
 	(void)grant(&l, 1000, 1, beat(&l, 1000));
@@ -268,8 +270,25 @@ continue_goes_on_with_local_runs_but_not_after_a_restart(void **unused)
 	    LEASE_FIRE_YES);
 	assert_int_equal(lease_may_fire(&l, &go_on, at(9000).mono),
 	    LEASE_FIRE_LOCAL);
+	/* Others must know at every moment that the lease is over. */
+	lease_step(&l, &go_on, &(struct lease_event){ .kind = LEASE_EV_TICK,
+	    .now = at(9000) }, &out);
+	assert_true(did(&out, LEASE_ACT_STOP) && !l.working);
+	lease_say(&l, at(9000).mono, &say);
+	assert_true(say.on && say.suspended && !say.fresh);
 	lease_boot(&l, &l.d, 78, true);
 	assert_int_equal(lease_may_fire(&l, &go_on, at(9000).mono),
+	    LEASE_FIRE_NO);
+	/* Nor once it is turned off, here or by the broker. */
+	l = fresh();
+	(void)grant(&l, 1000, 1, beat(&l, 1000));
+	(void)off(&l, 9000, 1);
+	assert_int_equal(lease_may_fire(&l, &go_on, at(9001).mono),
+	    LEASE_FIRE_NO);
+	l = fresh();
+	(void)grant(&l, 1000, 1, beat(&l, 1000));
+	(void)go(&l, 9000, (struct lease_event){ .kind = LEASE_EV_HOLD });
+	assert_int_equal(lease_may_fire(&l, &go_on, at(9001).mono),
 	    LEASE_FIRE_NO);
 }
 
@@ -314,12 +333,13 @@ check(const struct lease *was, const struct lease *l,
 			told = false;
 	}
 	assert_true(told == l->working);
-	assert_true(l->working == (fire != LEASE_FIRE_NO));
+	assert_true(l->working == (fire == LEASE_FIRE_YES));
 	/* As the Scheduler only with a lease; without it only with "continue",
 	 * and as one that says that it is suspended. */
 	assert_true((fire == LEASE_FIRE_YES) == (l->d.on && l->granted &&
 	    ev->now.mono.us < l->end.us));
-	assert_true(fire != LEASE_FIRE_LOCAL || (p->go_on && l->d.on));
+	assert_true((fire == LEASE_FIRE_LOCAL) == (p->go_on && l->d.on &&
+	    l->granted && ev->now.mono.us >= l->end.us));
 	/* Who was refused has changed nothing. */
 	if (did(out, LEASE_ACT_REFUSE))
 		assert_true(!durable && l->end.us == was->end.us);
@@ -381,7 +401,7 @@ every_state_and_event(void **unused)
 		(void)beat(&l, 500);
 		(void)beat(&l, 900);
 		l.end = l.granted ? at(4500).mono : (mono){ 0 };
-		l.working = l.granted && (now < 4500 || p->go_on);
+		l.working = l.granted && now < 4500;
 		was = l;
 		lease_step(&l, p, &ev, &out);
 		check(&was, &l, p, &ev, &out);
