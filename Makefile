@@ -2,6 +2,7 @@
 # make demo       a real three-node cluster on this machine, in a minute
 # make check      every test; its parts: unit, explore, sim, e2e, lint
 # make fuzz       each parser for FUZZ_SECONDS; make e2e-slow; make bench
+# make soak       FAULTS (200) on NODES (5) from a SEED; tests/e2e/soak
 # make deps       installs what contrib/deps-debian lists, as root
 # make install    DESTDIR and PREFIX as usual; make uninstall
 # Variants, each in its own folder: make CC=clang, make SAN=address,undefined.
@@ -131,6 +132,9 @@ e2e: $(PROGS)
 	@MUSTER_BUILD=$(B) tests/e2e/run $(E2E)
 e2e-slow: $(PROGS)
 	@MUSTER_BUILD=$(B) tests/e2e/run $(wildcard tests/e2e/slow/*.bats)
+soak: $(PROGS)
+	@MUSTER_BUILD=$(B) tests/e2e/soak $(if $(FAULTS),--faults $(FAULTS)) \
+	    $(if $(NODES),--nodes $(NODES)) $(if $(SEED),--seed $(SEED))
 
 # Each parser for FUZZ_SECONDS, from the seeds in tests/fuzz/corpus; needs clang.
 FUZZ := $(patsubst %.c,$(B)/%,$(call src,tests/fuzz))
@@ -192,7 +196,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps demo check tests unit explore sim e2e e2e-slow \
+.PHONY: all deps demo check tests unit explore sim e2e e2e-slow soak \
 	fuzz fuzz-each bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
