@@ -10,8 +10,9 @@
  * is at work; fired: to its first fire on the broker's record; excess: at_work
  * less connection_timeout, counted from the newest heartbeat that the broker
  * answered, as the rule counts.  old_fires: fires of the old Scheduler's epoch
- * after the new one was at work (SIGSTOP; it must be 0); idle: the end of the
- * old lease to the new Scheduler at work.  About 6 minutes. */
+ * after the new one was at work (SIGSTOP; it must be 0), old_tries: those that
+ * were sent and refused; idle: the end of the old lease to the new Scheduler at
+ * work.  About 12 minutes. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,18 @@ first_fire(struct seen *s)
 	return first;
 }
 
+/* Fires with an epoch of the past that the broker was sent, and refused. */
+static int64_t
+refused(void)
+{
+	json_t *list = client_call(&client, "event.list", json_pack("{s:s,s:i}",
+	    "code", "fire_refused", "limit", 1000));
+	int64_t n = (int64_t)json_array_size(list);
+
+	json_decref(list);
+	return n;
+}
+
 static int64_t
 fires_of_old(const struct seen *s)
 {
@@ -238,6 +251,7 @@ take_round(int sig, const struct timing *t, struct one *o)
 static json_t *
 rounds_json(int sig, const struct timing *t, int n)
 {
+	int64_t was = refused();
 	struct one o = { 0 };
 	json_t *doc;
 
@@ -250,8 +264,9 @@ rounds_json(int sig, const struct timing *t, int n)
 		    "excess", figures_json(&o.excess), "idle",
 		    figures_json(&o.idle)));
 	if (sig == SIGSTOP)
-		(void)json_object_set_new(doc, "old_fires",
-		    json_integer(o.old_fires));
+		(void)json_object_update_new(doc, json_pack("{s:I,s:I}",
+		    "old_fires", (json_int_t)o.old_fires, "old_tries",
+		    (json_int_t)(refused() - was)));
 	return doc;
 }
 
@@ -349,7 +364,8 @@ main(int argc, char **argv)
 	}
 	client_close(&client);
 	if (vrrp_begin(crew_dir(), why)) {
-		(void)json_object_set_new(vrrp, "1", vrrp_json(1, n));
+		(void)json_object_set_new(vrrp, "1", vrrp_json(1,
+		    (n + 1) / 2));
 		(void)json_object_set_new(vrrp, "0.1", vrrp_json(0.1, n));
 		(void)json_object_set_new(doc, "keepalived_by_muster",
 		    json_pack("{s:o,s:o}", "1 by 1s", ratios(muster, vrrp,

@@ -105,28 +105,37 @@ open_side(struct side *s)
 	return s->routes != -1 && s->notes != -1;
 }
 
+/* In the namespace of the first; nothing of it is seen outside. */
+static bool
+wire(void)
+{
+	char cmd[512];
+
+	(void)snprintf(cmd, sizeof(cmd), "A='nsenter -n -t %d' && B='nsenter "
+	    "-n -t %d' && $A ip link add va type veth peer name vb netns %d && "
+	    "$A ip link set lo up && $B ip link set lo up && "
+	    "$A ip addr add 10.99.0.1/24 dev va && $A ip link set va up && "
+	    "$B ip addr add 10.99.0.2/24 dev vb && $B ip link set vb up",
+	    (int)side[0].holder, (int)side[1].holder, (int)side[1].holder);
+	return system(cmd) == 0;
+}
+
 bool
 vrrp_begin(const char *dir, char why[128])
 {
 	folder = dir;
-	if (system("command -v keepalived ip nsenter >/dev/null") != 0) {
+	why[0] = '\0';
+	if (system("command -v keepalived ip nsenter >/dev/null") != 0)
 		(void)snprintf(why, 128, "not installed: apt-get install "
 		    "keepalived iproute2");
-		return false;
-	}
-	if (!open_side(&side[0]) || !open_side(&side[1])) {
-		(void)snprintf(why, 128, "no network namespaces: %s",
-		    strerror(errno));
+	else if (!open_side(&side[0]) || !open_side(&side[1]))
+		(void)snprintf(why, 128, "no network namespaces can be made "
+		    "here (root can)");
+	else if (!wire())
+		(void)snprintf(why, 128, "no veth pair can be made here");
+	if (why[0] != '\0')
 		vrrp_end();
-		return false;
-	}
-	crew_sh("nsenter -n -t %d ip link add va type veth peer name vb netns "
-	    "%d", (int)side[0].holder, (int)side[1].holder);
-	for (int i = 0; i < 2; i++)
-		crew_sh("N='nsenter -n -t %d'; $N ip link set lo up && $N ip "
-		    "addr add 10.99.0.%d/24 dev v%c && $N ip link set v%c up",
-		    (int)side[i].holder, i + 1, side[i].name, side[i].name);
-	return true;
+	return why[0] == '\0';
 }
 
 void
