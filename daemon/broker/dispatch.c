@@ -93,6 +93,7 @@ on_live(const struct row *row, void *arg)
 	struct dispatch *d = arg;
 	struct run *r = run_of_live(row);
 
+	run_clock(r, d->b->now);
 	live_add(d, r);
 	if (r->state == RUN_DISPATCHED || r->state == RUN_RUNNING)
 		run_set_state(r, RUN_UNKNOWN, "the broker was restarted");
@@ -201,7 +202,8 @@ try_place(struct broker *b, struct run *r)
 	struct member *m;
 	char why[256];
 
-	if (r->state == RUN_WAITING && r->due.ms > b->now.wall.ms)
+	if (r->state == RUN_WAITING && r->due.ms != 0 &&
+	    r->due_at.us > b->now.mono.us)
 		return false;
 	if (placing_overlaps(b, r)) {
 		run_set_state(r, RUN_QUEUED, "an earlier run of the job goes on");
@@ -240,6 +242,7 @@ make_one(struct broker *b, const struct cat_job *j, const char *occ,
 
 	r->epoch = scheduler_epoch(b);
 	r->queued = b->now.wall;
+	run_clock(r, b->now);
 	if (agent != NULL)
 		(void)MEM_STR(r->agent, agent);
 	live_add(d, r);
@@ -489,9 +492,8 @@ watch_runs(struct broker *b)
 			else if (left > 0)
 				next = mono_min(next, mono_add_ms(b->now.mono,
 				    left));
-			if (r->due.ms > b->now.wall.ms)
-				next = mono_min(next, mono_add_ms(b->now.mono,
-				    r->due.ms - b->now.wall.ms));
+			if (r->due.ms != 0 && r->due_at.us > b->now.mono.us)
+				next = mono_min(next, r->due_at);
 			else if (r->due.ms != 0) {
 				r->due.ms = 0;
 				b->dispatch->dirty = true;

@@ -143,6 +143,7 @@ make_retry(struct broker *b, const struct run *r, struct ending *e,
 	next->epoch = r->epoch;
 	next->queued = b->now.wall;
 	next->due.ms = b->now.wall.ms + (int64_t)delay;
+	run_clock(next, b->now);
 	if (!placing_moves(r->spec))
 		(void)MEM_STR(next->agent, r->agent);
 	run_set_state(next, RUN_WAITING, "for its next attempt");

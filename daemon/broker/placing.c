@@ -228,7 +228,7 @@ int64_t
 placing_patience(const struct broker *b, const struct run *r, char *why,
     size_t size)
 {
-	int64_t wait, waited = b->now.wall.ms - r->queued.ms;
+	int64_t wait, waited = mono_diff_ms(b->now.mono, r->queued_at);
 	const struct member *m;
 	const char *policy;
 

@@ -60,6 +60,21 @@ run_new(int64_t id, int64_t attempt, const char *job, const char *occ,
 }
 
 void
+run_clock(struct run *r, struct now now)
+{
+	int64_t waited = now.wall.ms - r->queued.ms;
+	int64_t left = r->due.ms - now.wall.ms;
+
+	if (waited < 0)			/* set back meanwhile */
+		waited = 0;
+	if (left > r->due.ms - r->queued.ms)
+		left = r->due.ms - r->queued.ms;
+	r->queued_at = mono_add_ms(now.mono, -waited);
+	r->due_at = mono_add_ms(now.mono, r->due.ms != 0 && left > 0 ? left
+								     : 0);
+}
+
+void
 run_free(struct run *r)
 {
 	if (r == NULL)

@@ -69,6 +69,8 @@ struct run {
 					 * never changed */
 	char	      *text;		/* the same as text, once it is needed */
 	wall	       due;		/* WAITING: not before this */
+	mono	       queued_at, due_at; /* the same, for durations: see
+					 * run_clock */
 	mono	       since;		/* UNKNOWN: since when */
 	struct run    *qnext;		/* in its queue */
 	UT_hash_handle hh;		/* by (id, attempt) in struct broker */
@@ -83,6 +85,9 @@ run_wire(const struct run *r)
 {
 	return r->alone != 0 ? r->alone : r->id;
 }
+/* Sets queued_at and due_at from queued and due, by a clock that never steps:
+ * for a run that was read from the disk, as far as the wall clock can tell. */
+void	run_clock(struct run *, struct now);
 void	run_set_state(struct run *, enum run_state, const char *reason);
 
 /* Adds the statement that records the run as it is now. */
