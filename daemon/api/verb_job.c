@@ -116,6 +116,10 @@ do_job_show(struct call *c)
 	row = job_row(c, j);
 	(void)json_object_update_missing(doc, row);	/* its own words stay */
 	json_decref(row);
+	for (size_t i = 0; i < j->def.ntriggers; i++)
+		if (j->def.triggers[i].kind == JOB_FILE)
+			(void)json_object_set_new(doc, "files_since",
+			    js_time(j->files));
 	(void)json_object_update_new(doc, json_pack("{s:o,s:I,s:I}", "cursor",
 	    js_time(j->cursor), "revision", (json_int_t)j->rev, "running",
 	    (json_int_t)dispatch_running(c->b, j->def.name)));
@@ -149,6 +153,24 @@ coming(struct cat_job **v, size_t n, wall from, int64_t limit)
 	return list;
 }
 
+/* Triggers that have no time: at is null. */
+static void
+others(const struct cat_job *j, int64_t limit, json_t *list)
+{
+	for (size_t i = 0; i < j->def.ntriggers && fires(j) &&
+	    (int64_t)json_array_size(list) < limit; i++) {
+		const struct job_trigger *t = &j->def.triggers[i];
+		char *text;
+
+		if (t->kind != JOB_FILE && t->kind != JOB_AFTER)
+			continue;
+		text = job_trigger_text(t);
+		(void)json_array_append_new(list, json_pack("{s:n,s:s,s:o}",
+		    "at", "job", j->def.name, "trigger", js_text(text)));
+		free(text);
+	}
+}
+
 void
 do_job_next(struct call *c)
 {
@@ -163,7 +185,9 @@ do_job_next(struct call *c)
 		one = call_job(c);
 		if (one == NULL)
 			return;
-		call_done(c, coming(&one, 1, c->b->now.wall, limit));
+		list = coming(&one, 1, c->b->now.wall, limit);
+		others(one, limit, list);
+		call_done(c, list);
 		return;
 	}
 	v = sorted(c->b->catalog, &n);

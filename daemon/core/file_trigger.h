@@ -30,8 +30,9 @@ enum {
 	FILE_SETTLE_MS = 1000,
 	FILE_LATEST_MS = 10000,
 	/* Kernels stamp files with the time of their last tick: a file made
-	 * just after the edit may look so much older. */
-	FILE_TICK_MS = 10,
+	 * just after the edit may look so much older.  No more than a tick, or
+	 * files that were copied just before the edit would fire. */
+	FILE_TICK_MS = 4,
 	/* Occurrences are on record for longer than this: what is older still
 	 * does not count, or a file whose record was purged would fire again. */
 	FILE_FLOOR_DAYS = 365
