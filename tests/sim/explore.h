@@ -110,6 +110,9 @@ bool	world_apply(struct world *, uint16_t move);
 void	world_describe(const struct world *, uint16_t move, char *, size_t);
 /* Two worlds that can't be told apart by what happens later are one. */
 uint64_t world_hash(const struct world *);
+/* Which message a full network loses: not by age, which such two worlds need
+ * not share. */
+int	world_loses(const struct world *);
 /* After the last fault somebody is at work within the bound, and stays: NULL,
  * or the rule that was broken. */
 const char *world_settles(const struct world *, bool print);

@@ -50,7 +50,12 @@ beat(struct code *c, const struct world *w, int i, const struct lease_beat *b)
 	byte(c, b->epoch);
 	byte(c, b->floor);
 	byte(c, b->start == w->l[i].start);
-	byte(c, b->start == 0 ? 99 : w->l[i].seq - b->seq);
+	/* One of an earlier start only has to be newer than the newest. */
+	if (b->start == w->l[i].start)
+		byte(c, w->l[i].seq - b->seq);
+	else if (b != &w->a[i].beat)
+		byte(c, b->start == w->a[i].beat.start ? b->seq -
+		    w->a[i].beat.seq : 128 + b->seq);
 }
 
 /* How long ago the heartbeat was sent, if an answer to it still counts. */
@@ -63,7 +68,7 @@ sent(struct code *c, const struct world *w, int i, int64_t start, int64_t seq)
 	if (start == l->start && seq > 0 &&
 	    l->sent[seq % LEASE_RING].seq == seq)
 		age = mono_diff_ms(w->clock[i], l->sent[seq % LEASE_RING].at);
-	age = age > 2000 ? 2000 : age;
+	age = age > 5000 ? 5000 : age;	/* more than the longest lease */
 	byte(c, age / 10);
 	byte(c, age / 10 >> 8);
 }
@@ -155,30 +160,51 @@ agent(struct code *c, const struct world *w, int i)
 	}
 }
 
+static uint64_t
+message(const struct world *w, const struct msg *p)
+{
+	struct code m;
+
+	m.n = 0;
+	byte(&m, (int64_t)p->kind << 3 | p->i << 1 | p->by_operator);
+	if (p->kind == MSG_BEAT) {
+		byte(&m, p->key);
+		beat(&m, w, p->i, &p->beat);
+		sent(&m, w, p->i, p->beat.start, p->beat.seq);
+	} else {
+		byte(&m, p->epoch);
+		byte(&m, p->start == w->l[p->i].start);
+		byte(&m, p->lease_ms / 100);
+		sent(&m, w, p->i, p->start, p->seq);
+	}
+	return mix(&m);
+}
+
+int
+world_loses(const struct world *w)
+{
+	uint64_t least = UINT64_MAX;
+	int	 which = 0;
+
+	for (int k = 0; k < w->npool; k++) {
+		uint64_t h = message(w, &w->pool[k]);
+
+		if (h < least) {
+			least = h;
+			which = k;
+		}
+	}
+	return which;
+}
+
 /* In any order: a message may arrive before an older one. */
 static uint64_t
 network(const struct world *w)
 {
-	struct code m;
-	uint64_t    h = 0;
+	uint64_t h = 0;
 
-	for (int k = 0; k < w->npool; k++) {
-		const struct msg *p = &w->pool[k];
-
-		m.n = 0;
-		byte(&m, (int64_t)p->kind << 3 | p->i << 1 | p->by_operator);
-		if (p->kind == MSG_BEAT) {
-			byte(&m, p->key);
-			beat(&m, w, p->i, &p->beat);
-			sent(&m, w, p->i, p->beat.start, p->beat.seq);
-		} else {
-			byte(&m, p->epoch);
-			byte(&m, p->start == w->l[p->i].start);
-			byte(&m, p->lease_ms / 100);
-			sent(&m, w, p->i, p->start, p->seq);
-		}
-		h += mix(&m);
-	}
+	for (int k = 0; k < w->npool; k++)
+		h += message(w, &w->pool[k]);
 	return h;
 }
 

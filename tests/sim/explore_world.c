@@ -52,7 +52,7 @@ forget(struct world *w, int k)
 	    (size_t)(--w->npool - k) * sizeof(w->pool[0]));
 }
 
-/* A full network loses the oldest; otherwise a loss is a message that is never
+/* A full network loses one; otherwise a loss is a message that is never
  * delivered. */
 static void
 put(struct world *w, const struct msg *m)
@@ -60,7 +60,7 @@ put(struct world *w, const struct msg *m)
 	if (w->deaf[m->i] && m->kind != MSG_BEAT)
 		return;
 	if (w->npool == w->room)
-		forget(w, 0);
+		forget(w, world_loses(w));
 	w->pool[w->npool++] = *m;
 }
 
