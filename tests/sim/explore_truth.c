@@ -248,6 +248,10 @@ truth_check(struct world *w)
 		enum lease_fire	    f = lease_may_fire(l, &p, w->clock[i]);
 
 		n += f == LEASE_FIRE_YES;
+		/* At work is who was told START, and that needs the lease:
+		 * what goes on without one is no fire of the holder's. */
+		if (l->working != (f == LEASE_FIRE_YES))
+			truth_broken(w, "at work without its lease");
 		if (l->d.on && l->d.held)
 			truth_broken(w, "one that was turned off at the node "
 			    "is ON");
