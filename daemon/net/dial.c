@@ -16,7 +16,12 @@
 #include "transport.h"
 #include "watchdog.h"
 
-enum { DIAL_MS = 10000, ADDRESS_MS = 1000 };
+enum {
+	DIAL_MS = 10000,
+	ADDRESS_MS = 1000,		/* at least, for one of several */
+	ROUND_MS = 2500			/* then it is asked again: the system
+					 * does so later and later */
+};
 
 /*
  *  RESOLVE -> CONNECT -> HANDSHAKE -> AUTH -> CHANNEL -> SUBSYSTEM -> UP
@@ -200,6 +205,8 @@ on_address_deadline(uv_timer_t *h)
 
 	(void)close(fd);
 	no_answer(d);
+	if (d->next->ai_next == NULL)
+		d->step = RESOLVE;	/* from the first one again */
 	try_next(d);
 }
 
@@ -341,10 +348,10 @@ try_next(struct dialing *d)
 	}
 	for (ai = d->next; ai != NULL; ai = ai->ai_next)
 		n++;
-	ms = left(d) / n;
+	ms = n == 1 ? ROUND_MS : left(d) / n;
 	if (ms < ADDRESS_MS)
 		ms = ADDRESS_MS;
-	if (n == 1 || ms > left(d))
+	if (ms >= left(d))
 		arm(d, on_deadline, left(d));
 	else
 		arm(d, on_address_deadline, ms);

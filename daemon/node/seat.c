@@ -8,7 +8,8 @@
 #include "node/seat_impl.h"
 
 enum {
-	BACKOFF_MIN = 200, BACKOFF_MAX = 5000,	/* ms between dials */
+	BACKOFF_MIN = 200, BACKOFF_MAX = 5000,	/* ms between dials … */
+	BACKOFF_LEAST = 1000,			/* … at most, at short leases */
 	FIRST_SAMPLE_MS = 1000,			/* after one that came too soon */
 	QUIET_MIN = 3000,			/* unanswered for so long: redial */
 	HELLO_MS = 10000			/* and hello for so long */
@@ -422,6 +423,25 @@ on_open(struct session *session, void *ctx)
 	    s);
 }
 
+/* A cluster shall settle soon after a network is mended: where leases are
+ * short it is tried more often, and a dial that met nothing but silence has
+ * waited already. */
+static void
+dial_later(struct seat *s, bool was_up)
+{
+	int64_t most = s->lease_ms < BACKOFF_LEAST ? BACKOFF_LEAST
+	    : s->lease_ms < BACKOFF_MAX ? s->lease_ms : BACKOFF_MAX, wait;
+	mono from = was_up ? s->now.mono : s->dialed;
+
+	/* Jitter, so that a broker's restart does not meet everybody at once. */
+	wait = s->facts.near ? 1 : s->backoff / 2 +
+	    (int64_t)(s->now.mono.us % (s->backoff + 1));
+	s->dial_at = mono_add_ms(from, wait);
+	if (s->dial_at.us <= s->now.mono.us)
+		s->dial_at = mono_add_ms(s->now.mono, 1);
+	s->backoff = s->backoff * 2 > most ? most : s->backoff * 2;
+}
+
 static void
 on_closed(struct session *session, const char *why, void *ctx)
 {
@@ -441,11 +461,7 @@ on_closed(struct session *session, const char *why, void *ctx)
 	if (was)
 		log_warn("link", "cluster=%s broker=%s lost: %s",
 		    s->facts.cluster, s->facts.broker, s->trouble);
-	/* Jitter, so that a broker's restart does not meet everybody at once. */
-	s->dial_at = mono_add_ms(s->now.mono, s->facts.near ? 1
-	    : s->backoff / 2 + (int64_t)(s->now.mono.us % (s->backoff + 1)));
-	s->backoff = s->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX
-						  : s->backoff * 2;
+	dial_later(s, was);
 	if (was)
 		s->ops->changed(s->ctx, s);
 }
@@ -519,7 +535,7 @@ static void
 redial(struct seat *s)
 {
 	s->dial_at = MONO_NEVER;
-	s->heard = s->now.mono;
+	s->heard = s->dialed = s->now.mono;
 	s->session = s->ops->dial(s->ctx, s, &link_ops);
 	if (s->session != NULL && s->facts.near)
 		on_open(s->session, s);	/* a pair is open from the start */

@@ -26,7 +26,7 @@ struct seat {
 	bool		up;		/* hello was answered */
 	bool		untold;		/* a report came after hello was sent */
 	char		trouble[512];
-	mono		dial_at;
+	mono		dial_at, dialed;
 	int64_t		backoff;
 	mono		heard;		/* newest message of the broker */
 	struct ask     *asks;

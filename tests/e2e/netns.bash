@@ -121,8 +121,12 @@ heal()
 # then everybody is back, and one is ON.
 healed()
 {
+	local mended
+
 	heal
+	mended=$(now_ms)
 	wait_for $((${1:-1} + 2)) scheduler_other_than a ""
+	echo "settled $(($(now_ms) - mended)) ms after it was mended"
 	wait_for 30 is a "2 1" '[.[] | select(.connected and .sync.behind == 0)]
 	    | "\(length) \([.[] | select(.status == "on")] | length)"' agent list
 	wait_for 5 fires a "$(now_ms)"
