@@ -319,7 +319,11 @@ move_gone(struct step *s, const char *why)
 	if (!wanted) {
 		step_answer(s, ROLE_TOLD_REFUSED, "%s is off: %s",
 		    step_name(s, r->d.holder), why);
-		step_decided(s, ROLE_FAILED, why);
+		if (r->d.move != 0)
+			step_decided(s, ROLE_FAILED, why);
+		else
+			step_ruled(s, 1, r->d.holder, 0, why, "nobody holds "
+			    "it: somebody is chosen after connection_timeout");
 		if (r->d.pinned == r->d.holder)
 			move_unpin(s);
 	}

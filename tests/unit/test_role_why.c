@@ -69,6 +69,22 @@ a_scheduler_that_restarts_leaves_a_record(void **unused)
 	has(b.steps, "granted epoch 2 to node-a");
 }
 
+/* "agent off" at the node itself, or its own key: by name, and at once. */
+static void
+a_scheduler_that_turned_itself_off_is_on_record(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_lease(&b, A, (struct lease_event){ .kind = LEASE_EV_HOLD });
+	bed_pump(&b);
+	has(b.why, "1 begun A>-: the holder turned itself off");
+	has(b.why, "1 done A>-: ");
+	assert_true(bed_until(&b, B, 20000) > 0);
+	assert_int_equal(count(b.why, "1 begun "), 2);
+}
+
 static void
 a_restarted_broker_ends_the_record_of_the_grant_it_had_sent(void **unused)
 {
@@ -350,6 +366,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_scheduler_that_restarts_leaves_a_record),
+		cmocka_unit_test(
+		    a_scheduler_that_turned_itself_off_is_on_record),
 		cmocka_unit_test(
 		    a_restarted_broker_ends_the_record_of_the_grant_it_had_sent),
 		cmocka_unit_test(
