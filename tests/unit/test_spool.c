@@ -1,0 +1,464 @@
+/* What a Scheduler without its broker fired, as the broker takes it: each entry
+ * once, none dropped, and the truth about which ran twice. */
+#include "api_fixture.h"
+#include "broker/ledger.h"
+#include "broker/spool.h"
+#include "core/order.h"
+
+static const char jobs[] = "jobs = ("
+    "{ name = \"tick\"; triggers = ( { every = \"1s\"; } );"
+    "  command = [ \"/bin/true\" ]; overlap = \"allow\"; misfire = \"all\";"
+    "  queue = \"wide\"; on_success = [ \"next\" ];"
+    "  retries = { count = 1; delay = \"10ms\"; on = [ \"failed\" ]; }; },"
+    "{ name = \"next\"; command = [ \"/bin/true\" ]; queue = \"wide\";"
+    "  overlap = \"allow\"; } );"
+    "queues = ( { name = \"wide\"; rules = ( { max_parallel = 100; } ); } );";
+
+struct told {
+	bool	   done;
+	json_t	  *result;
+	struct err e;
+};
+
+static void
+on_told(void *arg, json_t *result, const struct err *e)
+{
+	struct told *t = arg;
+
+	t->done = true;
+	t->result = json_incref(result);
+	if (e != NULL)
+		t->e = *e;
+}
+
+/* The cursor of tick at a whole second, some seconds ago. */
+static wall
+begin_at(void)
+{
+	struct cat_job *j = catalog_job(broker->catalog, "tick");
+	struct batch *b = batch_new();
+	wall at = { (clock_wall().ms / 1000 - 60) * 1000 };
+
+	j->cursor = at;
+	batch_add(b, S_CURSOR_PUT, "ti", "tick", at.ms);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	return at;
+}
+
+static json_t *
+entry(int64_t n, const char *act, const char *job, int64_t at)
+{
+	return json_pack("{s:I,s:s,s:s,s:I,s:I,s:i,s:i,s:I}", "run",
+	    (json_int_t)order_alone(3, n), "job", job, "act", act, "at",
+	    (json_int_t)at, "first", (json_int_t)at, "count", 1, "epoch", 3,
+	    "made", (json_int_t)at);
+}
+
+/* Of one entry, stolen: {run, recorded, doubled} as answered.  Borrowed until
+ * the next. */
+static const json_t *
+tell(json_t *one)
+{
+	static struct told t;
+	json_t *params = json_pack("{s:[o],s:i}", "entries", one, "left", 0);
+
+	json_decref(t.result);
+	t = (struct told){ false, NULL, { 0 } };
+	broker->now = clock_now();
+	spool_take(broker, broker->roster->members[0], params, on_told, &t);
+	json_decref(params);
+	UNTIL(t.done);
+	if (t.result == NULL)
+		fail_msg("%s", t.e.msg);
+	one = json_array_get(json_object_get(t.result, "entries"), 0);
+	return one;
+}
+
+static int64_t
+recorded(const json_t *answer)
+{
+	return js_int(answer, "recorded", 0);
+}
+
+static json_t *
+runs_of(const char *job)
+{
+	return dispatch_list(broker, &(struct run_filter){ .job = job,
+	    .limit = 1000 });
+}
+
+static size_t
+count(const char *job)
+{
+	json_t *list = runs_of(job);
+	size_t n = json_array_size(list);
+
+	json_decref(list);
+	return n;
+}
+
+static json_t *
+shown(int64_t id)
+{
+	json_t *doc = dispatch_show(broker, id);
+
+	assert_non_null(doc);
+	return doc;
+}
+
+static bool
+state_is(int64_t id, const char *state)
+{
+	json_t *doc = shown(id);
+	bool is = strcmp(js_str(doc, "state", ""), state) == 0;
+
+	json_decref(doc);
+	return is;
+}
+
+static void
+ends(int64_t n, int code)
+{
+	agent.run = order_alone(3, n);
+	agent.attempt = 1;
+	agent_ends("exited", code);
+}
+
+static int64_t
+cursor(void)
+{
+	return catalog_job(broker->catalog, "tick")->cursor.ms;
+}
+
+static size_t
+events(const char *code, int64_t run, int64_t other)
+{
+	json_t *list = event_list(broker->events, 1000, (wall){ 0 }, NULL,
+	    code, NULL), *e;
+	size_t n = 0, i;
+
+	json_array_foreach(list, i, e) {
+		const json_t *d = json_object_get(e, "data");
+
+		n += run == 0 || (js_int(d, "run", 0) == run &&
+		    js_int(d, "other", 0) == other);
+	}
+	json_decref(list);
+	return n;
+}
+
+/* The same occurrence as another agent had it: recorded, and sent to it. */
+static int64_t
+other_ran(const char *name, wall at, bool took)
+{
+	struct cat_job *j = catalog_job(broker->catalog, "tick");
+	struct member *m = roster_by_name(broker->roster, name);
+	struct batch *b = batch_new();
+	struct run_set set;
+	char occ[CLOCK_RFC3339];
+	int64_t id;
+
+	broker->now = clock_now();
+	if (m == NULL) {
+		m = roster_admit(broker, name, "ssh-ed25519 other", "SHA256:o",
+		    false, b);
+		assert_int_equal(store_write(store, b), STORE_OK);
+		b = batch_new();
+	}
+	set = dispatch_make(broker, j, clock_rfc3339(at, occ), "every 1s", m,
+	    j->doc, b);
+	id = set.v[0]->id;
+	set.v[0]->accepted = took;
+	batch_add(b, S_OCC_PUT, "tti", "tick", occ, id);
+	batch_add(b, S_CURSOR_PUT, "ti", "tick", at.ms);
+	j->cursor = at;
+	assert_int_equal(store_write(store, b), STORE_OK);
+	dispatch_stored(broker, &set, STORE_OK);
+	return id;
+}
+
+/* ---- */
+
+static void
+test_recorded_once_and_followed(void **state)
+{
+	wall at;
+	int64_t id;
+	json_t *doc;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	id = recorded(tell(entry(1, "start", "tick", at.ms + 1000)));
+	assert_true(id > 0 && id < ORDER_ALONE);
+	assert_int_equal(cursor(), at.ms + 1000);
+	doc = shown(id);
+	assert_string_equal(js_str(doc, "agent", ""), "node-a");
+	assert_int_equal(js_int(doc, "alone", 0), order_alone(3, 1));
+	assert_int_equal(js_int(doc, "epoch", 0), 3);
+	assert_false(js_bool(doc, "doubled", true));
+	json_decref(doc);
+	/* The answer was lost: while it runs, and after it has ended. */
+	assert_int_equal(recorded(tell(entry(1, "start", "tick",
+	    at.ms + 1000))), id);
+	ends(1, 0);
+	UNTIL(state_is(id, "succeeded"));
+	assert_int_equal(recorded(tell(entry(1, "start", "tick",
+	    at.ms + 1000))), id);
+	assert_int_equal(count("tick"), 1);
+	UNTIL(count("next") == 1);
+	assert_int_equal(cursor(), at.ms + 1000);
+	/* The next number of this broker's is one of its own. */
+	assert_true(dispatch_newest(broker) < ORDER_ALONE);
+}
+
+static void
+test_a_failed_one_is_tried_again(void **state)
+{
+	wall at;
+	int64_t id;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	id = recorded(tell(entry(1, "start", "tick", at.ms + 1000)));
+	ends(1, 1);
+	UNTIL(agent.run == id && agent.attempt == 2);
+	agent_ends("exited", 0);
+	UNTIL(state_is(id, "succeeded"));
+}
+
+/* A user would look for the cause of double effects in vain. */
+static void
+test_doubled_is_marked_and_not_followed(void **state)
+{
+	const json_t *a;
+	int64_t id, other;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	other = other_ran("node-b", at, true);
+	a = tell(entry(1, "start", "tick", at.ms));
+	id = recorded(a);
+	assert_true(js_bool(a, "doubled", false));
+	assert_true(id != other && id > 0);
+	UNTIL(events("run_doubled", id, other) == 1);
+	ends(1, 0);
+	UNTIL(state_is(id, "succeeded"));
+	a = tell(entry(1, "start", "tick", at.ms));
+	assert_true(js_bool(a, "doubled", false));
+	assert_int_equal(recorded(a), id);
+	assert_int_equal(count("tick"), 2);
+	assert_int_equal(count("next"), 0);
+	UNTIL(events("run_doubled", 0, 0) == 1);
+}
+
+static void
+test_one_on_record_as_skipped_did_run_once(void **state)
+{
+	struct batch *b = batch_new();
+	char occ[CLOCK_RFC3339];
+	const json_t *a;
+	int64_t other;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	broker->now = clock_now();
+	other = dispatch_skip(broker, catalog_job(broker->catalog, "tick"),
+	    clock_rfc3339(at, occ), "every 1s", RUN_SKIPPED, "misfire", b);
+	batch_add(b, S_OCC_PUT, "tti", "tick", occ, other);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	a = tell(entry(1, "start", "tick", at.ms));
+	assert_false(js_bool(a, "doubled", true));
+	UNTIL(events("run_alone", recorded(a), other) == 1);
+	ends(1, 0);
+	UNTIL(count("next") == 1);	/* nobody else's outcome follows */
+}
+
+/* The broker had it on record, and its dispatch was lost with the link: the
+ * run that the agent made is that one. */
+static void
+test_what_never_came_is_the_same_run(void **state)
+{
+	const json_t *a;
+	int64_t id;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	id = other_ran("node-a", at, false);
+	a = tell(entry(1, "start", "tick", at.ms));
+	assert_int_equal(recorded(a), id);
+	assert_false(js_bool(a, "doubled", true));
+	ends(1, 0);
+	UNTIL(state_is(id, "succeeded"));
+	assert_int_equal(count("tick"), 1);
+}
+
+/* What lies before it stays due, and is not passed over without a word. */
+static void
+test_a_gap_stays_due(void **state)
+{
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	assert_true(recorded(tell(entry(1, "start", "tick",
+	    at.ms + 3000))) > 0);
+	assert_int_equal(cursor(), at.ms);
+	assert_true(recorded(tell(entry(2, "start", "tick",
+	    at.ms + 1000))) > 0);
+	assert_int_equal(cursor(), at.ms + 1000);
+	assert_int_equal(ledger_cursor(broker, "tick").ms, at.ms + 1000);
+}
+
+static void
+test_skips_are_records(void **state)
+{
+	json_t *doc = entry(1, "skip", "tick", 0);
+	const json_t *a;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	(void)json_object_set_new(doc, "first", json_integer(at.ms + 1000));
+	(void)json_object_set_new(doc, "at", json_integer(at.ms + 5000));
+	(void)json_object_set_new(doc, "count", json_integer(5));
+	(void)json_object_set_new(doc, "reason", json_string("misfire once"));
+	a = tell(json_deep_copy(doc));
+	assert_true(state_is(recorded(a), "skipped"));
+	assert_int_equal(cursor(), at.ms + 5000);
+	(void)tell(doc);
+	assert_int_equal(count("tick"), 1);
+}
+
+/* It was fired and found no slot there: it is run, and once. */
+static void
+test_what_waited_is_queued_here(void **state)
+{
+	int64_t id;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	agent.finish = true;
+	id = recorded(tell(entry(1, "wait", "tick", at.ms + 1000)));
+	UNTIL(state_is(id, "succeeded"));
+	assert_int_equal(recorded(tell(entry(1, "wait", "tick",
+	    at.ms + 1000))), id);
+	assert_int_equal(count("tick"), 1);
+	assert_int_equal(cursor(), at.ms + 1000);
+	catalog_job(broker->catalog, "tick")->paused = true;
+	id = recorded(tell(entry(2, "wait", "tick", at.ms + 2000)));
+	assert_true(state_is(id, "skipped"));
+}
+
+/* The catalogue went on meanwhile: nothing of what ran is dropped. */
+static void
+test_a_job_that_is_gone_or_edited(void **state)
+{
+	int64_t id;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	/* An edit puts the cursor to its own time. */
+	catalog_job(broker->catalog, "tick")->cursor.ms = at.ms + 30000;
+	id = recorded(tell(entry(1, "start", "tick", at.ms + 1000)));
+	assert_true(id > 0);
+	assert_int_equal(cursor(), at.ms + 30000);
+	id = recorded(tell(entry(2, "start", "gone", at.ms + 1000)));
+	ends(2, 0);
+	UNTIL(state_is(id, "succeeded"));
+	id = recorded(tell(entry(3, "wait", "gone", at.ms + 2000)));
+	assert_true(state_is(id, "skipped"));
+}
+
+static void
+test_a_restarted_broker_knows_them(void **state)
+{
+	struct err e = { 0 };
+	struct broker *again;
+	const struct run *r;
+	int64_t id;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	(void)other_ran("node-b", at, true);
+	id = recorded(tell(entry(1, "start", "tick", at.ms)));
+	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
+	assert_non_null(again);
+	r = dispatch_find(again, id);
+	assert_non_null(r);
+	assert_true(r->doubled && r->alone == order_alone(3, 1) && r->accepted);
+	assert_int_equal(dispatch_wire(again, id, 1), r->alone);
+	broker_free(again);
+	ends(1, 0);
+	UNTIL(state_is(id, "succeeded"));
+	assert_int_equal(dispatch_wire(broker, id, 1), order_alone(3, 1));
+}
+
+static void
+test_nonsense_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"{\"run\":5,\"job\":\"tick\",\"act\":\"start\",\"at\":1000,"
+		    "\"epoch\":3}",
+		"{\"run\":1000000003000001,\"job\":\"tick\",\"act\":\"start\","
+		    "\"at\":1000,\"epoch\":4}",
+		"{\"run\":1000000003000001,\"job\":\"../x\",\"act\":\"start\","
+		    "\"at\":1000,\"epoch\":3}",
+		"{\"run\":1000000003000001,\"job\":\"tick\",\"act\":\"fire\","
+		    "\"at\":1000,\"epoch\":3}",
+		"{\"run\":1000000003000001,\"job\":\"tick\",\"act\":\"start\","
+		    "\"at\":1000,\"first\":2000,\"epoch\":3}",
+		"[]", "null",
+	};
+
+	(void)state;
+	apply(jobs);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const json_t *a = tell(json_loads(bad[i], JSON_DECODE_ANY,
+		    NULL));
+
+		assert_non_null(js_str(a, "refused", NULL));
+	}
+	assert_int_equal(count("tick"), 0);
+	UNTIL(events("spool_refused", 0, 0) == sizeof(bad) / sizeof(bad[0]));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_recorded_once_and_followed),
+		T(test_a_failed_one_is_tried_again),
+		T(test_doubled_is_marked_and_not_followed),
+		T(test_one_on_record_as_skipped_did_run_once),
+		T(test_what_never_came_is_the_same_run),
+		T(test_a_gap_stays_due),
+		T(test_skips_are_records),
+		T(test_what_waited_is_queued_here),
+		T(test_a_job_that_is_gone_or_edited),
+		T(test_a_restarted_broker_knows_them),
+		T(test_nonsense_is_refused),
+	};
+
+	log_init(LOG_ERROR);
+	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
+}
