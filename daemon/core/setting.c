@@ -99,7 +99,7 @@ static const struct field table[] = {
 	DUR(max_skew, 10, H, 2 * S,
 	    "a clock that is off by more makes an agent not eligible"),
 	WORD(on_broker_loss, loss_words, BROKER_LOSS_SUSPEND,
-	    "what the Scheduler does without a broker"),
+	    "what the Scheduler does without a broker: see musterd(8)"),
 };
 
 static const struct field *
