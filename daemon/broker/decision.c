@@ -305,8 +305,8 @@ candidate(const struct role *role, const struct member *m,
 	    ROLE_FIT, "condition_met", a->condition_met, "health",
 	    health_name((enum health)a->health), "measured",
 	    js_text(a->health == (int)m->health.level ? m->health.reason
-	    : "supposed"), "priority", a->priority, "running", a->running, "reason",
-	    js_text(reason));
+	    : "supposed"), "priority", a->priority, "running", a->running,
+	    "reason", js_text(reason));
 
 	free(reason);
 	return o;

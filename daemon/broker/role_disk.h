@@ -1,7 +1,8 @@
-/* The Scheduler role as it is kept in the store.  Durations that run (a pin, the
- * pause between moves of case 2) are stored as what is left of them, with the
- * time at which that was so: by the clock that never steps while the machine
- * stays up, by the wall clock over a reboot, and then never more than was left. */
+/* The Scheduler role as it is kept in the store.  Durations that run (a pin,
+ * the pause between moves of case 2) are stored as what is left of them, with
+ * the time at which that was so: by the clock that never steps while the
+ * machine stays up, by the wall clock over a reboot, and then never more than
+ * was left. */
 #ifndef BROKER_ROLE_DISK_H
 #define BROKER_ROLE_DISK_H
 

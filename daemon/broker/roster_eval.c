@@ -154,8 +154,8 @@ enum { SUPPOSED_MOST = 8192 };
 
 /* The last sample with one value changed, again and again up to now. */
 static void
-suppose_series(const struct broker *b, struct member *m, const struct series *of,
-    enum metric metric, double v)
+suppose_series(const struct broker *b, struct member *m,
+    const struct series *of, enum metric metric, double v)
 {
 	int64_t step = b->set.sample_interval;
 	int64_t n = cond_window(b->roster->switch_cond) / step + 4;

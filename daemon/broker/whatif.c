@@ -33,7 +33,7 @@ struct dream {
 	struct now		  now, start;
 	struct note		 *notes, **tail;
 	json_t			 *result, *steps;
-	bool			  began;	/* a decision, since the start */
+	bool			  began;	/* a decision */
 };
 
 static const char *

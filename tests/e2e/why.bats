@@ -1,5 +1,5 @@
-# Every decision about the role is on record, with who, why and what was weighed,
-# whatever was killed meanwhile; and what `whatif` says is what then happens.
+# Every decision about the role is on record, with who, why and what was
+# weighed, whatever was killed meanwhile; what `whatif` says then happens.
 
 load lib
 

@@ -138,8 +138,8 @@ a_fire_on_its_way_to_the_disk_is_answered_by_the_disk(void **state)
 	(void)state;
 	at_work();
 	due = next();
-	params = json_pack("{s:I,s:[o,o]}", "epoch", (json_int_t)epoch(), "fires",
-	    at(due), at(due));
+	params = json_pack("{s:I,s:[o,o]}", "epoch", (json_int_t)epoch(),
+	    "fires", at(due), at(due));
 	broker->now.wall.ms = clock_wall().ms + 30000;
 	ledger_fire(broker, broker->roster->members[0], params, on_answer);
 	json_decref(params);

@@ -86,7 +86,7 @@ a_scheduler_that_turned_itself_off_is_on_record(void **unused)
 }
 
 static void
-a_restarted_broker_ends_the_record_of_the_grant_it_had_sent(void **unused)
+a_restarted_broker_ends_the_record_of_its_grant(void **unused)
 {
 	struct bed b;
 
@@ -309,7 +309,7 @@ one_that_waits_to_be_in_sync_is_asked_again_then(void **unused)
 
 /* A proposal is open no longer than what it was made for. */
 static void
-proposals_lapse_with_their_reason_and_are_closed_when_confirmed(void **unused)
+proposals_lapse_with_their_reason_or_are_confirmed(void **unused)
 {
 	struct bed b;
 
@@ -369,7 +369,7 @@ main(void)
 		cmocka_unit_test(
 		    a_scheduler_that_turned_itself_off_is_on_record),
 		cmocka_unit_test(
-		    a_restarted_broker_ends_the_record_of_the_grant_it_had_sent),
+		    a_restarted_broker_ends_the_record_of_its_grant),
 		cmocka_unit_test(
 		    an_agent_that_is_sent_off_at_its_return_is_on_record),
 		cmocka_unit_test(nobody_eligible_is_on_record_once),
@@ -381,7 +381,7 @@ main(void)
 		cmocka_unit_test(
 		    one_that_waits_to_be_in_sync_is_asked_again_then),
 		cmocka_unit_test(
-		    proposals_lapse_with_their_reason_and_are_closed_when_confirmed),
+		    proposals_lapse_with_their_reason_or_are_confirmed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* "Steps never change durations" (SPEC section 12), at the broker's runs: with
- * the clock set back an hour, a retry of one second must not come an hour later,
- * nor a run that found no agent wait an hour longer. */
+ * the clock set back an hour, a retry of one second must not come an hour
+ * later, nor a run that found no agent wait an hour longer. */
 #include "api_fixture.h"
 
 static int64_t off_ms;
