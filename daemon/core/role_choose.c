@@ -64,8 +64,8 @@ role_reason_cure(enum role_reason reason)
 {
 	static const char *const text[ROLE_NREASONS] = {
 		[ROLE_FIT] = "",
-		[ROLE_NOT_CONNECTED] = "is its musterd running? "
-		    "muster agent show ",
+		[ROLE_NOT_CONNECTED] = ("is its musterd running? "
+		    "muster agent show "),
 		[ROLE_IS_WORKER] = "muster leave there, then join as an agent",
 		[ROLE_NOT_CONTROLLED] = "set allow_control = true there",
 		[ROLE_DRAINED] = "muster agent undrain ",
