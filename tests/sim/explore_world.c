@@ -469,11 +469,33 @@ world_moves(const struct world *w, uint16_t moves[WORLD_MOVES])
 	return n;
 }
 
+/* What the broker finds when it looks next time. */
+static void
+fact(struct world *w, enum move_kind kind, int i)
+{
+	struct role_agent *a = &w->a[i];
+
+	if (kind == MOVE_CONDITION || kind == MOVE_HEALTH)
+		w->left.conditions--;
+	else
+		w->left.facts--;
+	if (kind == MOVE_CONDITION)
+		a->condition_met = !a->condition_met;
+	else if (kind == MOVE_HEALTH)
+		a->health = a->health == 1 ? 5 : 1;
+	else if (kind == MOVE_SYNC)
+		a->in_sync = !a->in_sync;
+	else {
+		a->drained = !a->drained;
+		if (a->drained)
+			leave(w, i, true);
+	}
+}
+
 static void
 apply(struct world *w, enum move_kind kind, int i)
 {
-	struct role_agent *a = &w->a[i < w->n ? i : 0];
-	struct msg	   m;
+	struct msg m;
 
 	switch (kind) {
 	case MOVE_TICK:
@@ -525,22 +547,10 @@ apply(struct world *w, enum move_kind kind, int i)
 		leave(w, i, false);
 		break;
 	case MOVE_CONDITION:
-		w->left.conditions--;
-		a->condition_met = !a->condition_met;
-		break;
 	case MOVE_HEALTH:
-		w->left.conditions--;
-		a->health = a->health == 1 ? 5 : 1;
-		break;
 	case MOVE_SYNC:
-		w->left.facts--;
-		a->in_sync = !a->in_sync;
-		break;
 	case MOVE_DRAIN:
-		w->left.facts--;
-		a->drained = !a->drained;
-		if (a->drained)
-			leave(w, i, true);
+		fact(w, kind, i);
 		break;
 	case MOVE_BACKUP:
 		restore(w);
