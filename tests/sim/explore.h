@@ -128,6 +128,10 @@ void	truth_heard(struct world *, int i);
 /* At every step of anything: two at work, and what else is never so. */
 void	truth_check(struct world *);
 
+/* False: two worlds of this setup that the hash holds for one have not got the
+ * same future.  explore_merge.c */
+bool	merge_check(const struct world_setup *);
+
 /* explore_search.c */
 enum { TRACE = 600, SETTLE_EVERY = 12 };
 

@@ -43,6 +43,22 @@ left(struct code *c, mono at, mono now)
 	byte(c, ms / 10 >> 8);
 }
 
+/* Of one of an earlier start only its order among the others counts. */
+static int
+rank(const struct world *w, int i, const struct lease_beat *b)
+{
+	int n = 0;
+
+	for (int k = 0; k < w->npool; k++) {
+		const struct msg *m = &w->pool[k];
+
+		n += m->kind == MSG_BEAT && m->i == i &&
+		    (m->beat.start < b->start || (m->beat.start == b->start &&
+		    m->beat.seq < b->seq));
+	}
+	return n;
+}
+
 static void
 beat(struct code *c, const struct world *w, int i, const struct lease_beat *b)
 {
@@ -50,12 +66,10 @@ beat(struct code *c, const struct world *w, int i, const struct lease_beat *b)
 	byte(c, b->epoch);
 	byte(c, b->floor);
 	byte(c, b->start == w->l[i].start);
-	/* One of an earlier start only has to be newer than the newest. */
 	if (b->start == w->l[i].start)
 		byte(c, w->l[i].seq - b->seq);
 	else if (b != &w->a[i].beat)
-		byte(c, b->start == w->a[i].beat.start ? b->seq -
-		    w->a[i].beat.seq : 128 + b->seq);
+		byte(c, rank(w, i, b));
 }
 
 /* How long ago the heartbeat was sent, if an answer to it still counts. */
