@@ -432,11 +432,20 @@ place_waiting(struct broker *b)
 	d->looked = b->now.mono;
 	HASH_ITER(hh, d->queues, q, tmp) {
 		struct run *r = q->head, *next;
+		bool own = strncmp(q->name, "job:", 4) == 0;
+		int64_t held = INT64_MAX;
 
 		for (; r != NULL && p->set.n < BATCH; r = next) {
 			next = r->qnext;
-			if (!r->stored || !try_place(b, r))
+			/* What holds one run of a job up holds up those after
+			 * it: thousands may wait after an outage. */
+			if (!r->stored || r->id > held)
 				continue;
+			if (!try_place(b, r)) {
+				if (own && r->state == RUN_QUEUED)
+					held = r->id;
+				continue;
+			}
 			queue_remove(q, r);
 			p->set.v = mem_grow(p->set.v,
 			    (p->set.n + 1) * sizeof(*p->set.v));
@@ -464,11 +473,13 @@ look_again(struct broker *b)
 	return at;
 }
 
-/* Deadlines of single runs: unknown for too long, nobody to run it. */
+/* Deadlines of single runs: unknown for too long, nobody to run it.  While the
+ * store takes no writes none is ended: each would be due again at once. */
 static mono
 watch_runs(struct broker *b)
 {
 	struct run *r, *tmp;
+	bool stuck = b->dispatch->retry.us != 0;
 	mono next = MONO_NEVER;
 
 	HASH_ITER(hh, b->dispatch->live, r, tmp) {
@@ -480,13 +491,15 @@ watch_runs(struct broker *b)
 		if (r->state == RUN_UNKNOWN) {
 			mono until = mono_add_ms(r->since, b->set.lost_after);
 
-			if (until.us <= b->now.mono.us)
+			if (until.us > b->now.mono.us)
+				next = mono_min(next, until);
+			else if (!stuck)
 				run_end(b, r, RUN_LOST, "its agent was not "
 				    "heard for lost_after", NULL, "", 0);
-			else
-				next = mono_min(next, until);
 		} else if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			left = placing_patience(b, r, why, sizeof(why));
+			if (left == 0 && stuck)
+				continue;
 			if (left == 0)
 				run_end(b, r, RUN_MISSED, why, NULL, "", 0);
 			else if (left > 0)
@@ -497,7 +510,7 @@ watch_runs(struct broker *b)
 			else if (r->due.ms != 0) {
 				r->due.ms = 0;
 				b->dispatch->dirty = true;
-			} else if (r->state == RUN_WAITING)
+			} else if (r->state == RUN_WAITING && !stuck)
 				next = mono_min(next, look_again(b));
 		}
 	}

@@ -8,6 +8,7 @@
 #include "broker/dispatch.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "core/mutant.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -217,7 +218,7 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 		(void)json_object_set_new(doc, "code", json_string("job"));
 		return doc;
 	}
-	if (at.ms <= j->cursor.ms)
+	if (at.ms <= j->cursor.ms && !MUTANT(MUTANT_FIRE_AGAIN))
 		return already(b, j, at);
 	if (ahead(b, j, fire, at)) {
 		doc = fire_json(name, at);
@@ -229,7 +230,8 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 		    json_integer(j->cursor.ms));
 		return doc;
 	}
-	if (due_next(j->due, j->cursor).ms != first.ms || first.ms > at.ms) {
+	if ((due_next(j->due, j->cursor).ms != first.ms &&
+	        !MUTANT(MUTANT_FIRE_GAP)) || first.ms > at.ms) {
 		doc = fire_json(name, at);	/* a gap: fire from there */
 		(void)json_object_set_new(doc, "cursor",
 		    json_integer(j->cursor.ms));
@@ -252,7 +254,8 @@ ledger_fire(struct broker *b, struct member *m, const json_t *params,
 {
 	const json_t *fires = json_object_get(params, "fires");
 	int64_t epoch = js_int(params, "epoch", 0);
-	bool backed = b->awake && scheduler_backs(b, m->id, epoch);
+	bool backed = b->awake && (scheduler_backs(b, m->id, epoch) ||
+	    MUTANT(MUTANT_FIRE_EPOCH));
 
 	if (!backed)
 		(void)event_add(b->events, b->now.wall, SEV_WARN,

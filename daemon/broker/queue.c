@@ -46,10 +46,13 @@ queues_free(struct queue **all)
 	}
 }
 
-static int64_t
-priority(const struct run *r)
+/* By priority, then id.  Most come last: a broker that starts after an outage
+ * may find thousands. */
+static bool
+goes_before(const struct run *a, const struct run *b)
 {
-	return js_int(r->spec, "priority", 0);
+	return a->priority > b->priority ||
+	    (a->priority == b->priority && a->id <= b->id);
 }
 
 void
@@ -57,26 +60,32 @@ queue_push(struct queue *q, struct run *r)
 {
 	struct run **at = &q->head;
 
-	while (*at != NULL && (priority(*at) > priority(r) ||
-				  (priority(*at) == priority(r) &&
-				      (*at)->id <= r->id)))
+	if (q->tail != NULL && goes_before(q->tail, r))
+		at = &q->tail->qnext;
+	while (*at != NULL && goes_before(*at, r))
 		at = &(*at)->qnext;
 	r->qnext = *at;
 	*at = r;
+	if (r->qnext == NULL)
+		q->tail = r;
 	q->waiting++;
 }
 
 void
 queue_remove(struct queue *q, struct run *r)
 {
-	struct run **at = &q->head;
+	struct run **at = &q->head, *before = NULL;
 
-	while (*at != NULL && *at != r)
-		at = &(*at)->qnext;
+	while (*at != NULL && *at != r) {
+		before = *at;
+		at = &before->qnext;
+	}
 	if (*at != NULL) {
 		*at = r->qnext;
 		r->qnext = NULL;
 		q->waiting--;
+		if (q->tail == r)
+			q->tail = before;
 	}
 }
 

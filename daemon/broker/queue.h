@@ -12,7 +12,7 @@
 
 struct queue {
 	char	       name[80];	/* "job:NAME" for a private one */
-	struct run    *head;		/* by priority, then id */
+	struct run    *head, *tail;	/* by priority, then id */
 	int64_t	       waiting;
 	int64_t	       busy;		/* slots in use */
 	mono	      *resting;		/* slots that rest until then */

@@ -56,6 +56,7 @@ run_new(int64_t id, int64_t attempt, const char *job, const char *occ,
 	r->state = RUN_QUEUED;
 	r->exit_code = -1;
 	r->spec = json_incref(spec);
+	r->priority = js_int(spec, "priority", 0);
 	return r;
 }
 

@@ -68,6 +68,7 @@ struct run {
 	json_t	      *spec;		/* the job as it was, and -p parameters;
 					 * never changed */
 	char	      *text;		/* the same as text, once it is needed */
+	int64_t	       priority;	/* of the spec */
 	wall	       due;		/* WAITING: not before this */
 	mono	       queued_at, due_at; /* the same, for durations: see
 					 * run_clock */

@@ -26,7 +26,7 @@ struct lease_durable {
 	int64_t floor;		/* highest epoch granted to it or revoked */
 };
 
-#ifdef ROLE_MUTANTS		/* the explorer copies it a million times */
+#ifdef EXPLORED		/* the explorer copies it a million times */
 enum { LEASE_RING = 8 };
 #else
 enum { LEASE_RING = 64 };	/* heartbeats whose sending time is known */

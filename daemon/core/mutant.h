@@ -1,4 +1,4 @@
-/* Guards that the explorer can take away, to prove that it would miss them.
+/* Guards that the explorer and the simulation can take away, to prove that it would miss them.
  * Without ROLE_MUTANTS, as in every shipped object, nothing of this exists. */
 #ifndef MUTANT_H
 #define MUTANT_H
@@ -38,7 +38,11 @@ enum role_mutant {
 	MUTANT_DRIFT,		/* clocks drift beyond the margin */
 	/* No guard: acts without their texts, which cost half the time. */
 	MUTANT_SILENT,
-	MUTANT_COUNT
+	MUTANT_COUNT,		/* … of the shells, for the simulation: */
+	MUTANT_FIRE_EPOCH = MUTANT_COUNT,	/* a fire of any epoch is taken */
+	MUTANT_FIRE_GAP,	/* and one past a gap: a8 */
+	MUTANT_FIRE_AGAIN,	/* and one that was taken before */
+	MUTANT_NO_RESEND	/* of fires unanswered at hello: a9 */
 };
 
 #ifdef ROLE_MUTANTS

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mutant.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -339,7 +340,7 @@ hello_done(void *arg, const json_t *result, const struct err *e)
 		    .epoch = floor });
 	s->sample_at = s->now.mono;
 	s->health_due = true;
-	s->resend = true;
+	s->resend = !MUTANT(MUTANT_NO_RESEND);
 	s->rev = js_int(result, "rev", -1);
 	/* One that says ON is compared with the holder by its first heartbeat
 	 * (case 3): it waits, for at most one interval, until its catalogue and

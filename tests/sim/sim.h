@@ -16,30 +16,41 @@
 #include <uthash.h>
 
 #include "broker/broker.h"
+#include "core/role.h"
+#include "sim_mutant.h"
 #include "node/runs.h"
 #include "node/seat.h"
 #include "store/batch.h"
 
 enum { SIM_MACHINES = 5, SIM_JOBS = 6 };
 enum { MS = 1000, SEC = 1000 * MS };	/* true time is in microseconds */
+enum { LAST_CALM_S = 190 };	/* of every schedule */
 enum { BROKER = 0, BY_AGENT = 0, BY_BROKER = 1 };	/* who speaks */
 
-/* Guards of the shells that can be taken away, to see that it is noticed. */
-enum sim_mutant {
-	SIM_NONE,
-	SIM_NO_ONCE,		/* cursors move from anywhere, and a second run
-				 * set for one occurrence: each covers the
-				 * other */
-	SIM_ACK_EARLY,		/* the broker's disk says OK before it is */
-	SIM_AGENT_ACK_EARLY,	/* the same of an agent's */
-	SIM_LEASE_LOST,		/* the agent's ON, epoch and floor */
-	SIM_ROLE_LOST,		/* the broker's epoch, holder and intent */
-	SIM_JOURNAL_LOST,	/* dispatches are not journaled */
-	SIM_FIRE_LOST,		/* the wire drops one fire, and goes on */
-	SIM_GRANT_BARE,		/* grants without cursors */
-	SIM_DRIFT,		/* clocks drift beyond the margin */
-	SIM_STALE_SEQ,		/* acknowledgements name the newest heartbeat */
-	SIM_NMUTANTS
+/* The rules of DESIGN section 4, and what else must hold. */
+enum sim_rule {
+	RULE_TWO,		/* at work */
+	RULE_FENCE,
+	RULE_EPOCH,
+	RULE_FIRST_DISK,
+	RULE_FOREIGN,
+	RULE_TWICE,
+	RULE_SKIPPED,
+	RULE_CURSOR,
+	RULE_DUE,
+	RULE_LOST,
+	RULE_ACKED,
+	RULE_OUTCOME,
+	RULE_STARTED,
+	RULE_UNRECORDED,
+	RULE_CHOICE,
+	RULE_SETTLE,
+	RULE_LINK,
+	RULE_STUCK,
+	RULE_SPIN,
+	RULE_WORLD,		/* of the simulation itself */
+	RULE_SAME,		/* the same seed, the same schedule */
+	NRULES
 };
 
 struct world;
@@ -80,6 +91,7 @@ struct krun {
 	enum keeper_state state;
 	int	 code;
 	bool	 abort, forgotten;
+	bool	 excused;	/* see keeper_excuse */
 	wall	 started, ended;
 	int64_t	 until;
 	UT_hash_handle hh;
@@ -114,6 +126,7 @@ struct machine {
 	struct seat  *seat;
 	struct runs  *runs;
 	struct now    booted;
+	int64_t	      start;		/* names this life to the broker */
 	int64_t	      turn_at;
 	int64_t	      turns, turns_from;	/* spinning? */
 	/* what outlives it */
@@ -128,9 +141,22 @@ struct machine {
 	bool	      crash_before;	/* that commit does not happen */
 	int64_t	      ppm, wall_off, mono_base;
 	int64_t	      cut[2];		/* link to the broker, BY_*: until */
+	int64_t	      trickle, echo;	/* its link is slow, says fires twice;
+					 * until then */
+	int64_t	      flaky;		/* its disk is full now and then */
 	double	      cpu;
 	bool	      local;		/* the broker's own agent */
 	bool	      worker;
+	bool	      member;
+	bool	      uncontrolled;	/* agent.allow_control = false */
+	/* operators' choices, as far as they were told that they hold */
+	int64_t	      on_at;		/* last turned on, or released */
+	bool	      held_here;	/* off at the node itself */
+	bool	      off, off_seen;	/* off at the broker; it has stopped */
+	/* an older copy of its disk, and of what was told from it */
+	void	     *copy;
+	int64_t	      copy_len;
+	json_t	     *stale_grant;	/* see SIM_GRANT_STALE */
 };
 
 struct sim_event {
@@ -143,15 +169,16 @@ struct sim_event {
 
 struct sim_options {
 	uint64_t	seed;
-	int64_t		minutes;
-	enum sim_mutant mutant;
+	int64_t		minutes;	/* of cluster time, exactly; >= 5 */
+	unsigned	away;		/* guards: 1 << enum sim_guard */
 	bool		verbose;
 	bool		wire_text;	/* messages as bytes, parsed again */
 };
 
 struct sim_result {
 	bool	 broken;
-	char	 rule[512];
+	enum sim_rule rule;
+	char	 text[512];
 	uint64_t hash;
 	int64_t	 events, messages, commits, runs, fires, moves, faults, at;
 };
@@ -175,8 +202,15 @@ struct world {
 	bool		   over;
 	bool		   tidying;
 	int64_t		   latency, jitter;
-	int		   moves;
+	int		   mood;	/* 0 to 99: how much goes wrong */
 };
+
+/* Is this guard taken away? */
+static inline bool
+sim_without(const struct world *w, enum sim_guard guard)
+{
+	return (w->o.away >> guard & 1) != 0;
+}
 
 /* ---- the world (sim_world.c) ---- */
 uint64_t sim_random(struct world *);
@@ -190,8 +224,9 @@ void	 sim_mix_text(struct world *, const char *);
 void	 sim_say(struct world *, const struct machine *, const char *, ...)
 	     __attribute__((format(printf, 3, 4)));
 /* A rule is broken: does not return. */
-void	 sim_broken(struct world *, const char *, ...)
-	     __attribute__((format(printf, 2, 3), noreturn));
+void	 sim_broken(struct world *, enum sim_rule, const char *, ...)
+	     __attribute__((format(printf, 3, 4), noreturn));
+const char *sim_rule_text(enum sim_rule);
 struct now sim_clock(const struct machine *);
 int64_t	 sim_when(const struct machine *, mono);
 /* The code of m runs from here; returns whose ran before. */
@@ -207,6 +242,7 @@ void	machine_wake(struct machine *, int64_t at);
 /* A process that is stopped does nothing until then. */
 bool	machine_later(struct machine *, void (*)(struct world *, void *,
 	    int64_t), void *, int64_t);
+void	machine_seat(struct machine *);		/* joins: its seat is made */
 bool	machine_fires(struct machine *);
 bool	machine_linked(struct machine *);	/* the broker knows this life */
 struct member *machine_member(struct machine *);
@@ -216,19 +252,38 @@ void	machines_free(struct world *);
 struct store *sim_store_open(struct machine *);
 void	sim_store_close(struct store *);
 void	sim_disk_free(struct machine *);
+void	sim_disk_copy(struct machine *);
+/* The machine is down.  False: there is no copy. */
+bool	sim_disk_restore(struct machine *);
 struct session *net_dial(struct machine *, const struct session_ops *, void *);
 void	net_kill(struct machine *, bool power);
-void	net_break(struct machine *, int64_t within);
+/* late: what is on its way to the broker arrives yet. */
+void	net_break(struct machine *, int64_t within, bool late);
 void	net_hold(struct machine *, int64_t until);
+void	net_release(struct world *);
 void	net_free(struct world *);
 void	keeper_link(struct machine *);
 void	keeper_crash(struct machine *, bool power);
+/* What runs now, and what ran, is no matter for the rules any more. */
+void	keeper_excuse(struct machine *);
 void	keepers_free(struct machine *);
 /* Frees what is on its way; last. */
 void	keeper_sweep(struct world *);
 
-/* ---- the story (sim_story.c) ---- */
+/* ---- the story (sim_story.c), operators (sim_ops.c), faults (sim_fault.c) */
 void	story_begin(struct world *);
+void	ops_setup(struct world *);
+void	ops_operate(struct world *);
+/* They take back what keeps everybody from the role. */
+void	ops_tidy(struct world *);
+void	ops_role(struct world *, enum role_event_kind, struct machine *,
+	    bool vacant);
+void	ops_rejoin(struct machine *);
+struct machine *ops_somebody(struct world *);
+void	fault_happen(struct world *);
+/* Dies by itself in the middle of something soon, and comes back. */
+void	fault_crash(struct world *, struct machine *);
+void	fault_mend(struct world *);	/* everything */
 
 /* ---- rules (sim_check.c) ---- */
 void	check_make(struct world *);
@@ -238,7 +293,10 @@ void	check_sent(struct world *, const struct session *, const json_t *);
 void	check_commit(struct machine *, const struct batch *);
 void	check_start(struct machine *, const char *id, const char *job,
 	    const char *occ);
-void	check_edit(struct world *, const char *job);	/* NULL: all */
+void	check_edit(struct world *, int64_t n);	/* so many more; 0: none */
+void	check_fire(struct world *, const struct machine *from,
+	    const json_t *params);	/* NULL: it has been looked at */
+void	check_submit(struct world *, const struct batch *);
 void	check_taken(struct world *, const json_t *result);
 void	check_quiet(struct world *);		/* a calm begins */
 void	check_end(struct world *);

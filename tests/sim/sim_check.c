@@ -13,7 +13,10 @@
 #include "mem.h"
 #include "sim.h"
 
-enum { LINK_S = 45 };		/* dials wait 10 s, then back off */
+enum {
+	LINK_S = 45,		/* dials wait 10 s, then back off */
+	SETTLED_S = 20		/* what was late is made up for */
+};
 
 struct fact {			/* by text */
 	char	       key[120];
@@ -28,7 +31,9 @@ struct check {
 	struct fact *cursors;	/* job: in ms */
 	struct fact *epochs;	/* epoch: machine + 1 */
 	int64_t	     commit, epoch, granted;
-	bool	     edited;	/* a catalogue's edit may be on its way */
+	int64_t	     editing;	/* edits of the catalogue on their way */
+	bool	     foreign;	/* the fire that is looked at: see check_fire */
+	int64_t	     looked;	/* at what is due */
 	int64_t	     quiet;	/* since then no fault; 0: not */
 	int64_t	     fit;	/* since then somebody is eligible */
 	int64_t	     work;	/* since then somebody is at work */
@@ -86,11 +91,43 @@ check_free(struct world *w)
 	free(w->check);
 }
 
+/* From the request of an edit until its answer, or the broker's death. */
 void
-check_edit(struct world *w, const char *job)
+check_edit(struct world *w, int64_t n)
 {
-	(void)job;
-	w->check->edited = true;
+	struct check *c = w->check;
+
+	c->editing = n == 0 || c->editing + n < 0 ? 0 : c->editing + n;
+}
+
+/* A fire that the machine may not have the right to. */
+void
+check_fire(struct world *w, const struct machine *from, const json_t *params)
+{
+	struct check *c = w->check;
+	char key[24];
+	const struct fact *f;
+
+	c->foreign = from != NULL;
+	if (from == NULL)
+		return;
+	(void)snprintf(key, sizeof(key), "%lld",
+	    (long long)js_int(params, "epoch", 0));
+	f = fact_get(&c->epochs, key);
+	/* A grant at epoch 0 is never sent: initial_status = on. */
+	c->foreign = js_int(params, "epoch", 0) < c->epoch || (f != NULL &&
+	    f->n != from->at + 1);
+}
+
+void
+check_submit(struct world *w, const struct batch *b)
+{
+	if (w->check == NULL || !w->check->foreign)
+		return;
+	for (unsigned i = 0; i < b->nops; i++)
+		if (b->ops[i].stmt == S_CURSOR_MOVE)
+			sim_broken(w, RULE_FOREIGN, "a fire of another epoch, "
+			    "or of another than the Scheduler, is taken");
 }
 
 /* ---- commits of the broker ---- */
@@ -143,8 +180,8 @@ new_run(struct world *w, const struct batch *b, const struct batch_op *op)
 	(void)snprintf(key, sizeof(key), "%.50s|%.50s", job, occ);
 	f = fact_get(&c->sets, key);
 	if (number(b, op, 1) == 1 && f != NULL && f->n != c->commit)
-		sim_broken(w, "%s fired twice for %s: run %lld too", job, occ,
-		    (long long)number(b, op, 0));
+		sim_broken(w, RULE_TWICE, "%s fired twice for %s: run %lld "
+		    "too", job, occ, (long long)number(b, op, 0));
 	if (f == NULL)
 		(void)fact_set(&c->sets, key, c->commit);
 	(void)fact_set(&c->runs, run_key(b, op, id), 1);
@@ -163,16 +200,17 @@ moved(struct machine *m, const struct batch *b, const struct batch_op *op)
 	text(b, op, 0, job);
 	f = fact_get(&w->check->cursors, job);
 	if (f != NULL && f->n != from.ms)
-		sim_broken(w, "the cursor of %s moved from %lld, and it was "
-		    "%lld", job, (long long)from.ms, (long long)f->n);
+		sim_broken(w, RULE_CURSOR, "the cursor of %s moved from %lld, "
+		    "and it was %lld", job, (long long)from.ms,
+		    (long long)f->n);
 	(void)fact_set(&w->check->cursors, job, to.ms);
 	j = m->broker != NULL ? catalog_job(m->broker->catalog, job) : NULL;
-	if (j == NULL || w->check->edited)
+	if (j == NULL || w->check->editing > 0)
 		return;
 	next = due_next(j->due, from);
 	if (next.ms > to.ms)
-		sim_broken(w, "%s moved to %s, which is not due", job,
-		    clock_rfc3339(to, want));
+		sim_broken(w, RULE_CURSOR, "%s moved to %s, which is not due",
+		    job, clock_rfc3339(to, want));
 	(void)clock_rfc3339(next, want);
 	(void)snprintf(occ, sizeof(occ), "%s|%s", job, want);
 	if (fact_get(&w->check->sets, occ) != NULL && to.ms == next.ms)
@@ -188,8 +226,8 @@ moved(struct machine *m, const struct batch *b, const struct batch_op *op)
 			told = true;
 	}
 	if (!told)
-		sim_broken(w, "%s: the occurrence %s was passed over without "
-		    "a record", job, want);
+		sim_broken(w, RULE_SKIPPED, "%s: the occurrence %s was passed "
+		    "over without a record", job, want);
 }
 
 static void
@@ -201,15 +239,16 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 
 	if (op->stmt == S_ROLE_PUT) {
 		if (number(b, op, 0) < c->epoch)
-			sim_broken(w, "the epoch fell from %lld to %lld",
-			    (long long)c->epoch, (long long)number(b, op, 0));
+			sim_broken(w, RULE_EPOCH, "the epoch fell from %lld to "
+			    "%lld", (long long)c->epoch, (long long)number(b,
+			    op, 0));
 		c->epoch = number(b, op, 0);
 	} else if (op->stmt == S_RUN_NEW) {
 		new_run(w, b, op);
 	} else if (op->stmt == S_RUN_LIVE_DEL) {
 		if (!has(b, S_RUN_END, op))
-			sim_broken(w, "run %s is forgotten without an end",
-			    run_key(b, op, key));
+			sim_broken(w, RULE_LOST, "run %s is forgotten without "
+			    "an end", run_key(b, op, key));
 	} else if (op->stmt == S_RUN_END) {
 		if (fact_get(&c->runs, run_key(b, op, key)) == NULL)
 			new_run(w, b, op);	/* one that is skipped */
@@ -218,9 +257,9 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 		moved(m, b, op);
 	} else if (op->stmt == S_CURSOR_PUT) {
 		text(b, op, 0, key);
-		if (!c->edited)
-			sim_broken(w, "the cursor of %s was reset, and nobody "
-			    "edited it", key);
+		if (c->editing == 0)
+			sim_broken(w, RULE_CURSOR, "the cursor of %s was "
+			    "reset, and nobody edited it", key);
 		(void)fact_set(&c->cursors, key, number(b, op, 1));
 	}
 }
@@ -253,17 +292,17 @@ check_sent(struct world *w, const struct session *s, const json_t *msg)
 		return;
 	for (int i = 0; i < w->n; i++)
 		if (&w->m[i] != to && machine_fires(&w->m[i]))
-			sim_broken(w, "epoch %lld is granted to %s while %s "
-			    "may still fire", (long long)epoch, to->name,
-			    w->m[i].name);
+			sim_broken(w, RULE_FENCE, "epoch %lld is granted to %s "
+			    "while %s may still fire", (long long)epoch,
+			    to->name, w->m[i].name);
 	(void)snprintf(key, sizeof(key), "%lld", (long long)epoch);
 	f = fact_get(&c->epochs, key);
 	if (epoch > c->epoch)
-		sim_broken(w, "epoch %lld is granted before it is on disk",
-		    (long long)epoch);
+		sim_broken(w, RULE_FIRST_DISK, "epoch %lld is granted before "
+		    "it is on disk", (long long)epoch);
 	if (epoch < c->granted || (f != NULL && f->n != to->at + 1))
-		sim_broken(w, "epoch %lld is granted to %s, after %lld",
-		    (long long)epoch, to->name, (long long)c->granted);
+		sim_broken(w, RULE_EPOCH, "epoch %lld is granted to %s, after "
+		    "%lld", (long long)epoch, to->name, (long long)c->granted);
 	if (f == NULL)
 		w->r.moves++;
 	c->granted = epoch;
@@ -279,11 +318,11 @@ check_start(struct machine *m, const char *id, const char *job,
 	struct fact *f = fact_get(&w->check->starts, run);
 
 	if (fact_get(&w->check->runs, run) == NULL)
-		sim_broken(w, "run %s of %s (%s) starts, and no broker "
-		    "recorded it", run, job, occ);
+		sim_broken(w, RULE_UNRECORDED, "run %s of %s (%s) starts, and "
+		    "no broker recorded it", run, job, occ);
 	if (f != NULL)
-		sim_broken(w, "run %s of %s (%s) starts on %s, and was "
-		    "started on %s before", run, job, occ, m->name,
+		sim_broken(w, RULE_STARTED, "run %s of %s (%s) starts on %s, "
+		    "and was started on %s before", run, job, occ, m->name,
 		    w->m[f->n - 1].name);
 	(void)fact_set(&w->check->starts, run, m->at + 1);
 }
@@ -299,8 +338,8 @@ check_taken(struct world *w, const json_t *result)
 		(void)snprintf(key, sizeof(key), "%lld.1", (long long)
 		    json_integer_value(json_array_get(runs, i)));
 		if (fact_get(&w->check->runs, key) == NULL)
-			sim_broken(w, "run %s was acknowledged, and is not on "
-			    "disk", key);
+			sim_broken(w, RULE_ACKED, "run %s was acknowledged, "
+			    "and is not on disk", key);
 	}
 }
 
@@ -356,8 +395,9 @@ settling(struct world *w, struct check *c, bool at_work)
 	if (!c->linked && w->now - c->quiet > LINK_S * (int64_t)SEC)
 		for (int i = 0; i < w->n; i++)
 			if (w->m[i].seat != NULL && !machine_linked(&w->m[i]))
-				sim_broken(w, "%s is not connected %d s after "
-				    "the last fault", w->m[i].name, LINK_S);
+				sim_broken(w, RULE_LINK, "%s is not connected "
+				    "%d s after the last fault", w->m[i].name,
+				    LINK_S);
 	if (at_work) {
 		c->settled = true;
 		return;
@@ -374,35 +414,32 @@ settling(struct world *w, struct check *c, bool at_work)
 	if (w->now - c->fit > most) {
 		char *role = js_dump(scheduler_json(b));
 
-		sim_broken(w, "no Scheduler %lld ms after the last fault, and "
-		    "somebody is eligible: %s",
+		sim_broken(w, RULE_SETTLE, "no Scheduler %lld ms after the "
+		    "last fault, and somebody is eligible: %s",
 		    (long long)((w->now - c->fit) / MS), role);
 	}
 }
 
-void
-check_now(struct world *w)
+/* What an operator turned off, at the node or at the broker, stays off. */
+static void
+choices(struct world *w)
 {
-	struct check *c = w->check;
-	int first = -1;
-
 	for (int i = 0; i < w->n; i++) {
-		if (!machine_fires(&w->m[i]))
-			continue;
-		if (first != -1)
-			sim_broken(w, "two at work: %s and %s",
-			    w->m[first].name, w->m[i].name);
-		first = i;
-	}
-	if (first == -1)
-		c->work = 0;
-	else if (c->work == 0)
-		c->work = w->now;
-	if (c->quiet != 0 && w->calm && !c->settled)
-		settling(w, c, first != -1);
-}
+		struct machine *m = &w->m[i];
+		bool fires;
 
-/* ---- at the end of a calm, and of all ---- */
+		if (!m->held_here && !m->off)
+			continue;
+		fires = machine_fires(m);
+		if (fires && m->held_here)
+			sim_broken(w, RULE_CHOICE, "%s was turned off at "
+			    "itself, and is at work", m->name);
+		if (fires && m->off_seen)
+			sim_broken(w, RULE_CHOICE, "%s is held off, and is at "
+			    "work again", m->name);
+		m->off_seen = m->off && !fires;
+	}
+}
 
 static void
 nothing_missed(struct world *w)
@@ -418,13 +455,46 @@ nothing_missed(struct world *w)
 		if (j->paused || !j->def.enabled)
 			continue;
 		if (next.ms < now.ms - 6000)
-			sim_broken(w, "%s was due at %s, and nothing is on "
-			    "record", j->def.name, clock_rfc3339(next, text_));
+			sim_broken(w, RULE_DUE, "%s was due at %s, and nothing "
+			    "is on record", j->def.name, clock_rfc3339(next,
+			    text_));
 		if (f != NULL && f->n > j->cursor.ms)
-			sim_broken(w, "the broker's cursor of %s is behind its "
-			    "disk", j->def.name);
+			sim_broken(w, RULE_CURSOR, "the broker's cursor of %s "
+			    "is behind its disk", j->def.name);
 	}
 }
+
+void
+check_now(struct world *w)
+{
+	struct check *c = w->check;
+	int first = -1;
+
+	for (int i = 0; i < w->n; i++) {
+		if (!machine_fires(&w->m[i]))
+			continue;
+		if (first != -1)
+			sim_broken(w, RULE_TWO, "two at work: %s and %s",
+			    w->m[first].name, w->m[i].name);
+		first = i;
+	}
+	if (first == -1)
+		c->work = 0;
+	else if (c->work == 0)
+		c->work = w->now;
+	if (c->quiet != 0 && w->calm && !c->settled)
+		settling(w, c, first != -1);
+	choices(w);
+	if (c->quiet != 0 && w->calm && c->work != 0 &&
+	    w->now - c->looked > 2 * SEC) {
+		c->looked = w->now;
+		if (w->now - c->work > SETTLED_S * (int64_t)SEC &&
+		    w->now - c->quiet > SETTLED_S * (int64_t)SEC)
+			nothing_missed(w);
+	}
+}
+
+/* ---- at the end of a calm, and of all ---- */
 
 static void
 nothing_stuck(struct world *w)
@@ -441,13 +511,15 @@ nothing_stuck(struct world *w)
 				busy |= o != r && strcmp(o->job, r->job) == 0;
 			if (!busy && r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000)
-				sim_broken(w, "run %lld of %s waits for "
-				    "nothing: %s", (long long)r->id, r->job,
-				    r->reason != NULL ? r->reason : "");
+				sim_broken(w, RULE_STUCK, "run %lld of %s "
+				    "waits for nothing: %s", (long long)r->id,
+				    r->job, r->reason != NULL ? r->reason :
+				    "");
 		} else if (r->dispatched.ms < now.ms - 45000)
-			sim_broken(w, "run %lld.%lld of %s is %s on %s since "
-			    "%lld s", (long long)r->id, (long long)r->attempt,
-			    r->job, run_state_word(r->state), r->agent,
+			sim_broken(w, RULE_STUCK, "run %lld.%lld of %s is %s "
+			    "on %s since %lld s", (long long)r->id,
+			    (long long)r->attempt, r->job,
+			    run_state_word(r->state), r->agent,
 			    (long long)((now.ms - r->dispatched.ms) / 1000));
 	}
 }
@@ -478,13 +550,13 @@ kept_is_told(struct world *w, struct machine *m, const struct krun *r,
 	const struct fact *f = fact_get(&t->all, id);
 	int64_t want = r->code == 0 ? RUN_SUCCEEDED : RUN_FAILED;
 
-	if (r->state != KEEPER_EXITED || w->now - r->until <
+	if (r->state != KEEPER_EXITED || r->excused || w->now - r->until <
 	    60 * (int64_t)SEC)
 		return;
 	if (f == NULL || (f->n != want && f->n != RUN_ABORTED))
-		sim_broken(w, "run %s ended on %s with %d, and is on record "
-		    "as \"%s\"", id, m->name, r->code, f != NULL
-		    ? run_state_word((enum run_state)f->n) : "");
+		sim_broken(w, RULE_OUTCOME, "run %s ended on %s with %d, and "
+		    "is on record as \"%s\"", id, m->name, r->code, f != NULL ?
+		    run_state_word((enum run_state)f->n) : "");
 }
 
 /* What the keepers know is what the broker has on record. */
@@ -498,12 +570,12 @@ nothing_lost(struct world *w)
 	    INT64_MAX, INT64_MAX);
 	for (struct fact *f = w->check->runs; f != NULL; f = f->hh.next) {
 		if (f->n == 2 && fact_get(&t.all, f->key) == NULL)
-			sim_broken(w, "run %s ended and is in no history",
-			    f->key);
+			sim_broken(w, RULE_LOST, "run %s ended and is in no "
+			    "history", f->key);
 		if (f->n == 1 &&
 		    dispatch_find(b, strtoll(f->key, NULL, 10)) == NULL)
-			sim_broken(w, "run %s was recorded and is lost",
-			    f->key);
+			sim_broken(w, RULE_LOST, "run %s was recorded and is "
+			    "lost", f->key);
 	}
 	for (int i = 0; i < w->n; i++)
 		for (struct krun *r = w->m[i].keeper.runs; r != NULL;
@@ -517,7 +589,7 @@ check_end(struct world *w)
 {
 	const struct check *c = w->check;
 
-	if (c->work == 0 || w->now - c->work < 20 * (int64_t)SEC)
+	if (c->work == 0 || w->now - c->work < SETTLED_S * (int64_t)SEC)
 		return;
 	nothing_missed(w);
 	if (w->over) {

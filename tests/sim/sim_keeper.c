@@ -253,6 +253,13 @@ keeper_crash(struct machine *m, bool power)
 }
 
 void
+keeper_excuse(struct machine *m)
+{
+	for (struct krun *r = m->keeper.runs; r != NULL; r = r->hh.next)
+		r->excused = true;
+}
+
+void
 keepers_free(struct machine *m)
 {
 	struct krun *r, *tmp;

@@ -13,7 +13,7 @@
 #include "mem.h"
 #include "sim.h"
 
-enum { SPIN = 20000 };		/* turns in one second of true time */
+enum { SPIN = 2500 };		/* turns in one second of true time */
 
 /* ---- what a seat asks of its node ---- */
 
@@ -44,14 +44,36 @@ refuses(void *ctx)
 	return NULL;
 }
 
+/* Not from within the seat's own call. */
+static void
+on_disowned(struct world *w, void *arg, int64_t life)
+{
+	struct machine *m = arg, *was;
+
+	(void)w;
+	if (!m->up || m->dying || m->life != (unsigned)life || m->member ||
+	    m->seat == NULL || machine_later(m, on_disowned, m, life))
+		return;
+	was = sim_enter(m);
+	keeper_excuse(m);
+	seat_free(m->seat);
+	m->seat = NULL;
+	sim_leave(m, was);
+}
+
 static void
 disowned(void *ctx, struct seat *seat, const char *state, const char *reason)
 {
 	struct machine *m = ctx;
+	const struct member *mb = machine_member(m);
 
 	(void)seat;
-	sim_broken(m->w, "%s was disowned (%s: %s), and nobody removed it",
-	    m->name, state, reason);
+	if (mb != NULL && member_active(mb))
+		sim_broken(m->w, RULE_WORLD, "%s was disowned (%s: %s), and "
+		    "nobody removed it", m->name, state, reason);
+	sim_say(m->w, m, "is no member any more: %s", state);
+	m->member = false;
+	sim_at(m->w, m->w->now + 100, on_disowned, m, m->life);
 }
 
 static void
@@ -112,7 +134,8 @@ on_turn(struct world *w, void *arg, int64_t at)
 		m->turns = 0;
 	}
 	if (++m->turns > SPIN)
-		sim_broken(w, "%s spins: %d turns in a second", m->name, SPIN);
+		sim_broken(w, RULE_SPIN, "%s spins: %d turns in a second",
+		    m->name, SPIN);
 	m->turn_at = INT64_MAX;
 	was = sim_enter(m);
 	now = sim_clock(m);
@@ -168,7 +191,8 @@ boot_broker(struct machine *m)
 
 	m->broker = broker_new(m->store, &m->key, m->name, true, m->booted, &e);
 	if (m->broker == NULL)
-		sim_broken(m->w, "the broker does not start: %s", e.msg);
+		sim_broken(m->w, RULE_WORLD, "the broker does not start: %s",
+		    e.msg);
 	(void)gate_new(m->broker, view, m);
 	broker_wake(m->broker, true, m->booted);
 }
@@ -178,8 +202,8 @@ boot_seat(struct machine *m)
 {
 	struct world *w = m->w;
 	static char id[40];
-	struct seat_facts f = { .controlled = !m->worker, .near = m->local,
-		.cap = m->at % 2 == 0 ? 0 : 6,
+	struct seat_facts f = { .controlled = !m->worker && !m->uncontrolled,
+		.near = m->local, .cap = m->at % 2 == 0 ? 0 : 6,
 		.initial_on = m->at == 1 && w->o.seed % 2 == 0 };
 
 	if (cluster_id(w)[0] != '\0')
@@ -190,11 +214,33 @@ boot_seat(struct machine *m)
 	(void)MEM_STR(f.broker, w->m[BROKER].name);
 	(void)snprintf(f.boot, sizeof(f.boot), "boot-%lld",
 	    (long long)m->mono_base);
-	f.start = sim_range(w, 1, INT64_C(1) << 50);
+	f.start = m->start;
+	m->seat = seat_new(m->store, m->runs, &f, &seat_ops, m,
+	    sim_clock(m));
+}
+
+static void
+boot_agent(struct machine *m)
+{
+	m->start = sim_range(m->w, 1, INT64_C(1) << 50);
 	m->runs = runs_new(m->store, m->name, &runs_ops, m);
 	runs_set_keeper(m->runs, &m->keeper);
-	m->seat = seat_new(m->store, m->runs, &f, &seat_ops, m, m->booted);
+	if (m->member)
+		boot_seat(m);
 	keeper_link(m);
+}
+
+void
+machine_seat(struct machine *m)
+{
+	struct machine *was;
+
+	keeper_excuse(m);
+	if (!m->up || m->dying || m->seat != NULL)
+		return;
+	was = sim_enter(m);
+	boot_seat(m);
+	sim_leave(m, was);
 }
 
 void
@@ -222,7 +268,7 @@ machine_boot(struct machine *m)
 	if (m->at == BROKER)
 		boot_broker(m);
 	if (m->at != BROKER || m->local)
-		boot_seat(m);
+		boot_agent(m);
 	sim_leave(m, was);
 }
 
@@ -261,6 +307,8 @@ machine_kill(struct machine *m, bool power)
 		m->host_up = false;
 		keeper_crash(m, true);
 	}
+	if (m->at == BROKER)
+		check_edit(m->w, 0);
 	m->w->cur = was;
 }
 
@@ -310,7 +358,7 @@ make_key(struct machine *m)
 	    json_string_value(text));
 	json_decref(text);
 	if (key_parse(line, m->key.pub, m->key.fingerprint, NULL) == -1)
-		sim_broken(m->w, "a key is not one");
+		sim_broken(m->w, RULE_WORLD, "a key is not one");
 }
 
 static void
@@ -325,7 +373,7 @@ enrol(struct world *w)
 			(void)roster_admit(b, w->m[i].name, w->m[i].key.pub,
 			    w->m[i].key.fingerprint, w->m[i].worker, batch);
 	if (store_write(b->store, batch) != STORE_OK)
-		sim_broken(w, "the members could not be stored");
+		sim_broken(w, RULE_WORLD, "the members could not be stored");
 	sim_leave(&w->m[BROKER], was);
 }
 
@@ -334,7 +382,7 @@ machines_make(struct world *w)
 {
 	static const char *const names[SIM_MACHINES] = { "broker", "node-a",
 		"node-b", "node-c", "node-d" };
-	int64_t most = w->o.mutant == SIM_DRIFT ? 350000
+	int64_t most = sim_without(w, SIM_DRIFT) ? 350000
 	    : sim_chance(w, 50) ? 0 : 80000;
 	bool local = sim_chance(w, 40);
 
@@ -354,7 +402,7 @@ machines_make(struct world *w)
 		m->mono_base = sim_range(w, 10, 100000) * SEC;
 		m->wall_off = sim_range(w, -300, 300);
 		m->cpu = 5;
-		m->host_up = true;
+		m->host_up = m->member = true;
 		m->turn_at = INT64_MAX;
 		make_key(m);
 	}
@@ -376,6 +424,8 @@ machines_free(struct world *w)
 		}
 		if (m->db != NULL)
 			sim_disk_free(m);
+		sqlite3_free(m->copy);
+		json_decref(m->stale_grant);
 		keepers_free(m);
 	}
 }

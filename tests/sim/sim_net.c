@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "sim.h"
 
-enum { DIAL_MS = 10000 };
+enum { DIAL_MS = 10000, LOOK = 500 * MS };
 
 static void on_closed(struct world *, void *, int64_t);
 
@@ -71,6 +71,16 @@ drop_packets(struct session *s, int64_t after)
 
 static void on_move(struct world *, void *, int64_t);
 
+/* It may be let go sooner than that: see net_release. */
+static void
+move_at(struct session *s, int64_t at)
+{
+	struct world *w = s->wire->w;
+
+	s->moving = true;
+	sim_at(w, at < w->now + LOOK ? at : w->now + LOOK, on_move, s, 0);
+}
+
 static void
 put(struct session *s, json_t *doc)
 {
@@ -89,10 +99,8 @@ put(struct session *s, json_t *doc)
 	else
 		s->last->next = p;
 	s->last = p;
-	if (!s->moving) {
-		s->moving = true;
-		sim_at(w, p->ready, on_move, s, 0);
-	}
+	if (!s->moving)
+		move_at(s, p->ready);
 }
 
 static void
@@ -152,10 +160,11 @@ through_text(const json_t *doc)
 static void
 mutate(struct world *w, const char *method, json_t *params)
 {
-	if (w->o.mutant == SIM_GRANT_BARE &&
+	if (sim_without(w, SIM_GRANT_BARE) &&
 	    strcmp(method, "link.grant") == 0)
 		(void)json_object_del(params, "cursors");
-	if (w->o.mutant == SIM_STALE_SEQ && strcmp(method, "link.ack") == 0)
+	if (sim_without(w, SIM_STALE_SEQ) &&
+	    strcmp(method, "link.ack") == 0)
 		for (int i = 0; i < w->n; i++)
 			if (w->m[i].seat != NULL && seat_lease(w->m[i].seat)
 			    ->start == js_int(params, "start", 0))
@@ -184,10 +193,17 @@ session_send(struct session *s, const json_t *msg)
 		    text);
 		free(text);
 	}
-	if (w->o.mutant == SIM_FIRE_LOST && strcmp(method, "link.fire") == 0 &&
-	    sim_chance(w, 2))
+	if (sim_without(w, SIM_FIRE_LOST) &&
+	    strcmp(method, "link.fire") == 0 && sim_chance(w, 2))
 		return 0;
 	put(s, w->o.wire_text ? through_text(msg) : json_incref((json_t *)msg));
+	if (s->m->echo > w->now && strcmp(method, "link.fire") == 0)
+		put(s, json_incref((json_t *)msg));
+	if (sim_without(w, SIM_GRANT_STALE) &&
+	    strcmp(method, "link.grant") == 0) {
+		json_decref(other(s)->m->stale_grant);
+		other(s)->m->stale_grant = json_incref((json_t *)msg);
+	}
 	return 0;
 }
 
@@ -201,11 +217,24 @@ reset(struct session *s)
 		close_at(s, w->now + s->wire->latency, "connection reset");
 }
 
+/* A mutant's wire keeps the newest grant, for the session after it. */
+static void
+stale(struct session *to, const json_t *doc)
+{
+	struct machine *m = to->m;
+
+	if (m->stale_grant == NULL || to->side != 0 || to->ops == NULL ||
+	    json_object_get(doc, "result") == NULL || to->state != END_OPEN)
+		return;
+	to->ops->message(to, m->stale_grant, to->ctx);
+}
+
 static void
 deliver(struct session *to, struct packet *p)
 {
 	struct world *w = to->wire->w;
 	struct machine *was;
+	bool fire;
 
 	if (p->doc == NULL) {
 		if (to->state == END_OPEN)
@@ -218,11 +247,18 @@ deliver(struct session *to, struct packet *p)
 	sim_mix(w, 1 + (uint64_t)to->m->at);
 	sim_mix_text(w, js_str(p->doc, "method", "-"));
 	was = sim_enter(to->m);
-	if (w->o.mutant != SIM_NONE && to->side == 0)
+	if (w->o.away != 0 && to->side == 0)
 		mutate(w, js_str(p->doc, "method", ""),
 		    json_object_get(p->doc, "params"));
+	fire = to->side == 1 &&
+	    strcmp(js_str(p->doc, "method", ""), "link.fire") == 0;
+	if (fire)
+		check_fire(w, other(to)->m, json_object_get(p->doc, "params"));
 	if (to->ops != NULL && to->ops->message != NULL)
 		to->ops->message(to, p->doc, to->ctx);
+	if (fire)
+		check_fire(w, NULL, NULL);
+	stale(to, p->doc);
 	sim_leave(to->m, was);
 }
 
@@ -245,16 +281,19 @@ on_move(struct world *w, void *arg, int64_t n)
 	if (p == NULL)
 		return;
 	if (p->ready > w->now) {	/* held back meanwhile */
-		s->moving = true;
-		sim_at(w, p->ready, on_move, s, 0);
+		move_at(s, p->ready);
 		return;
 	}
 	s->first = p->next;
 	if (s->first == NULL)
 		s->last = NULL;
 	else {
-		s->moving = true;
-		sim_at(w, s->first->ready, on_move, s, 0);
+		int64_t at = s->first->ready;
+
+		/* What waited comes through bit by bit. */
+		if (s->wire->end[0].m->trickle > w->now && at < w->now)
+			at = w->now + sim_range(w, 10 * MS, 1500 * MS);
+		move_at(s, at);
 	}
 	if (dead(to))
 		reset(s);
@@ -383,8 +422,20 @@ net_hold(struct machine *m, int64_t until)
 					p->ready = until;
 }
 
+/* Nobody is stopped any more. */
 void
-net_break(struct machine *m, int64_t within)
+net_release(struct world *w)
+{
+	for (struct wire *x = w->wires; x != NULL; x = x->next)
+		for (int i = 0; i < 2; i++)
+			for (struct packet *p = x->end[i].first; p != NULL;
+			     p = p->next)
+				if (p->ready > w->now + w->latency + w->jitter)
+					p->ready = w->now;
+}
+
+void
+net_break(struct machine *m, int64_t within, bool late)
 {
 	struct world *w = m->w;
 
@@ -393,7 +444,8 @@ net_break(struct machine *m, int64_t within)
 			continue;
 		for (int i = 0; i < 2; i++)
 			if (x->end[i].state == END_OPEN) {
-				drop_packets(&x->end[i], w->now);
+				if (!late || i != 0)
+					drop_packets(&x->end[i], w->now);
 				if (!dead(&x->end[i]))
 					close_at(&x->end[i], w->now +
 					    sim_range(w, 0, within),

@@ -57,7 +57,7 @@ static void
 must(struct machine *m, int code)
 {
 	if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW)
-		sim_broken(m->w, "the simulated disk: %s",
+		sim_broken(m->w, RULE_WORLD, "the simulated disk: %s",
 		    sqlite3_errmsg(m->db));
 }
 
@@ -102,14 +102,60 @@ disk_make(struct machine *m)
 		must(m, sqlite3_exec(m->db, sql_schema[i], NULL, NULL, NULL));
 }
 
+static void
+disk_close(struct machine *m)
+{
+	for (int i = 0; i < S_COUNT; i++) {
+		(void)sqlite3_finalize(m->st[i]);
+		m->st[i] = NULL;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		(void)sqlite3_finalize(m->word[i]);
+		m->word[i] = NULL;
+	}
+	(void)sqlite3_close(m->db);
+}
+
 void
 sim_disk_free(struct machine *m)
 {
-	for (int i = 0; i < S_COUNT; i++)
-		(void)sqlite3_finalize(m->st[i]);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		(void)sqlite3_finalize(m->word[i]);
-	(void)sqlite3_close(m->db);
+	disk_close(m);
+	m->db = NULL;
+}
+
+void
+sim_disk_copy(struct machine *m)
+{
+	sqlite3_int64 n = 0;
+
+	if (m->db == NULL)
+		return;
+	sqlite3_free(m->copy);
+	m->copy = sqlite3_serialize(m->db, "main", &n, 0);
+	m->copy_len = n;
+}
+
+/* What ran meanwhile is not in this journal, and the broker says lost: that is
+ * what the operator asked for. */
+bool
+sim_disk_restore(struct machine *m)
+{
+	unsigned char *image;
+
+	if (m->copy == NULL || (image =
+	    sqlite3_malloc64((sqlite3_uint64)m->copy_len)) == NULL)
+		return false;
+	memcpy(image, m->copy, (size_t)m->copy_len);
+	disk_close(m);
+	must(m, sqlite3_open(":memory:", &m->db));
+	(void)sqlite3_extended_result_codes(m->db, 1);
+	must(m, sqlite3_deserialize(m->db, "main", image, m->copy_len,
+	    m->copy_len, SQLITE_DESERIALIZE_FREEONCLOSE |
+	    SQLITE_DESERIALIZE_RESIZEABLE));
+	keeper_excuse(m);
+	m->held_here = false;
+	m->on_at = m->w->now;
+	return true;
 }
 
 static void
@@ -141,12 +187,15 @@ forgets(const struct machine *m, const struct batch *b,
 {
 	const struct batch_param *p = &b->params[op->first];
 
-	if (m->w->o.mutant == SIM_LEASE_LOST)
+	if (sim_without(m->w, SIM_LEASE_LOST) && m->broker == NULL)
 		return op->stmt == S_META_SET && p->len > 6 &&
 		    memcmp(b->data.p + p->off, "lease.", 6) == 0;
-	if (m->w->o.mutant == SIM_ROLE_LOST)
+	if (sim_without(m->w, SIM_ROLE_LOST))
 		return op->stmt == S_ROLE_PUT;
-	return m->w->o.mutant == SIM_JOURNAL_LOST && op->stmt == S_JOURNAL_PUT;
+	if (sim_without(m->w, SIM_HOLD_LOST))
+		return op->stmt == S_MEMBER_MARKS;
+	return sim_without(m->w, SIM_JOURNAL_LOST) &&
+	    op->stmt == S_JOURNAL_PUT;
 }
 
 static enum store_rc
@@ -164,10 +213,10 @@ op_run(struct machine *m, const struct batch *b, const struct batch_op *op)
 	(void)sqlite3_reset(st);
 	if (code == SQLITE_DONE)
 		return op->must && sqlite3_changes(m->db) == 0 &&
-		    m->w->o.mutant != SIM_NO_ONCE ? STORE_NO : STORE_OK;
+		    !sim_without(m->w, SIM_CURSOR) ? STORE_NO : STORE_OK;
 	if ((code & 0xff) != SQLITE_CONSTRAINT)
 		must(m, code);
-	if (op->stmt == S_OCC_PUT && m->w->o.mutant == SIM_NO_ONCE)
+	if (op->stmt == S_OCC_PUT && sim_without(m->w, SIM_ONCE))
 		return STORE_OK;
 	return STORE_CONFLICT;
 }
@@ -278,25 +327,28 @@ static void
 commit(struct store *s, bool all)
 {
 	struct machine *m = s->m;
-	int n = 0;
+	struct world *w = m->w;
+	bool flaky = m->flaky > w->now;
+	bool full = m->full || (flaky && sim_chance(w, 40));
+	int64_t most = flaky ? sim_range(w, 1, 3) : GROUP_MAX, n = 0;
 
 	if (s->first == NULL || m->dying)
 		return;
 	if (last_commit(m) && m->crash_before)
 		return;
-	if (!m->full)
+	if (!full)
 		word(m, W_BEGIN);
-	for (struct batch *b; (all || n < GROUP_MAX) &&
+	for (struct batch *b; (all || n < most) &&
 	    (b = take(&s->first)) != NULL; n++) {
-		if (m->full)
+		if (full)
 			b->rc = STORE_BUSY;
 		else
 			command_run(m, b);
 		put(&s->done, &s->done_last, b);
 	}
-	if (!m->full)
+	if (!full)
 		word(m, W_COMMIT);
-	m->w->r.commits++;
+	w->r.commits++;
 }
 
 static void
@@ -327,7 +379,7 @@ on_commit(struct world *w, void *arg, int64_t life)
 static bool
 early(const struct machine *m)
 {
-	return m->w->o.mutant == (m->broker != NULL ? SIM_ACK_EARLY
+	return sim_without(m->w, m->broker != NULL ? SIM_ACK_EARLY
 	    : SIM_AGENT_ACK_EARLY);
 }
 
@@ -352,6 +404,8 @@ store_submit(struct store *s, struct batch *b, store_done *done, void *arg)
 {
 	struct world *w = s->m->w;
 
+	if (s->m->at == BROKER)
+		check_submit(w, b);
 	if (early(s->m) && !s->m->dying && !w->tidying) {
 		promise(s, done, arg);
 		done = NULL;
@@ -367,6 +421,21 @@ store_submit(struct store *s, struct batch *b, store_done *done, void *arg)
 	    (early(s->m) ? SEC / 2 : 0), on_commit, s->m, s->m->life);
 }
 
+/* A mutant's lease is stored two seconds after it was told. */
+static enum store_rc
+lease_later(struct store *s, struct batch *b)
+{
+	b->done = NULL;
+	s->pending++;
+	put(&s->first, &s->last, b);
+	if (!s->committing) {
+		s->committing = true;
+		sim_at(s->m->w, s->m->w->now + 2 * SEC, on_commit, s->m,
+		    s->m->life);
+	}
+	return STORE_OK;
+}
+
 /* The loop waits: what it says next leaves the machine that much later. */
 enum store_rc
 store_write(struct store *s, struct batch *b)
@@ -375,6 +444,9 @@ store_write(struct store *s, struct batch *b)
 	enum store_rc rc = STORE_DOWN;
 	struct batch *last;
 
+	if (sim_without(m->w, SIM_LEASE_EARLY) && m->broker == NULL &&
+	    !m->dying && !m->w->tidying)
+		return lease_later(s, b);
 	if (!m->dying && !m->w->tidying) {
 		s->pending++;
 		put(&s->first, &s->last, b);

@@ -76,16 +76,48 @@ sim_say(struct world *w, const struct machine *m, const char *fmt, ...)
 }
 
 void
-sim_broken(struct world *w, const char *fmt, ...)
+sim_broken(struct world *w, enum sim_rule rule, const char *fmt, ...)
 {
 	va_list ap;
 
 	w->r.broken = true;
+	w->r.rule = rule;
 	va_start(ap, fmt);
-	(void)vsnprintf(w->r.rule, sizeof(w->r.rule), fmt, ap);
+	(void)vsnprintf(w->r.text, sizeof(w->r.text), fmt, ap);
 	va_end(ap);
-	sim_say(w, w->cur, "BROKEN: %s", w->r.rule);
+	sim_say(w, w->cur, "BROKEN: %s: %s",
+	    sim_rule_text(rule), w->r.text);
 	longjmp(out, 1);
+}
+
+const char *
+sim_rule_text(enum sim_rule rule)
+{
+	static const char *const texts[NRULES] = {
+		[RULE_TWO] = "two unsuspended Schedulers",
+		[RULE_FENCE] = "granted while another may fire",
+		[RULE_EPOCH] = "epochs rise, and each has one holder",
+		[RULE_FIRST_DISK] = "granted before it was on disk",
+		[RULE_FOREIGN] = "a fire of another epoch taken",
+		[RULE_TWICE] = "an occurrence fired twice",
+		[RULE_SKIPPED] = "skipped without a record",
+		[RULE_CURSOR] = "a cursor moves to its successor",
+		[RULE_DUE] = "due and not on record",
+		[RULE_LOST] = "a recorded run is lost",
+		[RULE_ACKED] = "acknowledged and not on disk",
+		[RULE_OUTCOME] = "another outcome on record",
+		[RULE_STARTED] = "an attempt started twice",
+		[RULE_UNRECORDED] = "started without a record",
+		[RULE_CHOICE] = "an operator's choice undone",
+		[RULE_SETTLE] = "no Scheduler in time",
+		[RULE_LINK] = "not connected in time",
+		[RULE_STUCK] = "a run waits for nothing",
+		[RULE_SPIN] = "a daemon spins",
+		[RULE_WORLD] = "the simulated world",
+		[RULE_SAME] = "another way for the same seed",
+	};
+
+	return texts[rule];
 }
 
 /* ---- time ---- */

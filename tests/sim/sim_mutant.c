@@ -1,0 +1,42 @@
+/* Every guard alone, and those together of which each covers the other. */
+#include "core/mutant.h"
+#include "sim_mutant.h"
+
+#define OWN(guard) (1U << (guard))
+#define OF(guard)  (1UL << (guard))
+
+unsigned long role_mutants;
+
+const struct sim_mutant sim_mutants[] = {
+	{ "the broker's wait for its disk", OWN(SIM_ACK_EARLY), 0, true },
+	{ "the agent's wait for its disk", OWN(SIM_AGENT_ACK_EARLY), 0, true },
+	{ "the agent's wait for its lease on disk", OWN(SIM_LEASE_EARLY), 0,
+	    true },
+	{ "the agent's lease on disk", OWN(SIM_LEASE_LOST), 0, true },
+	{ "the broker's epoch on disk", OWN(SIM_ROLE_LOST), 0, true },
+	{ "held off on disk", OWN(SIM_HOLD_LOST), 0, true },
+	{ "the agent's journal", OWN(SIM_JOURNAL_LOST), 0, true },
+	{ "a wire that loses nothing alone", OWN(SIM_FIRE_LOST), 0, true },
+	{ "the cursors of a grant, and the gap in front of a fire",
+	    OWN(SIM_GRANT_BARE), OF(MUTANT_FIRE_GAP), true },
+	{ "the cursors of a grant", OWN(SIM_GRANT_BARE), 0, false },
+	{ "the bound of the clocks' drift", OWN(SIM_DRIFT), 0, true },
+	{ "the heartbeat that an ack names", OWN(SIM_STALE_SEQ), 0, true },
+	{ "the cursor's guard on disk and one run set for an occurrence",
+	    OWN(SIM_CURSOR) | OWN(SIM_ONCE), 0, true },
+	{ "the incarnation that a grant names, on a wire that keeps it",
+	    OWN(SIM_GRANT_STALE), OF(MUTANT_NO_INCARNATION) |
+	    OF(MUTANT_FLOOR_NONE), true },
+	{ "the epoch of a fire", 0, OF(MUTANT_FIRE_EPOCH), true },
+	{ "the gap in front of a fire", 0, OF(MUTANT_FIRE_GAP), true },
+	{ "resending after hello", 0, OF(MUTANT_NO_RESEND), true },
+	{ "the fence before a grant", 0, OF(MUTANT_NO_FENCE), true },
+	{ "no renewal after OFF", 0, OF(MUTANT_RENEW_AFTER_OFF), true },
+	{ "renewing only the holder", 0, OF(MUTANT_ACK_ANY), true },
+	{ "the wait after a start", 0, OF(MUTANT_NO_BOOT_WAIT), true },
+	{ "a new grant for a restarted holder", 0, OF(MUTANT_NO_REGRANT),
+	    true },
+	{ "a lease that counts from its heartbeat", 0,
+	    OF(MUTANT_LEASE_RECEIPT), true },
+};
+const size_t sim_nmutants = sizeof(sim_mutants) / sizeof(sim_mutants[0]);

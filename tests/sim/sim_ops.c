@@ -1,0 +1,561 @@
+/* Operators: at the broker, whose verbs end in these calls, and at the nodes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/catalog.h"
+#include "broker/desk.h"
+#include "broker/dispatch.h"
+#include "broker/ledger.h"
+#include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "mem.h"
+#include "sim.h"
+
+/* ---- operators ---- */
+
+static struct broker *
+operator_at(struct world *w)
+{
+	struct machine *m = &w->m[BROKER];
+
+	if (!m->up || m->dying || m->frozen > w->now)
+		return NULL;
+	w->cur = m;
+	m->broker->now = m->broker->clock();
+	return m->broker;
+}
+
+static void
+operator_done(struct world *w)
+{
+	sim_leave(&w->m[BROKER], NULL);
+}
+
+struct machine *
+ops_somebody(struct world *w)
+{
+	struct machine *m;
+
+	do
+		m = &w->m[sim_range(w, 0, w->n - 1)];
+	while (m->at == BROKER && !m->local);
+	return m;
+}
+
+static void
+told(void *arg, enum role_told how, const char *text)
+{
+	struct world *w = arg;
+
+	sim_say(w, NULL, "operator is told: %s %s", role_told_name(how), text);
+}
+
+/* It is held off from now on, unless it was turned on meanwhile. */
+static void
+told_off(void *arg, enum role_told how, const char *text)
+{
+	struct machine *m = arg;
+
+	told(m->w, how, text);
+	if (how == ROLE_TOLD_DONE && m->w->now - m->on_at > 60 * (int64_t)SEC)
+		m->off = true;
+}
+
+void
+ops_role(struct world *w, enum role_event_kind kind, struct machine *m,
+    bool vacant)
+{
+	struct broker *b = operator_at(w);
+	struct member *mb = machine_member(m);
+	struct role_event ev = { .kind = kind, .vacant = vacant };
+
+	if (b == NULL || mb == NULL || !member_active(mb))
+		return;
+	sim_say(w, NULL, "operator: %s %s%s", role_event_name(kind), m->name,
+	    vacant ? " --vacant" : "");
+	ev.agent = mb->id;
+	ev.at = mb->at;
+	if (kind == ROLE_EV_OP_ON && sim_chance(w, 50))
+		ev.for_ms = sim_range(w, 1, 40000);
+	if (kind != ROLE_EV_OP_OFF) {
+		m->on_at = w->now;
+		m->held_here = m->off = m->off_seen = false;
+	}
+	if (kind == ROLE_EV_OP_OFF)
+		scheduler_op(b, &ev, "op", NULL, told_off, m);
+	else
+		scheduler_op(b, &ev, "op", NULL, told, w);
+	operator_done(w);
+}
+
+static void
+on_drained(enum store_rc rc, void *arg)
+{
+	struct machine *m = arg;
+	struct broker *b = m->w->m[BROKER].broker;
+	struct member *mb = machine_member(m);
+	struct role_event ev = { .kind = ROLE_EV_LEAVING, .must = true };
+	struct role_agent *a;
+
+	if (rc == STORE_DOWN)
+		return;
+	a = roster_agent(b->roster, mb);
+	if (rc != STORE_OK) {
+		a->drained = !a->drained;
+		return;
+	}
+	ev.agent = mb->id;
+	ev.now = b->now;
+	if (!a->drained)
+		ev.kind = ROLE_EV_TICK;
+	scheduler_event(b, &ev);
+}
+
+static void
+drain(struct world *w, struct machine *m, bool on)
+{
+	struct broker *b = operator_at(w);
+	struct member *mb = machine_member(m);
+	struct role_agent *a;
+	struct batch *batch;
+
+	if (b == NULL || mb == NULL || !member_active(mb))
+		return;
+	a = roster_agent(b->roster, mb);
+	if (a->drained == on)
+		return;
+	sim_say(w, NULL, "operator: %s %s", on ? "drain" : "undrain", m->name);
+	a->drained = on;
+	batch = batch_new();
+	batch_add(batch, S_MEMBER_MARKS, "iiii", mb->id, (int64_t)on,
+	    (int64_t)a->marks.held_off, (int64_t)a->marks.want_off);
+	store_submit(b->store, batch, on_drained, m);
+	operator_done(w);
+}
+
+static void
+set(struct world *w, const struct setting_pair *pairs, size_t n)
+{
+	struct broker *b = operator_at(w);
+	struct err e;
+
+	if (b == NULL)
+		return;
+	for (size_t i = 0; i < n; i++)
+		sim_say(w, NULL, "operator: setting %s=%s", pairs[i].name,
+		    pairs[i].value);
+	if (broker_set(b, pairs, n, "op", &e) == -1)
+		sim_say(w, NULL, "operator is told: %s", e.msg);
+	operator_done(w);
+}
+
+static void
+pace(struct world *w)
+{
+	static const struct setting_pair usual[] = { { "heartbeat", "1s" },
+		{ "lease", "4s" }, { "off_timeout", "5s" },
+		{ "grant_timeout", "5s" }, { "connection_timeout", "15s" },
+		{ "sample_interval", "5s" } };
+	static const struct setting_pair fast[] = { { "heartbeat", "300ms" },
+		{ "lease", "1s" }, { "off_timeout", "2s" },
+		{ "grant_timeout", "2s" }, { "connection_timeout", "4s" },
+		{ "sample_interval", "1s" } };
+	/* As near as the rule about the clocks lets it be. */
+	static const struct setting_pair tight[] = { { "heartbeat", "1s" },
+		{ "lease", "3s" }, { "off_timeout", "3667ms" },
+		{ "grant_timeout", "3s" }, { "connection_timeout", "3667ms" },
+		{ "sample_interval", "3s" } };
+	int64_t n = sim_range(w, 0, 9);
+
+	set(w, n < 4 ? usual : n < 6 ? fast : tight, 6);
+}
+
+static void
+tune(struct world *w)
+{
+	static const struct setting_pair choice[] = {
+		{ "transfer_on_condition", "true" },
+		{ "transfer_on_condition", "false" },
+		{ "control", "manual" }, { "control", "advise" },
+		{ "control", "auto" }, { "control_status", "false" },
+		{ "control_status", "true" }, { "manual_hold", "20s" },
+		{ "lost_after", "20s" }, { "lost_after", "1m" },
+		{ "on_no_agent", "fail" }, { "on_no_agent", "wait" },
+	};
+
+	set(w, &choice[sim_range(w, 0, 11)], 1);
+}
+
+/* ---- the catalogue ---- */
+
+static void
+edited(void *arg, json_t *result, const struct err *e)
+{
+	struct world *w = arg;
+
+	if (w->tidying)
+		return;
+	check_edit(w, -1);
+	sim_say(w, NULL, "operator is told: %s", result != NULL ? "done"
+	    : e->msg);
+}
+
+/* Which of the jobs are busy depends on the seed, so that cheap schedules and
+ * dear ones are both there. */
+static void
+apply(struct world *w, bool prune)
+{
+	static const char *const policy[] = { "once", "skip", "all" };
+	static const char *const overlap[] = { "queue", "skip", "allow",
+		"replace" };
+	struct broker *b = operator_at(w);
+	char text[4096];
+
+	if (b == NULL)
+		return;
+	(void)snprintf(text, sizeof(text),
+	    "jobs = ("
+	    "{ name = \"tick\"; command = [ \"/bin/true\" ]; misfire = \"%s\";"
+	    " overlap = \"%s\"; triggers = ( { every = \"%s\"; } ); },"
+	    "{ name = \"work\"; command = [ \"/bin/true\" ]; misfire = \"all\";"
+	    " misfire_max = %d; overlap = \"allow\"; distribution = \"one\";"
+	    " retries = { count = 1; delay = \"2s\"; on = [ \"failed\","
+	    " \"lost\" ]; }; on_success = [ \"chain\" ];"
+	    " triggers = ( { every = \"%s\"; } ); },"
+	    "{ name = \"minute\"; command = [ \"/bin/true\" ];"
+	    " misfire = \"%s\"; distribution = \"all\";"
+	    " triggers = ( { cron = \"* * * * *\"; },"
+	    " { every = \"90s\"; } ); },"
+	    "{ name = \"chain\"; command = [ \"/bin/true\" ];"
+	    " distribution = \"instances\"; instances = 2; },"
+	    "{ name = \"rare\"; command = [ \"/bin/true\" ];"
+	    " misfire = \"all\"; misfire_max = 5;"
+	    " triggers = ( { every = \"4m\"; } ); }%s"
+	    ");", policy[sim_range(w, 0, 2)], overlap[sim_range(w, 0, 3)],
+	    w->o.seed % 4 == 0 ? "1s" : sim_chance(w, 50) ? "3s" : "7s",
+	    (int)sim_range(w, 0, 3), sim_chance(w, 50) ? "10s" : "25s",
+	    policy[sim_range(w, 0, 2)], sim_chance(w, 50) ? "" :
+	    ", { name = \"extra\"; command = [ \"/bin/true\" ];"
+	    " triggers = ( { every = \"20s\"; } ); }");
+	sim_say(w, NULL, "operator: apply %s", text);
+	check_edit(w, 1);
+	catalog_apply(b, text, "sim", false, prune, "op", edited, w);
+	operator_done(w);
+}
+
+static void
+single_job(struct world *w)
+{
+	static const char *const names[] = { "tick", "work", "minute", "chain",
+		"extra" };
+	struct broker *b = operator_at(w);
+	struct cat_job *j;
+
+	if (b == NULL)
+		return;
+	j = catalog_job(b->catalog, names[sim_range(w, 0, 4)]);
+	if (j != NULL) {
+		sim_say(w, NULL, "operator: %s %s", j->paused ? "resume"
+		    : "pause", j->def.name);
+		check_edit(w, 1);
+		catalog_pause(b, j, !j->paused, edited, w);
+	}
+	operator_done(w);
+}
+
+static void
+taken(void *arg, json_t *result, const struct err *e)
+{
+	struct world *w = arg;
+
+	if (w->tidying)
+		return;
+	if (result != NULL)
+		check_taken(w, result);
+	else
+		sim_say(w, NULL, "operator is told: %s", e->msg);
+}
+
+static void
+by_hand(struct world *w)
+{
+	static const char *const names[] = { "tick", "work", "minute",
+		"chain" };
+	struct broker *b = operator_at(w);
+	struct cat_job *j;
+
+	if (b == NULL)
+		return;
+	j = catalog_job(b->catalog, names[sim_range(w, 0, 3)]);
+	if (j != NULL && sim_chance(w, 70)) {
+		sim_say(w, NULL, "operator: job run %s", j->def.name);
+		ledger_manual(b, j, NULL, "op", taken, w);
+	} else if (dispatch_first(b) != NULL) {
+		sim_say(w, NULL, "operator: run abort %lld",
+		    (long long)dispatch_first(b)->id);
+		(void)dispatch_abort(b, (struct run *)dispatch_first(b), "op",
+		    NULL);
+	}
+	operator_done(w);
+}
+
+static void
+hold(struct world *w, struct machine *m, bool on)
+{
+	if (!m->up || m->dying || m->frozen > w->now || m->seat == NULL)
+		return;
+	sim_say(w, m, "operator at the node: %s", on ? "off" : "on");
+	w->cur = m;
+	seat_hold(m->seat, on, sim_clock(m));
+	m->held_here = on && seat_lease(m->seat)->d.held &&
+	    w->now - m->on_at > 60 * (int64_t)SEC;
+	if (!on)
+		m->off = m->off_seen = false;
+	sim_leave(m, NULL);
+}
+
+/* agent.allow_control, read again by a reload. */
+static void
+control(struct world *w, struct machine *m, bool on)
+{
+	m->uncontrolled = !on;
+	if (!m->up || m->dying || m->frozen > w->now || m->seat == NULL)
+		return;
+	sim_say(w, m, "operator at the node: allow_control = %s",
+	    on ? "true" : "false");
+	w->cur = m;
+	seat_control(m->seat, on && !m->worker, m->at % 2 == 0 ? 0 : 6,
+	    sim_clock(m));
+	sim_leave(m, NULL);
+}
+
+static void
+on_departed(void *arg, json_t *result, const struct err *e)
+{
+	struct machine *m = arg;
+
+	if (m->w->tidying)
+		return;
+	sim_say(m->w, NULL, "operator is told: %s", result != NULL
+	    ? "departed" : e->msg);
+}
+
+static void
+on_rejoin(struct world *w, void *arg, int64_t n)
+{
+	(void)w;
+	(void)n;
+	ops_rejoin(arg);
+}
+
+/* It is removed, or leaves by itself, and joins again after a while. */
+static void
+depart(struct world *w, struct machine *m)
+{
+	struct broker *b;
+	struct member *mb = machine_member(m);
+
+	if (m->local || mb == NULL || !member_active(mb) || !m->member ||
+	    (b = operator_at(w)) == NULL)
+		return;
+	sim_say(w, NULL, "operator: %s is to go", m->name);
+	m->held_here = m->off = m->off_seen = false;
+	m->on_at = w->now;
+	desk_depart(b, mb, sim_chance(w, 50) ? "removed" : "left", "test",
+	    "op", on_departed, m);
+	operator_done(w);
+	sim_at(w, w->now + sim_range(w, 8, 40) * SEC, on_rejoin, m, 0);
+}
+
+/* What the join desk does when a request is accepted. */
+void
+ops_rejoin(struct machine *m)
+{
+	struct world *w = m->w;
+	struct member *mb = machine_member(m);
+	struct broker *b;
+	struct batch *batch;
+
+	if (m->member || mb == NULL || member_active(mb) ||
+	    (b = operator_at(w)) == NULL)
+		return;
+	sim_say(w, m, "joins again");
+	batch = batch_new();
+	mb = roster_admit(b, m->name, m->key.pub, m->key.fingerprint,
+	    m->worker, batch);
+	m->member = store_write(b->store, batch) == STORE_OK;
+	if (!m->member)
+		(void)MEM_STR(mb->state, "removed");
+	m->on_at = w->now;
+	operator_done(w);
+	if (m->member)
+		machine_seat(m);
+}
+
+static void
+confirm(struct world *w)
+{
+	struct broker *b = operator_at(w);
+	struct role_event ev = { .kind = ROLE_EV_OP_CONFIRM };
+
+	if (b == NULL)
+		return;
+	sim_say(w, NULL, "operator: confirm");
+	scheduler_op(b, &ev, "op", NULL, told, w);
+	operator_done(w);
+}
+
+static void
+on_boot(struct world *w, void *arg, int64_t n)
+{
+	(void)w;
+	(void)n;
+	machine_boot(arg);
+}
+
+static void
+on_moved(struct world *w, void *arg, int64_t from)
+{
+	if (sim_chance(w, 70))
+		ops_role(w, ROLE_EV_OP_ON, arg, false);
+	else
+		ops_role(w, ROLE_EV_OP_OFF, &w->m[from], false);
+	if (sim_chance(w, 20))
+		pace(w);
+}
+
+/* The role is moved while the broker and the Scheduler do not hear each other
+ * well, or one of them has just been started again. */
+static void
+behind_its_back(struct world *w, struct machine *to)
+{
+	int64_t d = sim_range(w, 0, 3 * SEC);
+	struct machine *m = NULL;
+
+	for (int i = 0; i < w->n; i++)
+		if (machine_fires(&w->m[i]))
+			m = &w->m[i];
+	if (m == NULL || m == to || m->local)
+		return;
+	sim_say(w, m, "is hard to reach as the role is moved");
+	switch (sim_range(w, 0, 4)) {
+	case 0:
+		m->cut[sim_range(w, 0, 1)] = w->now + sim_range(w, 2, 12) * SEC;
+		break;
+	case 1:
+		m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
+		break;
+	case 2:				/* and says nothing too long */
+		d /= 4;
+		m->cut[BY_BROKER] = w->now + sim_range(w, 2000, 2900) * MS;
+		break;
+	case 3:
+		m->trickle = w->now + 30 * (int64_t)SEC;
+		d = sim_range(w, 4, 14) * SEC;
+		break;
+	default:
+		m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
+		machine_kill(&w->m[BROKER], sim_chance(w, 30));
+		sim_at(w, w->now + sim_range(w, 50, 500) * MS, on_boot,
+		    &w->m[BROKER], 0);
+		d = sim_range(w, 600, 3000) * MS;
+		break;
+	}
+	sim_at(w, w->now + d, on_moved, to, m->at);
+}
+
+static void
+operate(struct world *w, struct machine *m)
+{
+	switch (sim_range(w, 0, 21)) {
+	case 0: case 1: case 2:
+		ops_role(w, ROLE_EV_OP_ON, m, false);
+		break;
+	case 3: case 4:
+		ops_role(w, ROLE_EV_OP_OFF, m, sim_chance(w, 20));
+		break;
+	case 5:
+		ops_role(w, ROLE_EV_OP_RELEASE, m, false);
+		break;
+	case 6:
+		drain(w, m, sim_chance(w, 60));
+		break;
+	case 7:
+		pace(w);
+		break;
+	case 8: case 9:
+		tune(w);
+		break;
+	case 10:
+		apply(w, sim_chance(w, 50));
+		break;
+	case 11:
+		single_job(w);
+		break;
+	case 12: case 13:
+		by_hand(w);
+		break;
+	case 14: case 15:
+		hold(w, m, sim_chance(w, 60));
+		break;
+	case 16:
+		control(w, m, sim_chance(w, 40));
+		break;
+	case 17:
+		depart(w, m);
+		break;
+	case 18:
+		confirm(w);
+		break;
+	case 19:			/* in the middle of a move */
+		ops_role(w, ROLE_EV_OP_ON, m, false);
+		pace(w);
+		break;
+	default:
+		behind_its_back(w, m);
+		break;
+	}
+}
+
+void
+ops_operate(struct world *w)
+{
+	struct machine *m = ops_somebody(w);
+
+	operate(w, m);
+	if (sim_chance(w, 15))		/* and then this */
+		fault_crash(w, sim_chance(w, 50) ? m : &w->m[BROKER]);
+}
+
+void
+ops_tidy(struct world *w)
+{
+	static const struct setting_pair normal[] = {
+		{ "control_status", "true" }, { "control", "auto" } };
+
+	set(w, normal, 2);
+	for (int i = 0; i < w->n; i++) {
+		struct machine *m = &w->m[i];
+
+		if (m->at == BROKER && !m->local)
+			continue;
+		ops_rejoin(m);
+		hold(w, m, false);
+		control(w, m, true);
+		drain(w, m, false);
+		if (!m->worker)
+			ops_role(w, ROLE_EV_OP_RELEASE, m, false);
+	}
+}
+
+void
+ops_setup(struct world *w)
+{
+	static const struct setting_pair mine[] = { { "lost_after", "30s" },
+		{ "switch_condition", "cpu > 90" },
+		{ "switch_min_interval", "10s" }, { "zone", "Europe/Berlin" } };
+
+	pace(w);
+	set(w, mine, 4);
+	apply(w, false);
+}
