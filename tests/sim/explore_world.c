@@ -266,17 +266,21 @@ restart_broker(struct world *w)
 	broker_acts(w, &out);
 }
 
-/* A backup of the day when the cluster was made, held by another machine. */
+/* A backup of the day when the cluster was made, held by another machine.  Its
+ * settings are those of the longest lease: no backup knows of longer ones that
+ * were given after it, and the manual says what to do then. */
 static void
 restore(struct world *w)
 {
+	int64_t most = policy[w->longer || w->t.changed].off_timeout;
+
 	w->left.restores--;
 	memset(&w->disk, 0, sizeof(w->disk));
 	memset(w->mdisk, 0, sizeof(w->mdisk));
 	memset(&w->t, 0, sizeof(w->t));
 	w->t.changed = true;
 	w->disk.restored = true;
-	w->disk.fence_ms = policy[w->longer].off_timeout;
+	w->disk.fence_ms = most;
 	w->late = false;
 	restart_broker(w);
 }
