@@ -388,7 +388,8 @@ END {
 		bad("nothing was checked", "", "", "")
 	printf "%d due, %d attempts on record, %d executed, %d by hand, ",
 	    due, nruns, executed, nacked
-	printf "%d files, %d chains; %d times at work, epoch %d\n", ndropped, chains, terms, epochs
+	printf "%d files, %d chains; %d times at work, epoch %d\n", ndropped,
+	    chains, terms, epochs
 	line = ""
 	for (s in count)
 		line = line " " count[s] " " s
