@@ -10,8 +10,9 @@ kinds()
 	3 kill agent
 	4 kill scheduler
 	3 kill broker
-	2 keeper any
+	3 keeper any
 	2 crash any
+	1 blackout any
 	3 pause agent
 	4 pause scheduler
 	3 pause broker
@@ -35,6 +36,7 @@ kinds()
 	1 drain agent
 	1 two_on agent
 	2 timeouts broker
+	2 condition scheduler
 	1 observe broker
 	1 advise broker
 	1 manual broker
@@ -224,7 +226,7 @@ fault_kill()
 		say "   is dead already"
 		return
 	fi
-	mute[$n]=1 want[$n]=0
+	mute[$n]=$((${mute[$n]:-0} + 1)) want[$n]=0
 	kill -KILL "${up_pid[$n]}"
 	while alive "$n"; do
 		read -r -t 0.005 -u "$ZZZ" _
@@ -249,18 +251,20 @@ back()
 {
 	local n=$1
 
-	if alive "$n"; then
-		[ "${want[$n]}" = 1 ] || later 100 back "$n"
+	if alive "$n" && [ "${want[$n]}" = 0 ]; then
+		later 100 back "$n"
 		return
 	fi
-	ended "$n"
-	launch "$n"
+	alive "$n" || {
+		ended "$n"
+		launch "$n"
+	}
 	later 1000 unmute "$n"
 }
 
 unmute()
 {
-	unset "mute[$1]"
+	mute[$1]=$((mute[$1] - 1))
 }
 
 fault_term()
@@ -268,7 +272,7 @@ fault_term()
 	local n=$1 d=$2
 
 	alive "$n" && [ "${want[$n]}" = 1 ] || return 0
-	mute[$n]=1 want[$n]=0
+	mute[$n]=$((${mute[$n]:-0} + 1)) want[$n]=0
 	kill -TERM "${up_pid[$n]}"
 	later "$d" back "$n"
 }
@@ -328,6 +332,16 @@ fault_crash()
 	[ -z "$k" ] || kill -KILL $k
 	fault_kill "$n" "$2"
 	[ -z "$p" ] || kill -KILL $p 2>/dev/null
+}
+
+# All of it at once: what came due meanwhile is caught up with.
+fault_blackout()
+{
+	local n
+
+	for n in "${ALL[@]}"; do
+		alive "$n" && [ "${want[$n]}" = 1 ] && fault_kill "$n" "$2"
+	done
 }
 
 # ---- the network ----
@@ -408,6 +422,14 @@ fault_timeouts()
 	later "$2" insist 3 setting set $CALM
 }
 
+# Case 2: this one should not be the Scheduler.
+fault_condition()
+{
+	ask setting set transfer_on_condition=true switch_min_interval=0s \
+	    "switch_condition=name = \"$1\""
+	later "$2" insist 3 setting set transfer_on_condition=false
+}
+
 fault_observe()
 {
 	ask setting set control_status=false
@@ -452,7 +474,7 @@ fault_full()
 {
 	local n=$1
 
-	mute[$n]=1
+	mute[$n]=$((${mute[$n]:-0} + 1))
 	dd if=/dev/zero of="$T/$n/state/filler" bs=64k 2>/dev/null
 	cat /dev/zero >>"$T/$n/state/filler" 2>/dev/null
 	later "$2" emptied "$n"
