@@ -102,6 +102,7 @@ case_1()
 	start b
 	wait_for 10 status_is b off
 	scheduler_is a c
+	start d				# it tells how its last run ended
 	account a
 }
 
@@ -218,6 +219,7 @@ case_4()
 	kill9 d
 	wait_for $((CT / 1000 + 3)) scheduler_is a b
 	moved_is 1 '"\(.from) \(.to)"' "d b"
+	start d				# it tells how its last run ended
 	account a
 }
 

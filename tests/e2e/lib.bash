@@ -380,10 +380,13 @@ apply()
 	m "$1" apply - >/dev/null
 }
 
-# A job that writes its occurrence to $T/fired, one a line.
+# A job that writes its occurrence to $T/fired, one a line.  A run of it whose
+# agent is away keeps its slot: there are more.
 ticking()
 {
-	echo "jobs = ( { name = \"tick\"; triggers = ( { every = \"${1:-1s}\"; } );
+	echo "queues = ( { name = \"ticks\"; rules = (
+	    { run_on = \"broker_or_agents\"; max_parallel = 100; } ); } );
+	    jobs = ( { name = \"tick\"; queue = \"ticks\"; triggers = ( { every = \"${1:-1s}\"; } );
 	    shell = \"echo \$MUSTER_OCCURRENCE >>$T/fired\";
 	    distribution = \"local\"; misfire = \"${2:-all}\";
 	    overlap = \"allow\"; } );"

@@ -22,6 +22,7 @@ setup()
 	make_room c
 	wait_for 10 scheduler_is a c
 	wait_for 5 fires a "$(now_ms)"
+	start b				# it tells how its last run ended
 	account a
 }
 
