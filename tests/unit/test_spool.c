@@ -107,13 +107,22 @@ shown(int64_t id)
 }
 
 static bool
-state_is(int64_t id, const char *state)
+shown_as(int64_t id, const char *state)
 {
 	json_t *doc = shown(id);
 	bool is = strcmp(js_str(doc, "state", ""), state) == 0;
 
 	json_decref(doc);
 	return is;
+}
+
+/* Ended, and its end is on disk. */
+static bool
+state_is(int64_t id, const char *state)
+{
+	if (dispatch_find(broker, id) != NULL)
+		return false;
+	return shown_as(id, state);
 }
 
 static void
