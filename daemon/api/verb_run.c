@@ -65,21 +65,25 @@ live(struct call *c, const char *cannot)
 	return NULL;
 }
 
+static void
+on_abort(void *arg, json_t *result, const struct err *e)
+{
+	struct call *c = arg;
+
+	if (result == NULL)
+		call_fail(c, e);
+	else
+		call_told(c, result, "run %lld is being aborted",
+		    (long long)js_int(result, "run", 0));
+}
+
 void
 do_run_abort(struct call *c)
 {
 	struct run *r = live(c, "cannot be aborted");
-	int64_t id;
-	struct err e;
 
-	if (r == NULL)
-		return;
-	id = r->id;
-	if (dispatch_abort(c->b, r, c->who, &e) == -1)
-		call_fail(c, &e);
-	else
-		call_told(c, json_pack("{s:I}", "run", (json_int_t)id),
-		    "run %lld is being aborted", (long long)id);
+	if (r != NULL)
+		dispatch_abort(c->b, r, c->who, on_abort, c);
 }
 
 void

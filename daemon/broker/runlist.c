@@ -21,23 +21,65 @@ dispatch_find(const struct broker *b, int64_t id)
 	return best;
 }
 
-int
-dispatch_abort(struct broker *b, struct run *r, const char *actor,
-    struct err *e)
+struct abort {
+	struct broker *b;
+	int64_t	       id, attempt;
+	dispatch_told *done;
+	void	      *arg;
+};
+
+static void
+on_abort(enum store_rc rc, void *arg)
 {
+	struct abort *a = arg;
+	struct run *r = live_get(a->b->dispatch, a->id, a->attempt);
+	struct err e;
+
+	if (rc == STORE_OK) {
+		if (r != NULL && run_holds_slot(r))
+			run_send_abort(a->b, r);
+		if (a->done != NULL)
+			a->done(a->arg, json_pack("{s:I}", "run",
+			    (json_int_t)a->id), NULL);
+	} else if (rc != STORE_DOWN) {
+		if (r != NULL)
+			r->aborting = false;
+		(void)err_set(&e, ERR_IO, "run %lld: not aborted: the store "
+		    "takes no writes (%s): free disk space, then try again",
+		    (long long)a->id, store_rc_word(rc));
+		if (a->done != NULL)
+			a->done(a->arg, NULL, &e);
+	}
+	free(a);
+}
+
+/* On disk before anybody is told, or a broker that is restarted meanwhile lets
+ * the run go on. */
+void
+dispatch_abort(struct broker *b, struct run *r, const char *actor,
+    dispatch_told *done, void *arg)
+{
+	struct abort *a;
+	struct batch *batch;
+	struct err e;
 	char why[160];
 
-	(void)snprintf(why, sizeof(why), "aborted by %s", actor);
-	if (!r->stored || run_ended(r->state))
-		return err_set(e, ERR_BUSY, "run %lld: it is just ending",
+	if (!r->stored || run_ended(r->state)) {
+		(void)err_set(&e, ERR_BUSY, "run %lld: it is just ending",
 		    (long long)r->id);
-	r->aborting = true;
-	if (!run_holds_slot(r)) {
-		run_end(b, r, RUN_ABORTED, why, NULL, "", 0);
-		return 0;
+		if (done != NULL)
+			done(arg, NULL, &e);
+		return;
 	}
-	run_send_abort(b, r);
-	return 0;
+	a = mem_zero(1, sizeof(*a));
+	batch = batch_new();
+	*a = (struct abort){ b, r->id, r->attempt, done, arg };
+	r->aborting = true;
+	(void)snprintf(why, sizeof(why), "aborted by %s", actor);
+	if (!run_holds_slot(r))
+		run_end(b, r, RUN_ABORTED, why, NULL, "", 0);
+	run_store_state(r, batch);
+	store_submit(b->store, batch, on_abort, a);
 }
 
 /* One that waits for an agent or a slot goes on as well: when it has them, the
@@ -65,8 +107,8 @@ dispatch_overlap(struct broker *b, const struct cat_job *j)
 		if (!r->stored)
 			r->aborting = true;	/* see dispatch_stored */
 		else if (!r->aborting)
-			(void)dispatch_abort(b, r,
-			    "a newer occurrence (overlap replace)", NULL);
+			dispatch_abort(b, r,
+			    "a newer occurrence (overlap replace)", NULL, NULL);
 	}
 	return NULL;
 }

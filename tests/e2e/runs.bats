@@ -200,6 +200,21 @@ newest()
 	wait_for 10 is a aborted .state run show "$id"
 }
 
+@test "an abort that was told is not forgotten by a broker that dies" {
+	local id
+
+	m a job run sleepsb
+	id=$(newest sleepsb)
+	wait_for 5 is a running .state run show "$id"
+	kill9 b
+	wait_for 5 is a unknown .state run show "$id"
+	m a run abort "$id"
+	kill9 a
+	start a
+	start b
+	wait_for 10 is a aborted .state run show "$id"
+}
+
 @test "replace, skip and queue of overlapping runs" {
 	apply a <<-END
 	jobs = (

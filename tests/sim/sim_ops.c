@@ -293,7 +293,7 @@ by_hand(struct world *w)
 	} else if (dispatch_first(b) != NULL) {
 		sim_say(w, NULL, "operator: run abort %lld",
 		    (long long)dispatch_first(b)->id);
-		(void)dispatch_abort(b, (struct run *)dispatch_first(b), "op",
+		dispatch_abort(b, (struct run *)dispatch_first(b), "op", NULL,
 		    NULL);
 	}
 	operator_done(w);
