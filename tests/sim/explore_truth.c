@@ -186,7 +186,10 @@ case_1(struct world *w, const struct role *was, const struct role_event *ev)
 
 	if (w->t.changed && ms > 4 * TICK)
 		ms = 4 * TICK;
+	/* What an operator chose, also if it had to be synced first, is not
+	 * case 1. */
 	if (holder != 0 && r->state == ROLE_GRANTING &&
+	    w->t.choice != r->d.holder &&
 	    r->d.epoch > was->d.epoch && r->d.holder != holder &&
 	    (ev->kind == ROLE_EV_HEARTBEAT || ev->kind == ROLE_EV_TICK) &&
 	    mono_diff_ms(w->now.mono, w->a[holder - 1].last_heard) < ms)
