@@ -133,10 +133,11 @@ unit: $(UNIT) $(PROGS)
 explore: $(B)/explore
 	$(B)/explore --seconds 40
 # A thousand schedules of an hour each.  One again: build/sim -n 1 -s SEED -v
+# All mutants with their medians: build/sim -n 200 -j 2 -x all -r 5
 sim: $(B)/sim
 	$(B)/sim -n 1000 -m 60 -j 2
 	$(B)/sim -n 6 -m 15 -j 2 -d
-	$(B)/sim -n 60 -m 60 -j 2 -x sure
+	$(B)/sim -n 100 -m 60 -j 2 -x sure
 e2e: $(PROGS)
 	@MUSTER_BUILD=$(B) tests/e2e/run $(E2E)
 e2e-slow: $(PROGS)

@@ -144,6 +144,9 @@ struct machine {
 	int64_t	      trickle, echo;	/* its link is slow, says fires twice;
 					 * until then */
 	int64_t	      flaky;		/* its disk is full now and then */
+	int64_t	      trap;		/* when it says its next fire: > 0 it is
+					 * stopped for so long, < 0 its link
+					 * breaks */
 	double	      cpu;
 	bool	      local;		/* the broker's own agent */
 	bool	      worker;
@@ -284,6 +287,7 @@ void	fault_happen(struct world *);
 /* Dies by itself in the middle of something soon, and comes back. */
 void	fault_crash(struct world *, struct machine *);
 void	fault_mend(struct world *);	/* everything */
+void	fault_trap(struct world *, void *machine, int64_t);
 
 /* ---- rules (sim_check.c) ---- */
 void	check_make(struct world *);

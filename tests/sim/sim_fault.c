@@ -66,6 +66,20 @@ fault_crash(struct world *w, struct machine *m)
 	}
 }
 
+void
+fault_trap(struct world *w, void *arg, int64_t trap)
+{
+	struct machine *m = arg;
+
+	if (trap < 0) {
+		net_break(m, SEC, false);
+		return;
+	}
+	sim_say(w, m, "is stopped as it fires");
+	m->frozen = w->now + trap;
+	net_hold(m, m->frozen + w->latency);
+}
+
 /* Its state directory comes back from a backup. */
 static void
 restore(struct world *w, struct machine *m)
@@ -189,7 +203,7 @@ fault_mend(struct world *w)
 		if (m->frozen > w->now)
 			m->frozen = w->now;
 		m->full = false;
-		m->trickle = m->echo = m->flaky = 0;
+		m->trickle = m->echo = m->flaky = m->trap = 0;
 		m->slow = 0;
 		m->crash_in = 0;
 		m->cpu = 5;

@@ -27,7 +27,7 @@ struct sim_mutant {
 	const char   *name;
 	unsigned      guards;	/* 1 << enum sim_guard */
 	unsigned long shipped;	/* 1 << enum role_mutant */
-	bool	      sure;	/* noticed within a few schedules */
+	bool	      sure;	/* mostly noticed within ten schedules */
 };
 
 extern unsigned long role_mutants;	/* of the shipped code: in force now */

@@ -197,8 +197,13 @@ session_send(struct session *s, const json_t *msg)
 	    strcmp(method, "link.fire") == 0 && sim_chance(w, 2))
 		return 0;
 	put(s, w->o.wire_text ? through_text(msg) : json_incref((json_t *)msg));
-	if (s->m->echo > w->now && strcmp(method, "link.fire") == 0)
-		put(s, json_incref((json_t *)msg));
+	if (strcmp(method, "link.fire") == 0) {
+		if (s->m->echo > w->now)
+			put(s, json_incref((json_t *)msg));
+		if (s->m->trap != 0)
+			sim_at(w, w->now, fault_trap, s->m, s->m->trap);
+		s->m->trap = 0;
+	}
 	if (sim_without(w, SIM_GRANT_STALE) &&
 	    strcmp(method, "link.grant") == 0) {
 		json_decref(other(s)->m->stale_grant);

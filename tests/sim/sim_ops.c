@@ -438,7 +438,7 @@ behind_its_back(struct world *w, struct machine *to)
 	if (m == NULL || m == to || m->local)
 		return;
 	sim_say(w, m, "is hard to reach as the role is moved");
-	switch (sim_range(w, 0, 4)) {
+	switch (sim_range(w, 0, 6)) {
 	case 0:
 		m->cut[sim_range(w, 0, 1)] = w->now + sim_range(w, 2, 12) * SEC;
 		break;
@@ -453,6 +453,13 @@ behind_its_back(struct world *w, struct machine *to)
 		m->trickle = w->now + 30 * (int64_t)SEC;
 		d = sim_range(w, 4, 14) * SEC;
 		break;
+	case 4:
+		m->trap = sim_range(w, 4, 20) * SEC;
+		d += 2 * SEC;
+		break;
+	case 5:				/* the role stays where it is */
+		m->trap = -1;
+		return;
 	default:
 		m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
 		machine_kill(&w->m[BROKER], sim_chance(w, 30));
