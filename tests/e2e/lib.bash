@@ -251,7 +251,8 @@ ready()
 # A line of the test's own in the node's log: see merged.bash.
 mark()
 {
-	echo "test boottime=$(cut -d ' ' -f 1 /proc/uptime) $2" >>"$T/$1/log"
+	# Hundredths, cut off: it may have fired within this one.
+	echo "test boottime=$(cut -d ' ' -f 1 /proc/uptime)99 $2" >>"$T/$1/log"
 }
 
 start()

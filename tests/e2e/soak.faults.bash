@@ -242,7 +242,8 @@ ended()
 	local at
 
 	read -r at _ </proc/uptime
-	echo "test boottime=${paused[$1]:-$at} ended" >>"$T/$1/log"
+	# Hundredths, cut off: it may have fired within this one.
+	echo "test boottime=${paused[$1]:-$at}99 ended" >>"$T/$1/log"
 	unset "paused[$1]"
 }
 
@@ -475,7 +476,7 @@ fault_full()
 	local n=$1
 
 	mute[$n]=$((${mute[$n]:-0} + 1))
-	dd if=/dev/zero of="$T/$n/state/filler" bs=64k 2>/dev/null
+	dd if=/dev/zero of="$T/$n/state/filler" bs=1M 2>/dev/null
 	cat /dev/zero >>"$T/$n/state/filler" 2>/dev/null
 	later "$2" emptied "$n"
 }
