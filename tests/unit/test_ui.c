@@ -239,6 +239,28 @@ what_moved_is_asked_again(void **state)
 	json_decref(doc);
 }
 
+/* Its own row is all that changes: nobody is said to hold the role then. */
+static void
+the_holder_goes(void **state)
+{
+	struct world *w = *state;
+	json_t *doc = world_json("{\"sub\":2,\"seq\":1,\"set\":["
+	    AGENT("node-b", "true", "spare", "off", "good", "4", "", "0", "1",
+		"") "]}");
+
+	shows(w, "Scheduler: node-b.");
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	assert_null(model_holder(&w->u.m));
+	shows(w, "NOBODY schedules");
+	doc = world_json("{\"sub\":2,\"seq\":2,\"set\":["
+	    AGENT("node-c", "true", "scheduler", "on", "good", "4", "", "0",
+		"1", "") "]}");
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	shows(w, "Scheduler: node-c.");
+}
+
 static void
 a_stale_refusal_is_asked_again(void **state)
 {
@@ -516,6 +538,7 @@ main(void)
 		TEST(typing_ahead_answers_nothing),
 		TEST(a_paste_answers_nothing),
 		TEST(what_moved_is_asked_again),
+		TEST(the_holder_goes),
 		TEST(a_stale_refusal_is_asked_again),
 		TEST(turning_off_says_who_is_next),
 		TEST(old_data_changes_nothing),

@@ -78,24 +78,22 @@ find_holder(struct model *m)
 	}
 }
 
-/* After these rows changed, and no others. */
-static void
-know_holder(struct model *m, const json_t *set)
+/* Before these rows change, and no others: is the holder another after that?
+ * Its own row counts too, for the old one goes. */
+static bool
+moves_holder(const struct model *m, const json_t *set)
 {
 	const char *holder = js_str(m->holder, "name", "");
-	bool moved = false;
 
-	for (size_t i = 0; i < json_array_size(set) && !moved; i++) {
+	for (size_t i = 0; i < json_array_size(set); i++) {
 		const json_t *row = json_array_get(set, i);
-		int64_t epoch = js_int(row, "epoch", 0);
 
-		m->agents_epoch = epoch > m->agents_epoch ? epoch
-		    : m->agents_epoch;
-		moved = strcmp(js_str(row, "role", ""), "scheduler") == 0 ||
-		    strcmp(js_str(row, "name", ""), holder) == 0;
+		if (js_int(row, "epoch", 0) > m->agents_epoch ||
+		    strcmp(js_str(row, "role", ""), "scheduler") == 0 ||
+		    strcmp(js_str(row, "name", ""), holder) == 0)
+			return true;
 	}
-	if (moved)
-		find_holder(m);
+	return false;
 }
 
 static void
@@ -242,6 +240,7 @@ model_update(struct model *m, enum topic t, const json_t *params)
 	const json_t *set = json_object_get(params, "set");
 	const json_t *del = json_object_get(params, "del");
 	const char *key = topics[t].key;
+	bool moved;
 
 	if (doc != NULL) {
 		model_put(m, t, json_incref(doc));
@@ -249,6 +248,8 @@ model_update(struct model *m, enum topic t, const json_t *params)
 	}
 	if (key == NULL || !json_is_array(d->doc))
 		return;
+	moved = t == TOPIC_AGENTS && (json_array_size(del) > 0 ||
+	    moves_holder(m, set));
 	if (json_array_size(del) > 0) {
 		remove_rows(d->doc, key, del);
 		no_index(d);
@@ -257,10 +258,8 @@ model_update(struct model *m, enum topic t, const json_t *params)
 		set_rows(d, key, set);
 	d->at = m->now.wall;
 	d->rev++;
-	if (t == TOPIC_AGENTS && json_array_size(del) > 0)
+	if (moved)
 		find_holder(m);
-	else if (t == TOPIC_AGENTS)
-		know_holder(m, set);
 }
 
 void
