@@ -529,7 +529,7 @@ dispatch_turn(struct broker *b)
 	struct dispatch *d = b->dispatch;
 	mono next = MONO_NEVER;
 
-	if (d->live == NULL)
+	if (d->live == NULL && d->retry.us == 0)
 		return next;
 	if (d->retry.us != 0 && d->retry.us <= b->now.mono.us) {
 		d->retry.us = 0;

@@ -67,13 +67,20 @@ remember_last(struct broker *b, const struct run *r)
 }
 
 /* Its end is not on disk: it is where it was.  The agent keeps its result until
- * it is told, and is asked again; one that waited waits on. */
+ * it is told, and is asked again; one that waited waits on, and of one whose
+ * result came late the record still says lost, which a result replaces once. */
 static void
 not_ended(struct broker *b, struct run *r, bool held)
 {
 	struct member *m = run_agent(b, r);
 	struct queue *q = queue_for(b->dispatch, r);
 
+	b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
+	if (r->late) {
+		HASH_DEL(b->dispatch->live, r);
+		run_free(r);
+		return;
+	}
 	r->ended.ms = 0;
 	if (held) {
 		run_set_state(r, RUN_UNKNOWN, "its end could not be stored yet");
@@ -85,7 +92,6 @@ not_ended(struct broker *b, struct run *r, bool held)
 		run_set_state(r, RUN_WAITING, "its end could not be stored yet");
 		queue_push(q, r);
 	}
-	b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
 }
 
 static void

@@ -1,0 +1,90 @@
+/* How runs end, on days when the disk does not take it.  An outcome that is
+ * wrong here is a night's work that is done again, or that nobody does. */
+#include "api_fixture.h"
+
+#include <sqlite3.h>
+
+static sqlite3 *other;			/* holds the store's lock */
+
+static void
+store_stops(void)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL,
+	    NULL), SQLITE_OK);
+}
+
+static void
+store_goes_on(void)
+{
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL),
+	    SQLITE_OK);
+	(void)sqlite3_close(other);
+}
+
+static bool
+recorded(const char *state, bool late)
+{
+	json_t *o = get("run.list", json_pack("{s:i}", "limit", 1));
+	const json_t *row = json_array_get(o, 0);
+	bool is = strcmp(js_str(row, "state", ""), state) == 0 &&
+	    js_bool(row, "late", false) == late;
+
+	json_decref(o);
+	return is;
+}
+
+/* A run that its agent took, and was then said to know nothing of. */
+static void
+lost_run(void)
+{
+	json_t *none = json_array();
+
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
+	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
+	    "state", "accepted", "started_at"));
+	UNTIL(dispatch_find(broker, agent.run) != NULL &&
+	    dispatch_find(broker, agent.run)->accepted);
+	dispatch_agent_up(broker, broker->roster->members[0], none);
+	json_decref(none);
+	UNTIL(dispatch_find(broker, agent.run) == NULL);
+	assert_true(recorded("lost", false));
+}
+
+/* "A late result replaces `unknown` or `lost` once" (SPEC section 6): one that
+ * could not be stored has replaced nothing yet. */
+static void
+a_late_result_waits_for_the_disk(void **state)
+{
+	(void)state;
+	lost_run();
+	store_stops();
+	agent_ends("exited", 0);
+	UNTIL(store_state(store) == STORE_BUSY);
+	/* And no longer than lost_after, when it would be lost once more. */
+	broker->set.lost_after = 1;
+	(void)usleep(2000);
+	turn();
+	store_goes_on();
+	UNTIL(store_state(store) == STORE_OK || store_pending(store) == 0);
+	UNTIL(recorded("lost", false));
+	/* The agent is asked again (link.tell), and says it again. */
+	agent_ends("exited", 0);
+	UNTIL(recorded("succeeded", true));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_late_result_waits_for_the_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
