@@ -343,11 +343,28 @@ single_new(struct broker *b, const struct cat_job *j, catalog_done *done,
 	return s;
 }
 
-wall
-catalog_from_now(const struct broker *b, const struct cat_job *j)
+static int
+on_newest(const struct row *r, void *arg)
 {
-	return j != NULL && j->cursor.ms > b->now.wall.ms ? j->cursor
-							  : b->now.wall;
+	struct err e;
+
+	if (row_text(r, 0) != NULL)
+		(void)clock_parse(row_text(r, 0), arg, &e);
+	return 1;
+}
+
+wall
+catalog_from_now(const struct broker *b, const char *name,
+    const struct cat_job *j)
+{
+	wall on_record = { 0 };
+
+	if (j != NULL)
+		on_record = j->cursor;
+	else	/* there may have been one of this name */
+		(void)store_query(b->store, S_OCC_NEWEST, on_newest, &on_record,
+		    "t", name);
+	return on_record.ms > b->now.wall.ms ? on_record : b->now.wall;
 }
 
 void
@@ -371,7 +388,7 @@ catalog_pause(struct broker *b, struct cat_job *j, bool paused,
 	batch_add(batch, S_JOB_PUT, "titii", j->def.name, b->catalog->rev + 1,
 	    text, (int64_t)j->def.enabled, (int64_t)paused);
 	if (!paused) {
-		j->cursor = catalog_from_now(b, j);
+		j->cursor = catalog_from_now(b, j->def.name, j);
 		batch_add(batch, S_CURSOR_PUT, "ti", j->def.name,
 		    j->cursor.ms);
 		catalog_files_from_now(b, j, batch);
@@ -465,7 +482,7 @@ catalog_rezone(struct broker *b)
 		due_free(j->due);
 		j->due = due;
 		if (j->def.zone == NULL) {
-			j->cursor = catalog_from_now(b, j);
+			j->cursor = catalog_from_now(b, j->def.name, j);
 			batch_add(batch, S_CURSOR_PUT, "ti", j->def.name,
 			    j->cursor.ms);
 		}

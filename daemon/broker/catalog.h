@@ -66,9 +66,11 @@ char   *catalog_text(const struct catalog *);
 json_t *catalog_replica(const struct broker *);
 /* {job: cursor in ms}, for grants. */
 json_t *catalog_cursors(const struct catalog *);
-/* Where a cursor starts over: now, but never before what is on record, lest a
- * clock that was set back lets it fire again. */
-wall	catalog_from_now(const struct broker *, const struct cat_job *);
+/* Where the cursor of the job of this name starts over: now, but never before
+ * what is on record, also of one that was removed (NULL), lest a clock that was
+ * set back lets it fire again. */
+wall	catalog_from_now(const struct broker *, const char *name,
+	    const struct cat_job *);
 /* Files that are there already count no more. */
 void	catalog_files_from_now(const struct broker *, struct cat_job *,
 	    struct batch *);

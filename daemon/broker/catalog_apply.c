@@ -119,7 +119,7 @@ plan_job(struct change *ch, struct job *def, struct err *e)
 	HASH_ADD_KEYPTR(hh, ch->next->jobs, j->def.name, strlen(j->def.name),
 	    j);
 	j->rev = ch->next->rev;
-	j->cursor = catalog_from_now(ch->b, was);
+	j->cursor = catalog_from_now(ch->b, j->def.name, was);
 	if (was == NULL) {
 		plan_add(ch, "add", CATALOGUE_JOB, j->def.name, NULL);
 		put_job(ch->batch, j);

@@ -58,7 +58,7 @@ dormant()
 	is b worker .mode status
 	refused 1 "worker of a" m b job run tick
 	n=$(wc -l <"$T/fired")
-	apply a <<<"$(ticking 1s | sed "s/tick/tock/; s,fired,tocked,")"
+	apply a <<<"$(ticking 1s | sed "s/tick/tock/g; s,fired,tocked,")"
 	wait_for 10 test -s "$T/tocked"
 	[ "$(wc -l <"$T/fired")" -eq "$n" ]
 	m b leave --yes

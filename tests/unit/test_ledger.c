@@ -282,6 +282,23 @@ paused_and_removed_jobs_do_not_fire(void **state)
 	assert_int_equal(runs_of_tick(), 0);
 }
 
+/* Removed and made again while the clock is behind what is on record. */
+static void
+a_job_that_comes_back_fires_nothing_again(void **state)
+{
+	int64_t last = 0;
+
+	(void)state;
+	at_work();
+	for (int i = 0; i < 5; i++) {
+		last = next();
+		assert_true(js_int(fire_as(epoch(), at(last)), "run", 0) > 0);
+	}
+	json_decref(get("job.remove", json_pack("{s:s}", "job", "tick")));
+	apply(TICK);
+	assert_true(tick()->cursor.ms >= last);
+}
+
 /* A whole cluster that was down: the cursor is where it was. */
 static void
 a_restarted_broker_knows_what_was_fired(void **state)
@@ -332,6 +349,7 @@ main(void)
 		T(what_is_skipped_is_on_record_with_the_reason),
 		T(an_edited_trigger_goes_on_from_the_edit),
 		T(paused_and_removed_jobs_do_not_fire),
+		T(a_job_that_comes_back_fires_nothing_again),
 		T(a_restarted_broker_knows_what_was_fired),
 	};
 
