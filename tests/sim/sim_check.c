@@ -437,7 +437,10 @@ choices(struct world *w)
 		if (fires && m->off_seen)
 			sim_broken(w, RULE_CHOICE, "%s is held off, and is at "
 			    "work again", m->name);
-		m->off_seen = m->off && !fires;
+		/* ON and suspended is not off yet: what renews it may have
+		 * been said before the operator spoke. */
+		m->off_seen = m->off && !fires && (!m->up || m->seat == NULL ||
+		    !seat_lease(m->seat)->d.on);
 	}
 }
 
