@@ -523,6 +523,28 @@ dispatch_changed(struct broker *b)
 	b->dispatch->dirty = true;
 }
 
+/* The disk may take it now: agents tell again what they hold, and are sent
+ * again what they refused. */
+static void
+try_again(struct broker *b)
+{
+	struct run *r, *tmp;
+
+	for (size_t i = 0; i < b->roster->n; i++)
+		(void)roster_send(b->roster->members[i], "link.tell",
+		    json_object());
+	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+		const struct member *m = run_agent(b, r);
+
+		if (!r->again || r->accepted || run_ended(r->state) ||
+		    m == NULL || m->session == NULL)
+			continue;
+		r->again = false;
+		run_set_state(r, RUN_DISPATCHED, NULL);
+		run_send(b, r);
+	}
+}
+
 mono
 dispatch_turn(struct broker *b)
 {
@@ -534,9 +556,7 @@ dispatch_turn(struct broker *b)
 	if (d->retry.us != 0 && d->retry.us <= b->now.mono.us) {
 		d->retry.us = 0;
 		d->dirty = true;
-		for (size_t i = 0; i < b->roster->n; i++)
-			(void)roster_send(b->roster->members[i], "link.tell",
-			    json_object());
+		try_again(b);
 	}
 	next = watch_runs(b);
 	if (d->dirty && d->retry.us == 0)

@@ -83,6 +83,8 @@ not_ended(struct broker *b, struct run *r, bool held)
 	}
 	r->ended.ms = 0;
 	if (held) {
+		/* What an agent did not take it does not keep either. */
+		r->again = !r->accepted;
 		run_set_state(r, RUN_UNKNOWN, "its end could not be stored yet");
 		r->since = b->now.mono;
 		queue_occupy(q);

@@ -64,6 +64,8 @@ struct run {
 	bool	       stored;		/* its row is committed */
 	bool	       accepted;	/* the agent journaled it */
 	bool	       aborting;	/* an operator asked */
+	bool	       again;		/* to be sent once more: it was refused,
+					 * which could not be stored */
 	char	      *reason;		/* why it waits, was refused, … or NULL */
 	json_t	      *spec;		/* the job as it was, and -p parameters;
 					 * never changed */

@@ -79,11 +79,36 @@ a_late_result_waits_for_the_disk(void **state)
 	UNTIL(recorded("succeeded", true));
 }
 
+/* A run that was refused is nowhere but here. */
+static void
+a_refusal_that_is_not_stored_is_asked_for_again(void **state)
+{
+	int64_t run;
+
+	(void)state;
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\"]; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	run = agent.run;
+	agent.run = 0;
+	store_stops();
+	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:s}", "run",
+	    (json_int_t)run, "attempt", (json_int_t)agent.attempt, "state",
+	    "refused", "reason", "the disk is full"));
+	UNTIL(store_state(store) == STORE_BUSY);
+	store_goes_on();
+	agent_beat();
+	UNTIL(agent.run == run);
+	agent_ends("exited", 0);
+	UNTIL(recorded("succeeded", false));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
+		T(a_refusal_that_is_not_stored_is_asked_for_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
