@@ -1,5 +1,5 @@
 -- Every statement of the store, named, in the dialect that SQLite and
--- PostgreSQL share (DESIGN section 5): TEXT, epoch milliseconds, ON CONFLICT,
+-- PostgreSQL share: TEXT, epoch milliseconds, ON CONFLICT,
 -- no now(), no serial types.  sql2c.awk makes S_X of `-- name: X`.
 --
 -- @I64@ is a 64-bit integer, @F64@ a double, @BLOB@ bytes; @STRICT@ ends a

@@ -1,6 +1,6 @@
 /* A whole cluster in one process, under virtual time, from one seed: the
  * shipped broker, seats, runs and watches; simulated clocks, network, disks
- * and keepers.  DESIGN section 4, way 3.
+ * and keepers.
  *
  * Only what touches the world outside is replaced, at link time: session_*
  * (sim_net.c), store_* (sim_store.c: the shipped statements on a database in
@@ -27,7 +27,7 @@ enum { MS = 1000, SEC = 1000 * MS };	/* true time is in microseconds */
 enum { LAST_CALM_S = 190 };	/* of every schedule */
 enum { BROKER = 0, BY_AGENT = 0, BY_BROKER = 1 };	/* who speaks */
 
-/* The rules of DESIGN section 4, and what else must hold. */
+/* What SPEC section 4 promises, and what else must hold. */
 enum sim_rule {
 	RULE_TWO,		/* at work */
 	RULE_FENCE,

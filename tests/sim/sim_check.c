@@ -1,6 +1,6 @@
-/* The rules (DESIGN section 4), looked at after every event, at every commit
- * of the broker, at every grant and every start of a run, and, when no fault
- * is left, what must have become of it all. */
+/* What SPEC section 4 promises, looked at after every event, at every commit of
+ * the broker, at every grant and every start of a run, and, when no fault is
+ * left, what must have become of it all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

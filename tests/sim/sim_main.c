@@ -2,7 +2,7 @@
  *     [-v] [-d] [-x N|all|sure] [-r rounds]
  * Schedules of a whole cluster's life, each from its seed and each exactly so
  * many minutes of cluster time; exit status 1 and a trace when a rule of
- * DESIGN section 4 is broken.  -x takes guards away: each in turn, or those
+ * SPEC section 4 is broken.  -x takes guards away: each in turn, or those
  * that must be noticed, or the N-th; -r from so many first seeds, of which
  * the median is told.  -d: every schedule twice, the second time with the
  * messages as bytes: the same must happen. */
