@@ -408,7 +408,8 @@ on_placed(enum store_rc rc, void *arg)
 				run_send(p->b, r);
 			continue;
 		}
-		if (rc == STORE_DOWN)
+		/* Its end, given up meanwhile, is next on its way. */
+		if (rc == STORE_DOWN || run_ended(r->state))
 			continue;
 		run_let_go(p->b, r);
 		run_set_state(r, RUN_QUEUED, "the broker's store takes no "
@@ -536,8 +537,8 @@ try_again(struct broker *b)
 	HASH_ITER(hh, b->dispatch->live, r, tmp) {
 		const struct member *m = run_agent(b, r);
 
-		if (!r->again || r->accepted || run_ended(r->state) ||
-		    m == NULL || m->session == NULL)
+		if (!r->again || r->accepted || !r->stored ||
+		    !run_holds_slot(r) || m == NULL || m->session == NULL)
 			continue;
 		r->again = false;
 		run_set_state(r, RUN_DISPATCHED, NULL);
