@@ -112,7 +112,7 @@ do_job_show(struct call *c)
 
 	if (j == NULL)
 		return;
-	doc = json_copy(j->doc);
+	doc = json_copy(j->spec->doc);
 	row = job_row(c, j);
 	(void)json_object_update_missing(doc, row);	/* its own words stay */
 	json_decref(row);

@@ -15,7 +15,7 @@ static void
 cat_job_free(struct cat_job *j)
 {
 	job_clear(&j->def);
-	json_decref(j->doc);
+	spec_unref(j->spec);
 	due_free(j->due);
 	free(j);
 }
@@ -182,7 +182,7 @@ cat_job_new(const struct broker *b, const struct catalog *c, struct job *def,
 	j = mem_zero(1, sizeof(*j));
 	j->def = *def;
 	*def = (struct job){ 0 };
-	j->doc = job_json(&j->def);
+	j->spec = spec_new(job_json(&j->def));
 	j->due = due;
 	return j;
 }
@@ -382,7 +382,7 @@ catalog_pause(struct broker *b, struct cat_job *j, bool paused,
 {
 	struct single *s = single_new(b, j, done, arg);
 	struct batch *batch = batch_new();
-	char *text = js_dump(j->doc);
+	char *text = js_dump(j->spec->doc);
 
 	s->paused = paused;
 	batch_add(batch, S_JOB_PUT, "titii", j->def.name, b->catalog->rev + 1,
@@ -440,7 +440,7 @@ catalog_replica(const struct broker *b)
 
 	for (const struct cat_job *j = c->jobs; j != NULL; j = j->hh.next)
 		(void)json_array_append_new(jobs, json_pack(
-		    "{s:O,s:I,s:I,s:b,s:I}", "job", j->doc, "cursor",
+		    "{s:O,s:I,s:I,s:b,s:I}", "job", j->spec->doc, "cursor",
 		    (json_int_t)j->cursor.ms, "files", (json_int_t)j->files.ms,
 		    "paused", j->paused, "rev", (json_int_t)j->rev));
 	for (size_t i = 0; i < c->ncalendars; i++)

@@ -8,12 +8,13 @@
 #include <uthash.h>
 
 #include "broker/broker.h"
+#include "broker/spec.h"
 #include "core/due.h"
 #include "core/job.h"
 
 struct cat_job {
 	struct job     def;
-	json_t	      *doc;		/* job_json of def */
+	struct spec   *spec;		/* job_json of def */
 	int64_t	       rev;
 	bool	       paused;
 	wall	       cursor;		/* newest occurrence on record */

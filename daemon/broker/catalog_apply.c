@@ -59,7 +59,7 @@ put_doc(struct change *ch, enum stmt stmt, const char *name, const json_t *doc)
 static void
 put_job(struct batch *batch, const struct cat_job *j)
 {
-	char *text = js_dump(j->doc);
+	char *text = js_dump(j->spec->doc);
 
 	batch_add(batch, S_JOB_PUT, "titii", j->def.name, j->rev, text,
 	    (int64_t)j->def.enabled, (int64_t)j->paused);
@@ -131,22 +131,22 @@ plan_job(struct change *ch, struct job *def, struct err *e)
 	(void)MEM_STR(j->last_agent, was->last_agent);
 	j->last = was->last;
 	j->paused = was->paused;
-	if (same_schedule(was->doc, j->doc))
+	if (same_schedule(was->spec->doc, j->spec->doc))
 		j->cursor = was->cursor;
 	j->files = was->files;
-	if (json_equal(was->doc, j->doc)) {
+	if (json_equal(was->spec->doc, j->spec->doc)) {
 		j->rev = was->rev;
 		plan_add(ch, "keep", CATALOGUE_JOB, j->def.name, NULL);
 		return 0;
 	}
-	detail = difference(was->doc, j->doc);
+	detail = difference(was->spec->doc, j->spec->doc);
 	plan_add(ch, "change", CATALOGUE_JOB, j->def.name, detail);
 	free(detail);
 	put_job(ch->batch, j);
 	if (j->cursor.ms != was->cursor.ms)
 		batch_add(ch->batch, S_CURSOR_PUT, "ti", j->def.name,
 		    j->cursor.ms);
-	if (!same_files(was->doc, j->doc))
+	if (!same_files(was->spec->doc, j->spec->doc))
 		catalog_files_from_now(ch->b, j, ch->batch);
 	return 0;
 }
@@ -172,7 +172,7 @@ plan_rest(struct change *ch, bool prune, struct err *e)
 			    was->def.name);
 			continue;
 		}
-		if (job_of_json(was->doc, &broker_checks, &def, e) == -1)
+		if (job_of_json(was->spec->doc, &broker_checks, &def, e) == -1)
 			return -1;
 		j = cat_job_new(ch->b, ch->next, &def, e);
 		job_clear(&def);
@@ -348,9 +348,9 @@ carry_over(struct catalog *was, struct catalog *next)
 
 		if (w == NULL)
 			continue;
-		if (same_schedule(w->doc, j->doc))
+		if (same_schedule(w->spec->doc, j->spec->doc))
 			j->cursor = w->cursor;
-		if (same_files(w->doc, j->doc))
+		if (same_files(w->spec->doc, j->spec->doc))
 			j->files = w->files;
 		j->last = w->last;
 	}

@@ -62,7 +62,7 @@ run_holds_slot(const struct run *r)
 struct queue *
 queue_for(struct dispatch *d, const struct run *r)
 {
-	return queue_of(&d->queues, r->spec, r->job);
+	return queue_of(&d->queues, r->spec->doc, r->job);
 }
 
 struct member *
@@ -174,7 +174,7 @@ run_send_abort(struct broker *b, const struct run *r)
 		(void)roster_send(m, "link.abort", json_pack("{s:I,s:I,s:I}",
 		    "run", (json_int_t)run_wire(r), "attempt",
 		    (json_int_t)r->attempt,
-		    "grace", (json_int_t)(js_num(r->spec, "grace", 10) *
+		    "grace", (json_int_t)(js_num(r->spec->doc, "grace", 10) *
 		    1000)));
 }
 
@@ -186,7 +186,7 @@ run_send(struct broker *b, struct run *r)
 	if (m == NULL || m->session == NULL)
 		return;
 	(void)roster_send(m, "link.dispatch", order_json(run_wire(r),
-	    r->attempt, r->job, r->occ, r->spec));
+	    r->attempt, r->job, r->occ, r->spec->doc));
 	if (r->aborting)
 		run_send_abort(b, r);
 }
@@ -235,7 +235,8 @@ try_place(struct broker *b, struct run *r)
 
 static struct run *
 make_one(struct broker *b, const struct cat_job *j, const char *occ,
-    const char *cause, json_t *spec, const char *agent, struct batch *batch)
+    const char *cause, struct spec *spec, const char *agent,
+    struct batch *batch)
 {
 	struct dispatch *d = b->dispatch;
 	struct run *r = run_new(d->next_id++, 1, j->def.name, occ, cause, spec);
@@ -254,11 +255,12 @@ make_one(struct broker *b, const struct cat_job *j, const char *occ,
 
 struct run_set
 dispatch_make(struct broker *b, struct cat_job *j, const char *occ,
-    const char *cause, struct member *fired, json_t *spec, struct batch *batch)
+    const char *cause, struct member *fired, struct spec *spec,
+    struct batch *batch)
 {
 	struct run_set set = { 0 };
 	struct member **at;
-	size_t n = placing_spread(b, &j->def, fired, &at);
+	size_t n = placing_spread(b, j->spec->doc, fired, &at);
 
 	set.v = mem_zero(n + 1, sizeof(struct run *));
 	if (n == 0)			/* its agent is chosen when it goes */
@@ -300,7 +302,7 @@ dispatch_skip(struct broker *b, const struct cat_job *j, const char *occ,
     struct batch *batch)
 {
 	int64_t id = b->dispatch->next_id++;
-	struct run *r = run_new(id, 1, j->def.name, occ, cause, j->doc);
+	struct run *r = run_new(id, 1, j->def.name, occ, cause, j->spec);
 
 	r->queued = r->ended = b->now.wall;
 	r->epoch = scheduler_epoch(b);

@@ -27,7 +27,7 @@ struct run_set {
 };
 struct run_set dispatch_make(struct broker *, struct cat_job *,
 	    const char *occ, const char *cause, struct member *fired,
-	    json_t *spec, struct batch *);
+	    struct spec *, struct batch *);
 void	dispatch_stored(struct broker *, struct run_set *, enum store_rc);
 /* One that never runs: straight into the history. */
 int64_t	dispatch_skip(struct broker *, const struct cat_job *, const char *occ,

@@ -171,7 +171,7 @@ record(struct broker *b, struct cat_job *j, struct member *m,
 		f->run = dispatch_skip(b, j, occ, cause, RUN_SKIPPED, why,
 		    batch);
 	} else {
-		f->set = dispatch_make(b, j, occ, cause, m, j->doc, batch);
+		f->set = dispatch_make(b, j, occ, cause, m, j->spec, batch);
 		f->run = f->set.v[0]->id;
 	}
 	batch_add(batch, S_OCC_PUT, "tti", j->def.name, occ, f->run);
@@ -324,8 +324,6 @@ with_params(const json_t *doc, const json_t *params)
 	json_t *spec = json_deep_copy(doc), *env, *v;
 	const char *key;
 
-	if (json_object_size(params) == 0)
-		return spec;
 	env = json_object_get(spec, "environment");
 	if (env == NULL) {
 		env = json_array();
@@ -352,7 +350,7 @@ request_id(char out[24])
 }
 
 static void
-run_by_hand(struct broker *b, struct cat_job *j, json_t *spec,
+run_by_hand(struct broker *b, struct cat_job *j, struct spec *spec,
     const char *cause, catalog_done *done, void *arg)
 {
 	struct manual *m = mem_zero(1, sizeof(*m));
@@ -384,17 +382,18 @@ void
 ledger_manual(struct broker *b, struct cat_job *j, const json_t *params,
     const char *actor, catalog_done *done, void *arg)
 {
-	json_t *spec = with_params(j->doc, params);
+	struct spec *spec = json_object_size(params) == 0 ? spec_ref(j->spec)
+	    : spec_new(with_params(j->spec->doc, params));
 	char cause[96];
 
 	(void)snprintf(cause, sizeof(cause), "manual by %s", actor);
 	run_by_hand(b, j, spec, cause, done, arg);
-	json_decref(spec);
+	spec_unref(spec);
 }
 
 struct old_run {
 	char	job[64];
-	json_t *spec;
+	json_t *doc;
 };
 
 static int
@@ -403,9 +402,9 @@ on_old(const struct row *r, void *arg)
 	struct old_run *o = arg;
 
 	(void)MEM_STR(o->job, row_text(r, 2));
-	json_decref(o->spec);
-	o->spec = row_text(r, 16) != NULL ? json_loads(row_text(r, 16), 0, NULL)
-					  : NULL;
+	json_decref(o->doc);
+	o->doc = row_text(r, 16) != NULL ? json_loads(row_text(r, 16), 0, NULL)
+					 : NULL;
 	return 0;
 }
 
@@ -415,6 +414,7 @@ ledger_retry(struct broker *b, int64_t run, const char *actor,
 {
 	struct old_run old = { 0 };
 	struct cat_job *j = NULL;
+	struct spec *spec;
 	struct err e = { 0 };
 	char cause[96];
 
@@ -430,13 +430,13 @@ ledger_retry(struct broker *b, int64_t run, const char *actor,
 	else
 		j = catalog_find(b, old.job, &e);
 	if (j == NULL) {
-		json_decref(old.spec);
+		json_decref(old.doc);
 		done(arg, NULL, &e);
 		return;
 	}
 	(void)snprintf(cause, sizeof(cause), "retry of %lld by %s",
 	    (long long)run, actor);
-	run_by_hand(b, j, old.spec != NULL ? old.spec : j->doc, cause, done,
-	    arg);
-	json_decref(old.spec);
+	spec = old.doc != NULL ? spec_new(old.doc) : spec_ref(j->spec);
+	run_by_hand(b, j, spec, cause, done, arg);
+	spec_unref(spec);
 }

@@ -107,17 +107,19 @@ record(struct file_fire *f, struct cat_job *j, struct member *m,
 	char *cause = job_trigger_text(t);
 	char *occ = file_occurrence(f->path, f->ino, f->mtime);
 	const char *skip = dispatch_overlap(b, j);
-	json_t *spec;
+	struct spec *spec;
+	json_t *doc;
 
 	if (skip != NULL)
 		f->run = dispatch_skip(b, j, occ, cause, RUN_SKIPPED, skip,
 		    batch);
 	else {
-		spec = json_copy(j->doc);
-		(void)json_object_set_new(spec, "file", json_string(f->path));
+		doc = json_copy(j->spec->doc);
+		(void)json_object_set_new(doc, "file", json_string(f->path));
+		spec = spec_new(doc);
 		f->set = dispatch_make(b, j, occ, cause, m, spec, batch);
 		f->run = f->set.v[0]->id;
-		json_decref(spec);
+		spec_unref(spec);
 	}
 	batch_add(batch, S_FILE_PUT, "ttiiiii", f->job, f->path, f->ino,
 	    f->mtime, f->birth, f->run, b->now.wall.ms);

@@ -138,7 +138,7 @@ static void
 make_retry(struct broker *b, const struct run *r, struct ending *e,
     struct batch *batch)
 {
-	const json_t *retries = json_object_get(r->spec, "retries");
+	const json_t *retries = json_object_get(r->spec->doc, "retries");
 	double delay = js_num(retries, "delay", 0) * 1000;
 	struct run *next;
 
@@ -152,7 +152,7 @@ make_retry(struct broker *b, const struct run *r, struct ending *e,
 	next->queued = b->now.wall;
 	next->due.ms = b->now.wall.ms + (int64_t)delay;
 	run_clock(next, b->now);
-	if (!placing_moves(r->spec))
+	if (!placing_moves(r->spec->doc))
 		(void)MEM_STR(next->agent, r->agent);
 	run_set_state(next, RUN_WAITING, "for its next attempt");
 	live_add(b->dispatch, next);
@@ -181,7 +181,7 @@ chain_one(struct broker *b, const struct run *r, struct cat_job *j,
 		(void)dispatch_skip(b, j, occ, cause, RUN_SKIPPED, skip, batch);
 		return;
 	}
-	set = dispatch_make(b, j, occ, cause, run_agent(b, r), j->doc, batch);
+	set = dispatch_make(b, j, occ, cause, run_agent(b, r), j->spec, batch);
 	e->next.v = mem_grow(e->next.v,
 	    (e->next.n + set.n) * sizeof(*e->next.v));
 	memcpy(e->next.v + e->next.n, set.v, set.n * sizeof(*set.v));
@@ -212,7 +212,7 @@ static void
 make_chains(struct broker *b, const struct run *r, struct ending *e,
     struct batch *batch)
 {
-	const json_t *list = json_object_get(r->spec,
+	const json_t *list = json_object_get(r->spec->doc,
 	    r->state == RUN_SUCCEEDED ? "on_success" : "on_failure");
 	struct cat_job *j, *tmp;
 
@@ -263,7 +263,7 @@ outcome_of(const struct run *r, const json_t *report)
 {
 	const char *word = js_str(report, "state", "");
 	int64_t code = js_int(report, "code", -1);
-	const json_t *codes = json_object_get(r->spec, "success_codes");
+	const json_t *codes = json_object_get(r->spec->doc, "success_codes");
 
 	if (strcmp(word, "exited") != 0) {
 		enum run_state s;
@@ -318,17 +318,16 @@ on_late(const struct row *row, void *arg)
 {
 	struct late *l = arg;
 	struct run *r;
-	json_t *spec;
+	struct spec *spec;
 
 	if (row_int(row, 1) != l->attempt || row_int(row, 13) != 0 ||
 	    strcmp(row_text(row, 6), "lost") != 0)
 		return 0;
-	spec = row_text(row, 16) != NULL ? json_loads(row_text(row, 16), 0,
-	    NULL) : NULL;
+	spec = spec_new(row_text(row, 16) != NULL
+	    ? json_loads(row_text(row, 16), 0, NULL) : NULL);
 	r = run_new(row_int(row, 0), l->attempt, row_text(row, 2),
-	    row_text(row, 3), row_text(row, 4),
-	    spec != NULL ? spec : json_object());
-	json_decref(spec);
+	    row_text(row, 3), row_text(row, 4), spec);
+	spec_unref(spec);
 	(void)MEM_STR(r->agent, row_text(row, 5));
 	r->queued.ms = row_int(row, 9);
 	r->epoch = row_int(row, 12);

@@ -115,10 +115,9 @@ stand_in(const struct broker *b)
 }
 
 size_t
-placing_spread(struct broker *b, const struct job *job, struct member *fired,
+placing_spread(struct broker *b, const json_t *spec, struct member *fired,
     struct member ***at)
 {
-	json_t *spec = job_json(job);
 	enum place_spread spread = spread_of(spec);
 	size_t n = 0;
 
@@ -146,7 +145,6 @@ placing_spread(struct broker *b, const struct job *job, struct member *fired,
 		free(out);
 		free(pa);
 	}
-	json_decref(spec);
 	return n;
 }
 
@@ -154,7 +152,7 @@ struct member *
 placing_choose(struct broker *b, const struct run *r, char *why, size_t size)
 {
 	struct cat_job *j = catalog_job(b->catalog, r->job);
-	struct place_rule rule = rule_of(b, r->spec,
+	struct place_rule rule = rule_of(b, r->spec->doc,
 	    j != NULL && j->last_agent[0] != '\0' ? j->last_agent : NULL);
 	struct member *m = NULL;
 	struct place_agent *pa;
@@ -184,7 +182,7 @@ placing_choose(struct broker *b, const struct run *r, char *why, size_t size)
 		rule.spread = PLACE_ONE;
 		rule.selection = PLACE_FIRST;
 	}
-	pa = facts(b, r->spec, NULL);
+	pa = facts(b, r->spec->doc, NULL);
 	out = mem_zero(b->roster->n + 1, sizeof(*out));
 	n = place_choose(pa, b->roster->n, &rule, out);
 	if (n > 0) {
@@ -212,7 +210,7 @@ placing_moves(const json_t *spec)
 bool
 placing_overlaps(const struct broker *b, const struct run *r)
 {
-	const char *policy = js_str(r->spec, "overlap", "queue");
+	const char *policy = js_str(r->spec->doc, "overlap", "queue");
 
 	if (strcmp(policy, "queue") != 0 && strcmp(policy, "replace") != 0)
 		return false;
@@ -234,8 +232,8 @@ placing_patience(const struct broker *b, const struct run *r, char *why,
 
 	if (r->state != RUN_WAITING || r->due.ms != 0)
 		return -1;
-	wait = (int64_t)(js_num(r->spec, "wait", 0) * 1000);
-	policy = js_str(r->spec, "on_no_agent", NULL);
+	wait = (int64_t)(js_num(r->spec->doc, "wait", 0) * 1000);
+	policy = js_str(r->spec->doc, "on_no_agent", NULL);
 	if (policy == NULL || policy[0] == '\0')
 		policy = no_agent_word(b->set.on_no_agent);
 	if (strcmp(policy, "fail") == 0) {
@@ -266,9 +264,9 @@ static json_t *
 measured(struct broker *b, const struct run *r, const struct place_agent *pa,
     const struct member *m)
 {
-	const char *filter = js_str(r->spec, "filter",
+	const char *filter = js_str(r->spec->doc, "filter",
 	    b->set.filter_condition);
-	json_t *terms, *requires = json_object_get(r->spec, "requires");
+	json_t *terms, *requires = json_object_get(r->spec->doc, "requires");
 	struct cond *c = NULL;
 
 	switch (pa->why) {
@@ -304,10 +302,10 @@ measured(struct broker *b, const struct run *r, const struct place_agent *pa,
 json_t *
 placing_explain(struct broker *b, const struct run *r)
 {
-	struct place_rule rule = rule_of(b, r->spec, NULL);
+	struct place_rule rule = rule_of(b, r->spec->doc, NULL);
 	struct member *fired = r->agent[0] != '\0'
 	    ? roster_by_name(b->roster, r->agent) : NULL;
-	struct place_agent *pa = facts(b, r->spec, fired);
+	struct place_agent *pa = facts(b, r->spec->doc, fired);
 	size_t *out = mem_zero(b->roster->n + 1, sizeof(*out));
 	json_t *list = json_array();
 

@@ -6,13 +6,12 @@
 
 #include "broker/broker.h"
 #include "broker/run.h"
-#include "core/job.h"
 
 struct member;
 
 /* The agents of a job that runs on several (all, instances, selected), or on
  * the one that fired it.  0: chosen when the run goes.  *at is malloc'd. */
-size_t	placing_spread(struct broker *, const struct job *,
+size_t	placing_spread(struct broker *, const json_t *spec,
 	    struct member *fired, struct member ***at);
 /* The agent for this run now, or NULL and why. */
 struct member *placing_choose(struct broker *, const struct run *, char *why,

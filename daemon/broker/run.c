@@ -44,7 +44,7 @@ run_state_of(const char *word, enum run_state *out)
 
 struct run *
 run_new(int64_t id, int64_t attempt, const char *job, const char *occ,
-    const char *cause, json_t *spec)
+    const char *cause, struct spec *spec)
 {
 	struct run *r = mem_zero(1, sizeof(*r));
 
@@ -55,8 +55,8 @@ run_new(int64_t id, int64_t attempt, const char *job, const char *occ,
 	r->cause = mem_dup(cause);
 	r->state = RUN_QUEUED;
 	r->exit_code = -1;
-	r->spec = json_incref(spec);
-	r->priority = js_int(spec, "priority", 0);
+	r->spec = spec_ref(spec);
+	r->priority = js_int(spec->doc, "priority", 0);
 	return r;
 }
 
@@ -84,8 +84,7 @@ run_free(struct run *r)
 	free(r->occ);
 	free(r->cause);
 	free(r->reason);
-	free(r->text);
-	json_decref(r->spec);
+	spec_unref(r->spec);
 	free(r);
 }
 
@@ -105,28 +104,26 @@ run_set_state(struct run *r, enum run_state state, const char *reason)
 	}
 }
 
-/* Stored at least twice, when it is made and when it ends: dumped once. */
 static const char *
-spec_text(struct run *r)
+yes_no(bool yes)
 {
-	if (r->text == NULL)
-		r->text = js_dump(r->spec);
-	return r->text;
+	return yes ? "true" : "false";
 }
 
 /* What is kept beside the columns: the job as it was, and the reason. */
 static char *
 body(struct run *r)
 {
-	json_t *rest = json_pack("{s:o,s:b,s:I,s:b,s:b,s:I}", "reason",
-	    js_text(r->reason), "accepted", r->accepted, "due",
-	    (json_int_t)r->due.ms, "aborting", r->aborting, "doubled",
-	    r->doubled, "alone", (json_int_t)r->alone);
-	char *tail = js_dump(rest);
-	char *text = mem_fmt("{\"spec\":%s,%s", spec_text(r), tail + 1);
+	json_t *reason = js_text(r->reason);
+	char *quoted = js_dump(reason);
+	char *text = mem_fmt("{\"spec\":%s,\"reason\":%s,\"accepted\":%s,"
+	    "\"due\":%lld,\"aborting\":%s,\"doubled\":%s,\"alone\":%lld}",
+	    spec_text(r->spec), quoted, yes_no(r->accepted),
+	    (long long)r->due.ms, yes_no(r->aborting), yes_no(r->doubled),
+	    (long long)r->alone);
 
-	json_decref(rest);
-	free(tail);
+	json_decref(reason);
+	free(quoted);
 	return text;
 }
 
@@ -160,7 +157,8 @@ run_store_end(struct run *r, struct batch *b, const char *output,
 	    r->job, r->occ, r->cause, r->agent, words[r->state],
 	    (int64_t)r->exit_code, (int64_t)r->signal, r->queued.ms,
 	    r->started.ms, r->ended.ms, r->epoch, (int64_t)r->late, r->reason,
-	    (const void *)output, len, spec_text(r), (int64_t)r->doubled,
+	    (const void *)output, len, spec_text(r->spec),
+	    (int64_t)r->doubled,
 	    r->alone);
 }
 
@@ -169,16 +167,12 @@ run_of_live(const struct row *row)
 {
 	const char *text = row_text(row, 11);
 	json_t *o = text != NULL ? json_loads(text, 0, NULL) : NULL;
-	json_t *spec = json_object_get(o, "spec");
+	struct spec *spec = spec_new(json_incref(json_object_get(o, "spec")));
 	struct run *r;
 
-	if (spec == NULL)
-		spec = json_object();
-	else
-		json_incref(spec);
 	r = run_new(row_int(row, 0), row_int(row, 1), row_text(row, 2),
 	    row_text(row, 3), row_text(row, 4), spec);
-	json_decref(spec);
+	spec_unref(spec);
 	(void)MEM_STR(r->agent, row_text(row, 5));
 	if (run_state_of(row_text(row, 6), &r->state) == -1)
 		r->state = RUN_UNKNOWN;

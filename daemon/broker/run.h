@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "broker/spec.h"
 #include "clock.h"
 #include "store/store.h"
 
@@ -67,9 +68,7 @@ struct run {
 	bool	       again;		/* to be sent once more: it was refused,
 					 * which could not be stored */
 	char	      *reason;		/* why it waits, was refused, … or NULL */
-	json_t	      *spec;		/* the job as it was, and -p parameters;
-					 * never changed */
-	char	      *text;		/* the same as text, once it is needed */
+	struct spec   *spec;		/* the job as it was */
 	int64_t	       priority;	/* of the spec */
 	wall	       due;		/* WAITING: not before this */
 	mono	       queued_at, due_at; /* the same, for durations: see
@@ -80,7 +79,7 @@ struct run {
 };
 
 struct run *run_new(int64_t id, int64_t attempt, const char *job,
-	    const char *occ, const char *cause, json_t *spec /* borrowed */);
+	    const char *occ, const char *cause, struct spec *);
 void	run_free(struct run *);
 /* The number under which its agent knows it. */
 static inline int64_t

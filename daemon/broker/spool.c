@@ -305,15 +305,15 @@ static struct run *
 new_run(struct item *it, struct cat_job *j)
 {
 	struct broker *b = it->u->b;
-	json_t *none = json_object();
+	struct spec *none = spec_new(NULL);
 	char cause[160];
 	struct run *r;
 
 	(void)snprintf(cause, sizeof(cause), "%s, without the broker",
 	    j != NULL ? due_cause(j->due, it->first) : "schedule");
 	r = run_new(b->dispatch->next_id++, 1, js_str(it->entry, "job", ""),
-	    it->occ, cause, j != NULL ? j->doc : none);
-	json_decref(none);
+	    it->occ, cause, j != NULL ? j->spec : none);
+	spec_unref(none);
 	r->epoch = js_int(it->entry, "epoch", 0);
 	r->queued.ms = js_int(it->entry, "made", it->first.ms);
 	it->recorded = r->id;
@@ -368,7 +368,7 @@ record_wait(struct item *it, struct cat_job *j)
 	(void)snprintf(cause, sizeof(cause), "%s, without the broker",
 	    due_cause(j->due, it->first));
 	it->set = dispatch_make(b, j, it->occ, cause,
-	    roster_by_id(b->roster, it->u->member), j->doc, batch);
+	    roster_by_id(b->roster, it->u->member), j->spec, batch);
 	it->recorded = it->set.v[0]->id;
 	batch_add(batch, S_OCC_PUT, "tti", j->def.name, it->occ, it->recorded);
 	submit(it, batch);

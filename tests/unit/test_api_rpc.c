@@ -150,7 +150,7 @@ long_lists_come_in_parts(void **state)
 		jobs = json_loads(doc, 0, NULL);
 		if (job_of_json(jobs, &broker_checks, &j->def, &e) == -1)
 			fail_msg("%s", e.msg);
-		j->doc = jobs;
+		j->spec = spec_new(jobs);
 		j->due = due_new(&j->def, "UTC", NULL, 0, &e);
 		HASH_ADD_KEYPTR(hh, broker->catalog->jobs, j->def.name,
 		    strlen(j->def.name), j);

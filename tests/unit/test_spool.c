@@ -175,7 +175,7 @@ other_ran(const char *name, wall at, bool took)
 		b = batch_new();
 	}
 	set = dispatch_make(broker, j, clock_rfc3339(at, occ), "every 1s", m,
-	    j->doc, b);
+	    j->spec, b);
 	id = set.v[0]->id;
 	set.v[0]->accepted = took;
 	batch_add(b, S_OCC_PUT, "tti", "tick", occ, id);

@@ -142,8 +142,8 @@ add_jobs(size_t n)
 		    "{\"cron\":\"15 2 * * mon,tue,wed,thu,fri\"},{\"cron\":"
 		    "\"15 4 * * mon,tue,wed,thu,fri\"}]}", i);
 
-		j->doc = json_loads(text, 0, NULL);
-		if (job_of_json(j->doc, &broker_checks, &j->def, &e) == -1)
+		j->spec = spec_new(json_loads(text, 0, NULL));
+		if (job_of_json(j->spec->doc, &broker_checks, &j->def, &e) == -1)
 			fail_msg("%s", e.msg);
 		j->due = due_new(&j->def, "UTC", NULL, 0, &e);
 		HASH_ADD_KEYPTR(hh, broker->catalog->jobs, j->def.name,

@@ -1,0 +1,23 @@
+/* A job as it was when a run was made of it, with its -p parameters: never
+ * changed, so the runs of one definition share it, and its text is made once
+ * however often they are stored.  Loop thread. */
+#ifndef BROKER_SPEC_H
+#define BROKER_SPEC_H
+
+#include <jansson.h>
+
+struct spec {
+	json_t	*doc;		/* as job_json makes it */
+	char	*text;		/* see spec_text */
+	unsigned refs;
+};
+
+/* Takes doc; NULL stands for an empty one. */
+struct spec *spec_new(json_t *doc);
+struct spec *spec_ref(struct spec *);
+/* Gives one reference back; NULL is fine. */
+void	spec_unref(struct spec *);
+/* The document as one line of JSON, as long as the spec lives. */
+const char *spec_text(struct spec *);
+
+#endif
