@@ -37,13 +37,21 @@ on_cursor(const struct row *r, void *arg)
 	return 1;
 }
 
+static wall
+on_disk(const struct broker *b, const char *job)
+{
+	wall at = { 0 };
+
+	(void)store_query(b->store, S_CURSOR_GET, on_cursor, &at, "t", job);
+	return at;
+}
+
 wall
 ledger_cursor(struct broker *b, const char *job)
 {
 	struct cat_job *j = catalog_job(b->catalog, job);
-	wall at = { 0 };
+	wall at = on_disk(b, job);
 
-	(void)store_query(b->store, S_CURSOR_GET, on_cursor, &at, "t", job);
 	if (j != NULL)
 		j->cursor = at;
 	return at;
@@ -123,18 +131,13 @@ static json_t *
 already(struct broker *b, const struct cat_job *j, wall at)
 {
 	char occ[CLOCK_RFC3339];
-	wall stored = { 0 };
 	int64_t run = 0;
 	json_t *doc;
 
 	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", j->def.name,
 	    clock_rfc3339(at, occ));
-	if (run == 0) {
-		(void)store_query(b->store, S_CURSOR_GET, on_cursor, &stored,
-		    "t", j->def.name);
-		if (stored.ms < at.ms)
-			return NULL;
-	}
+	if (run == 0 && on_disk(b, j->def.name).ms < at.ms)
+		return NULL;
 	doc = fire_json(j->def.name, at);
 	(void)json_object_set_new(doc, "run", json_integer(run));
 	return doc;
@@ -198,6 +201,18 @@ ahead(const struct broker *b, const struct cat_job *j, const json_t *fire,
 	return misfire_step(&plan, &act) != MISFIRE_PASS;
 }
 
+/* Fire from here.  What is on its way to the disk comes once more then: the
+ * Scheduler forgets what it is told, and a crash would lose it. */
+static json_t *
+from_cursor(const struct broker *b, const struct cat_job *j, wall at)
+{
+	json_t *doc = fire_json(j->def.name, at);
+
+	(void)json_object_set_new(doc, "cursor",
+	    json_integer(on_disk(b, j->def.name).ms));
+	return doc;
+}
+
 /* NULL when it is recorded now; else the answer. */
 static json_t *
 fire_one(struct broker *b, struct member *m, const json_t *fire,
@@ -221,22 +236,16 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 	if (at.ms <= j->cursor.ms && !MUTANT(MUTANT_FIRE_AGAIN))
 		return already(b, j, at);
 	if (ahead(b, j, fire, at)) {
-		doc = fire_json(name, at);
+		doc = from_cursor(b, j, at);
 		(void)json_object_set_new(doc, "refused", json_string(
 		    "it is ahead of the broker's clock by more than "
 		    "max_skew"));
 		(void)json_object_set_new(doc, "code", json_string("clock"));
-		(void)json_object_set_new(doc, "cursor",
-		    json_integer(j->cursor.ms));
 		return doc;
 	}
 	if ((due_next(j->due, j->cursor).ms != first.ms &&
-	        !MUTANT(MUTANT_FIRE_GAP)) || first.ms > at.ms) {
-		doc = fire_json(name, at);	/* a gap: fire from there */
-		(void)json_object_set_new(doc, "cursor",
-		    json_integer(j->cursor.ms));
-		return doc;
-	}
+	        !MUTANT(MUTANT_FIRE_GAP)) || first.ms > at.ms)
+		return from_cursor(b, j, at);	/* a gap */
 	f = mem_zero(1, sizeof(*f));
 	f->b = b;
 	f->member = m->id;

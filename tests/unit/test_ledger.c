@@ -167,6 +167,38 @@ a_fire_past_a_gap_is_answered_with_the_cursor(void **state)
 	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > 0);
 }
 
+/* The Scheduler forgets what it fired up to the cursor that it is told: were
+ * that not on disk, a crash would lose the occurrence until the job's next one,
+ * which may be a day later. */
+static void
+no_answer_has_a_cursor_that_is_not_on_disk(void **state)
+{
+	int64_t due;
+
+	(void)state;
+	at_work();
+	for (int i = 0; i < 2; i++) {
+		int64_t late = i == 0 ? 2000 : 3600000;	/* a gap; ahead */
+		json_t *params;
+
+		due = next();
+		params = json_pack("{s:I,s:[o,o]}", "epoch",
+		    (json_int_t)epoch(), "fires", at(due), at(due + late));
+		json_decref(answered);
+		answered = NULL;
+		broker->now.wall.ms = clock_wall().ms + 30000;
+		ledger_fire(broker, broker->roster->members[0], params,
+		    on_answer);
+		json_decref(params);
+		assert_non_null(answered);
+		assert_int_equal(js_int(answered, "at", 0), due + late);
+		assert_true(js_int(answered, "cursor", due) < due);
+		UNTIL(js_int(answered, "at", 0) == due);
+		assert_true(js_int(answered, "run", 0) > 0);
+		assert_int_equal(tick()->cursor.ms, due);
+	}
+}
+
 static void
 another_epoch_is_refused_as_an_event(void **state)
 {
@@ -344,6 +376,7 @@ main(void)
 		T(a_fire_is_recorded_once_and_answered_with_its_run),
 		T(a_fire_on_its_way_to_the_disk_is_answered_by_the_disk),
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
+		T(no_answer_has_a_cursor_that_is_not_on_disk),
 		T(another_epoch_is_refused_as_an_event),
 		T(ahead_of_the_clock_is_refused_and_comes_again),
 		T(what_is_skipped_is_on_record_with_the_reason),
