@@ -131,7 +131,7 @@ struct machine {
 	int64_t	      turns, turns_from;	/* spinning? */
 	/* what outlives it */
 	sqlite3	     *db;
-	sqlite3_stmt *st[S_COUNT], *word[5];
+	sqlite3_stmt *st[S_COUNT], *word[3];
 	struct keeper keeper;
 	/* trouble */
 	int64_t	      frozen;		/* paused until then */

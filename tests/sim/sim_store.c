@@ -16,9 +16,9 @@
 #include "sim.h"
 
 enum { GROUP_MAX = 256 };
-enum { W_BEGIN, W_COMMIT, W_SAVE, W_KEEP, W_UNDO };
-static const char *const words[] = { "BEGIN", "COMMIT", "SAVEPOINT command",
-	"RELEASE command", "ROLLBACK TO command" };
+enum { W_SAVE, W_KEEP, W_UNDO };
+static const char *const words[] = { "SAVEPOINT command", "RELEASE command",
+	"ROLLBACK TO command" };
 
 struct row {
 	sqlite3_stmt *st;
@@ -92,11 +92,14 @@ engine(void)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* Small pages: what is written is copied first, for a rollback. */
 static void
 disk_make(struct machine *m)
 {
 	engine();
 	must(m, sqlite3_open(":memory:", &m->db));
+	must(m, sqlite3_exec(m->db, "PRAGMA page_size = 2048", NULL, NULL,
+	    NULL));
 	(void)sqlite3_extended_result_codes(m->db, 1);
 	for (int i = 1; i <= SQL_SCHEMA; i++)
 		must(m, sqlite3_exec(m->db, sql_schema[i], NULL, NULL, NULL));
@@ -221,6 +224,8 @@ op_run(struct machine *m, const struct batch *b, const struct batch_op *op)
 	return STORE_CONFLICT;
 }
 
+/* Each command is a transaction of its own: nobody looks between those of one
+ * commit, and the process dies before all of them or after. */
 static void
 command_run(struct machine *m, struct batch *b)
 {
@@ -336,8 +341,6 @@ commit(struct store *s, bool all)
 		return;
 	if (last_commit(m) && m->crash_before)
 		return;
-	if (!full)
-		word(m, W_BEGIN);
 	for (struct batch *b; (all || n < most) &&
 	    (b = take(&s->first)) != NULL; n++) {
 		if (full)
@@ -346,8 +349,6 @@ commit(struct store *s, bool all)
 			command_run(m, b);
 		put(&s->done, &s->done_last, b);
 	}
-	if (!full)
-		word(m, W_COMMIT);
 	w->r.commits++;
 }
 
