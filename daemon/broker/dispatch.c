@@ -285,6 +285,8 @@ dispatch_stored(struct broker *b, struct run_set *set, enum store_rc rc)
 			else if (r->aborting)
 				run_end(b, r, RUN_ABORTED, "a newer occurrence "
 				    "(overlap replace)", NULL, "", 0);
+			else	/* its slot may be free since */
+				b->dispatch->dirty = true;
 		} else {
 			run_let_go(b, r);
 			HASH_DEL(b->dispatch->live, r);

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "broker/catalog.h"
-#include "broker/dispatch.h"
+#include "broker/dispatch_impl.h"
+#include "broker/placing.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
@@ -34,6 +35,7 @@ struct check {
 	int64_t	     editing;	/* edits of the catalogue on their way */
 	bool	     foreign;	/* the fire that is looked at: see check_fire */
 	int64_t	     looked;	/* at what is due */
+	int64_t	     counted;	/* what waits for a slot */
 	int64_t	     quiet;	/* since then no fault; 0: not */
 	int64_t	     fit;	/* since then somebody is eligible */
 	int64_t	     work;	/* since then somebody is at work */
@@ -467,6 +469,29 @@ nothing_missed(struct world *w)
 	}
 }
 
+/* A run that waits for a slot is looked at when one becomes free; in the queue
+ * of a job, in the order of its runs. */
+static void
+nothing_overlooked(struct world *w)
+{
+	struct broker *b = w->m[BROKER].broker;
+	const struct dispatch *d = b != NULL ? b->dispatch : NULL;
+
+	if (d == NULL || !b->awake || d->dirty || d->retry.us != 0)
+		return;
+	for (struct queue *q = d->queues; q != NULL; q = q->hh.next)
+		for (const struct run *r = q->head; r != NULL; r = r->qnext) {
+			if (!r->stored || r->state != RUN_QUEUED)
+				continue;
+			if (!placing_overlaps(b, r) && queue_has_slot(b, q))
+				sim_broken(w, RULE_STUCK, "run %lld of %s has "
+				    "its slot, and nobody looks: %s",
+				    (long long)r->id, r->job,
+				    r->reason != NULL ? r->reason : "");
+			break;
+		}
+}
+
 void
 check_now(struct world *w)
 {
@@ -488,6 +513,10 @@ check_now(struct world *w)
 	if (c->quiet != 0 && w->calm && !c->settled)
 		settling(w, c, first != -1);
 	choices(w);
+	if (w->now - c->counted > SEC / 4) {
+		c->counted = w->now;
+		nothing_overlooked(w);
+	}
 	if (c->quiet != 0 && w->calm && c->work != 0 &&
 	    w->now - c->looked > 2 * SEC) {
 		c->looked = w->now;

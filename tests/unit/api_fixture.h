@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,7 @@ static uv_loop_t loop;
 static struct store *store;
 static struct broker *broker;
 static struct api *api;
+static sqlite3 *locker;			/* see store_stops */
 /* The broker's own agent, played here. */
 static struct {
 	struct session *session;
@@ -250,6 +252,9 @@ agent_closed(struct session *s, const char *why, void *ctx)
 static const struct session_ops agent_ops = { .message = agent_message,
 	.closed = agent_closed };
 
+/* What takes longer will never be: a machine may be busy with other tests. */
+enum { PATIENCE_MS = 60000 };
+
 /* One turn of everything. */
 static inline void
 turn(void)
@@ -262,7 +267,7 @@ turn(void)
 
 #define UNTIL(what)                                                           \
 	do {                                                                  \
-		mono end_ = mono_add_ms(clock_mono(), 10000);                 \
+		mono end_ = mono_add_ms(clock_mono(), PATIENCE_MS);           \
 		while (!(what)) {                                             \
 			if (clock_mono().us > end_.us)                        \
 				fail_msg("never: %s", #what);                 \
@@ -270,6 +275,28 @@ turn(void)
 			(void)usleep(200);                                    \
 		}                                                             \
 	} while (0)
+
+/* Somebody else holds the lock of the store. */
+static inline void
+store_stops(void)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &locker), SQLITE_OK);
+	(void)sqlite3_busy_timeout(locker, PATIENCE_MS);
+	assert_int_equal(sqlite3_exec(locker, "BEGIN IMMEDIATE", NULL, NULL,
+	    NULL), SQLITE_OK);
+}
+
+static inline void
+store_goes_on(void)
+{
+	assert_int_equal(sqlite3_exec(locker, "ROLLBACK", NULL, NULL, NULL),
+	    SQLITE_OK);
+	(void)sqlite3_close(locker);
+	locker = NULL;
+}
 
 static inline void
 agent_up(void)
@@ -431,6 +458,20 @@ ask_clear(struct ask *a)
 	json_decref(a->result);
 	json_decref(a->parts);
 	memset(a, 0, sizeof(*a));
+}
+
+/* The broker has heard that its agent is ON with this epoch; 0: never was. */
+static inline void
+agent_says_on(int64_t epoch)
+{
+	agent_says("link.beat", json_pack(
+	    "{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:i,s:b}", "start",
+	    (json_int_t)7, "seq", (json_int_t)++agent.seq, "on", 1,
+	    "suspended", 0, "fresh", epoch == 0, "epoch", (json_int_t)epoch,
+	    "floor", (json_int_t)epoch, "controlled", 1, "wall",
+	    (json_int_t)clock_wall().ms, "rev",
+	    (json_int_t)broker->catalog->rev, "running", 0, "accepts", 1));
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
 }
 
 /* The result, or the test fails. */

@@ -2,29 +2,6 @@
  * wrong here is a night's work that is done again, or that nobody does. */
 #include "api_fixture.h"
 
-#include <sqlite3.h>
-
-static sqlite3 *other;			/* holds the store's lock */
-
-static void
-store_stops(void)
-{
-	char path[96];
-
-	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
-	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL,
-	    NULL), SQLITE_OK);
-}
-
-static void
-store_goes_on(void)
-{
-	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL),
-	    SQLITE_OK);
-	(void)sqlite3_close(other);
-}
-
 static bool
 recorded(const char *state, bool late)
 {
@@ -103,12 +80,40 @@ a_refusal_that_is_not_stored_is_asked_for_again(void **state)
 	UNTIL(recorded("succeeded", false));
 }
 
+/* A run is stored while the one before it ends: the slot was free before it
+ * could be given, and nothing else happens afterwards. */
+static void
+a_run_that_is_stored_after_its_slot_became_free_goes(void **state)
+{
+	struct ask second;
+	int64_t first;
+
+	(void)state;
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ];\n"
+	    "  overlap = \"queue\"; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	first = agent.run;
+	begin(&second, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "j"));
+	agent_ends("exited", 0);
+	/* The broker hears all but what its store has done. */
+	while (!run_ended(dispatch_find(broker, first)->state)) {
+		(void)broker_turn(broker, clock_now());
+		(void)uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	(void)broker_turn(broker, clock_now());
+	UNTIL(agent.run == first + 1);
+	UNTIL(second.ended);
+	ask_clear(&second);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
 		T(a_refusal_that_is_not_stored_is_asked_for_again),
+		T(a_run_that_is_stored_after_its_slot_became_free_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
