@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "broker/catalog.h"
 #include "broker/decision.h"
@@ -32,11 +33,11 @@ struct scheduler {
 	struct role_out	   out;		/* of the step in flight */
 	bool		   busy;	/* its PERSIST is not committed yet */
 	bool		   booting;	/* … and it is that of the boot */
-	int64_t		   busy_op;	/* the request that it began with */
-	bool		   busy_leaving; /* … and it is nobody's to answer */
+	struct role_event  busy_ev;	/* what it began with */
 	bool		   granted;	/* by the decision that is open */
 	mono		   retry;	/* after a failed commit: not before */
 	struct waiting	  *queue, **tail;
+	struct waiting	  *again;	/* what they were of: at retry */
 	struct op	  *ops;
 	int64_t		   next_op;
 	struct decisions  *decisions;
@@ -108,6 +109,7 @@ scheduler_free(struct scheduler *s)
 {
 	if (s == NULL)
 		return;
+	LL_CONCAT(s->queue, s->again);
 	while (s->queue != NULL) {
 		struct waiting *w = s->queue;
 
@@ -290,7 +292,8 @@ perform_all(struct broker *b)
 {
 	struct scheduler *s = b->scheduler;
 	struct role_out out = s->out;
-	int64_t leaving = s->busy_leaving ? s->busy_op : 0;
+	int64_t leaving = s->busy_ev.kind == ROLE_EV_LEAVING
+	    ? s->busy_ev.op : 0;
 
 	for (size_t i = 0; i < out.n; i++)
 		if (out.act[i].kind != ROLE_ACT_TELL)
@@ -318,6 +321,50 @@ drain(struct broker *b)
 			s->tail = &s->queue;
 		w->ev.now = b->now;
 		step(b, &w->ev);
+		free(w);
+	}
+}
+
+/* Facts are read when the event's turn comes, so one waiting heartbeat of an
+ * agent stands for all of them. */
+static bool
+stands_for(const struct waiting *w, const struct role_event *ev)
+{
+	for (; w != NULL; w = w->next)
+		if (w->ev.kind == ev->kind && w->ev.agent == ev->agent &&
+		    (ev->kind == ROLE_EV_HEARTBEAT || ev->kind == ROLE_EV_TICK))
+			return true;
+	return false;
+}
+
+/* What was heard is true all the same, and its agent may not say it again for
+ * a whole sample_interval.  Operators are told, ticks come again. */
+static void
+keep_for_later(struct scheduler *s)
+{
+	struct waiting *w;
+
+	if (s->busy_ev.kind != ROLE_EV_HEARTBEAT ||
+	    stands_for(s->again, &s->busy_ev))
+		return;
+	w = mem_zero(1, sizeof(*w));
+	w->ev = s->busy_ev;
+	LL_PREPEND(s->again, w);
+}
+
+static void
+heard_again(struct broker *b)
+{
+	struct scheduler *s = b->scheduler;
+	struct waiting *w;
+
+	while ((w = s->again) != NULL && !s->busy) {
+		const struct member *m = roster_by_id(b->roster, w->ev.agent);
+
+		s->again = w->next;
+		w->ev.now = b->now;
+		if (m != NULL && member_connected(b->roster, m))
+			step(b, &w->ev);
 		free(w);
 	}
 }
@@ -354,12 +401,13 @@ on_persisted(enum store_rc rc, void *arg)
 		s->role = s->was;
 		role_undo(b->roster->agents, b->roster->n, &s->out);
 		s->retry = mono_add_ms(b->now.mono, 1000);
+		keep_for_later(s);
 		log_error("role", "a decision could not be stored: %s",
 		    store_rc_word(rc));
 		(void)snprintf(text, sizeof(text),
 		    "the broker's store takes no writes (%s): free disk space, "
 		    "then try again", store_rc_word(rc));
-		tell_op(s, s->busy_op, ROLE_TOLD_REFUSED, text);
+		tell_op(s, s->busy_ev.op, ROLE_TOLD_REFUSED, text);
 	}
 	if (rc != STORE_DOWN)
 		drain(b);
@@ -409,8 +457,7 @@ step(struct broker *b, const struct role_event *ev)
 	struct scheduler *s = b->scheduler;
 
 	s->was = s->role;
-	s->busy_op = ev->op;
-	s->busy_leaving = ev->kind == ROLE_EV_LEAVING;
+	s->busy_ev = *ev;
 	memset(&s->out, 0, sizeof(s->out));
 	role_step(&s->role, &s->policy, b->roster->agents, b->roster->n, ev,
 	    &s->out);
@@ -431,12 +478,8 @@ scheduler_event(struct broker *b, const struct role_event *ev)
 		step(b, ev);
 		return;
 	}
-	/* Facts are read when the event's turn comes, so one waiting heartbeat
-	 * of an agent stands for all of them. */
-	for (struct waiting *w = s->queue; w != NULL; w = w->next)
-		if (w->ev.kind == ev->kind && w->ev.agent == ev->agent &&
-		    (ev->kind == ROLE_EV_HEARTBEAT || ev->kind == ROLE_EV_TICK))
-			return;
+	if (stands_for(s->queue, ev))
+		return;
 	*s->tail = mem_zero(1, sizeof(**s->tail));
 	(*s->tail)->ev = *ev;
 	s->tail = &(*s->tail)->next;
@@ -503,13 +546,19 @@ scheduler_turn(struct broker *b)
 		return s->retry;
 	if (s->busy)
 		return MONO_NEVER;	/* its commit wakes us */
+	if (s->again != NULL && s->retry.us <= b->now.mono.us) {
+		heard_again(b);
+		if (s->busy)
+			return MONO_NEVER;
+		next = role_next_deadline(&s->role);
+	}
 	if (next.us <= b->now.mono.us && s->retry.us <= b->now.mono.us) {
 		struct role_event ev = { .kind = ROLE_EV_TICK, .now = b->now };
 
 		step(b, &ev);
 		next = role_next_deadline(&s->role);
 	}
-	if (next.us < s->retry.us)
+	if (next.us < s->retry.us || s->again != NULL)
 		next = s->retry;
 	return next;
 }
