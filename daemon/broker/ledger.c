@@ -126,17 +126,19 @@ on_run(const struct row *r, void *arg)
 
 /* At or before the cursor: it was recorded, and this is its run (0: it was passed
  * over with others).  NULL while it is on its way to the disk: a promise now
- * would be broken by a crash, and the answer to the first one follows. */
+ * would be broken by a crash, and the answer to the first one follows.  The
+ * cursor is read first: it comes to the disk together with the run. */
 static json_t *
 already(struct broker *b, const struct cat_job *j, wall at)
 {
 	char occ[CLOCK_RFC3339];
+	wall stored = on_disk(b, j->def.name);
 	int64_t run = 0;
 	json_t *doc;
 
 	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", j->def.name,
 	    clock_rfc3339(at, occ));
-	if (run == 0 && on_disk(b, j->def.name).ms < at.ms)
+	if (run == 0 && stored.ms < at.ms)
 		return NULL;
 	doc = fire_json(j->def.name, at);
 	(void)json_object_set_new(doc, "run", json_integer(run));
