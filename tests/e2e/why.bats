@@ -93,22 +93,27 @@ newest_is()
 }
 
 @test "whatif says what then happens" {
-	local said
+	local idle=(cpu c=5 and cpu d=5 and) said
 
+	# This machine may be busy, and each of them finds that out by itself.
+	m a setting set worsen_after=1h improve_after=1h
+	wait_for 10 is a true 'all(.[] | select(.name != "a");
+	    .health.level != "unknown")' agent list
 	# A spare's trouble is nobody's business, and case 2 is off.
 	is a 'nothing changes b' '"\(.outcome) \(.scheduler)"' whatif cpu c=95
 	is a 'nothing changes b' '"\(.outcome) \(.scheduler)"' whatif cpu b=95
 	m a setting set transfer_on_condition=true
-	is a '2 b c' '"\(.case) \(.from) \(.scheduler)"' whatif cpu b=95
+	is a '2 b c' '"\(.case) \(.from) \(.scheduler)"' \
+	    whatif "${idle[@]}" cpu b=95
 	is a '2 b d' '"\(.case) \(.from) \(.scheduler)"' \
-	    whatif cpu b=95 and cpu c=95
+	    whatif cpu d=5 and cpu b=95 and cpu c=95
 	is a '2 failed b' '"\(.case) \(.outcome) \(.scheduler)"' \
 	    whatif condition b condition c condition d
 	m a agent on b --for 20m
 	is a true '.scheduler == "c" and any(.steps[];
 	    .step == "the pin of b is over" and .after > 1190)' \
-	    whatif condition b
-	is a '5 c' '"\(.case) \(.scheduler)"' whatif drain b
+	    whatif "${idle[@]}" condition b
+	is a '5 c' '"\(.case) \(.scheduler)"' whatif "${idle[@]}" drain b
 	is a 'd' .scheduler whatif kill b forward 20m drain c
 	is a 'refused b' '"\(.outcome) \(.scheduler)"' whatif drain c on c
 	is a '5 null' '"\(.case) \(.scheduler)"' whatif vacant b
