@@ -34,6 +34,7 @@ enum sim_rule {
 	RULE_FENCE,
 	RULE_EPOCH,
 	RULE_FIRST_DISK,
+	RULE_RENEWED,
 	RULE_FOREIGN,
 	RULE_TWICE,
 	RULE_SKIPPED,
@@ -41,6 +42,7 @@ enum sim_rule {
 	RULE_DUE,
 	RULE_LOST,
 	RULE_ACKED,
+	RULE_TOLD,
 	RULE_OUTCOME,
 	RULE_STARTED,
 	RULE_UNRECORDED,
@@ -114,6 +116,14 @@ struct store {
 	bool		committing, polling;
 };
 
+/* What it said or was told, and must not forget (sim_promise.c). */
+struct promise {
+	bool	 on;
+	int64_t	 epoch, floor;
+	int64_t	 off;		/* highest epoch of an OFF sent to it */
+	unsigned life;		/* has been looked at */
+};
+
 struct machine {
 	struct world *w;
 	int	      at;
@@ -157,6 +167,7 @@ struct machine {
 	int64_t	      on_at;		/* last turned on, or released */
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
+	struct promise told;
 	/* an older copy of its disk, and of what was told from it */
 	void	     *copy;
 	int64_t	      copy_len;
@@ -202,6 +213,7 @@ struct world {
 	uint64_t	   seq;
 	struct wire	  *wires;
 	struct check	  *check;
+	unsigned	   kept;	/* see sim_promise.c */
 	bool		   calm;	/* no new faults */
 	bool		   over;
 	bool		   tidying;
@@ -305,5 +317,14 @@ void	check_submit(struct world *, const struct batch *);
 void	check_taken(struct world *, const json_t *result);
 void	check_quiet(struct world *);		/* a calm begins */
 void	check_end(struct world *);
+/* Of this job, on the broker's disk; 0: not known. */
+int64_t	check_cursor(struct world *, const char *job);
+
+/* ---- what was told is so (sim_promise.c) ---- */
+void	promise_sent(struct world *, struct machine *from, struct machine *to,
+	    const char *method, const json_t *params);
+/* Its disk is an older one. */
+void	promise_forget(struct machine *);
+void	promise_now(struct world *);
 
 #endif

@@ -16,7 +16,8 @@
 
 enum {
 	LINK_S = 45,		/* dials wait 10 s, then back off */
-	SETTLED_S = 20		/* what was late is made up for */
+	WELL_S = 5,		/* what was late is made up for */
+	SETTLED_S = 20		/* … whatever else is wrong */
 };
 
 struct fact {			/* by text */
@@ -36,6 +37,8 @@ struct check {
 	bool	     foreign;	/* the fire that is looked at: see check_fire */
 	int64_t	     looked;	/* at what is due */
 	int64_t	     counted;	/* what waits for a slot */
+	int64_t	     well;	/* since then nothing is wrong … */
+	int	     at_work;	/* … with the broker and this one */
 	int64_t	     quiet;	/* since then no fault; 0: not */
 	int64_t	     fit;	/* since then somebody is eligible */
 	int64_t	     work;	/* since then somebody is at work */
@@ -276,6 +279,14 @@ check_commit(struct machine *m, const struct batch *b)
 		one_op(m, b, &b->ops[i]);
 }
 
+int64_t
+check_cursor(struct world *w, const char *job)
+{
+	const struct fact *f = fact_get(&w->check->cursors, job);
+
+	return f != NULL ? f->n : 0;
+}
+
 /* ---- grants and starts ---- */
 
 void
@@ -284,10 +295,11 @@ check_sent(struct world *w, const struct session *s, const json_t *msg)
 	struct check *c = w->check;
 	const char *method = js_str(msg, "method", "");
 	int64_t epoch = js_int(json_object_get(msg, "params"), "epoch", 0);
-	const struct machine *to = s->wire->end[1 - s->side].m;
+	struct machine *to = s->wire->end[1 - s->side].m;
 	char key[24];
 	struct fact *f;
 
+	promise_sent(w, s->m, to, method, json_object_get(msg, "params"));
 	if (strcmp(method, "link.fire") == 0)
 		w->r.fires++;
 	if (strcmp(method, "link.grant") != 0)
@@ -459,7 +471,7 @@ nothing_missed(struct world *w)
 
 		if (j->paused || !j->def.enabled)
 			continue;
-		if (next.ms < now.ms - 6000)
+		if (next.ms < now.ms - 3000)
 			sim_broken(w, RULE_DUE, "%s was due at %s, and nothing "
 			    "is on record", j->def.name, clock_rfc3339(next,
 			    text_));
@@ -492,6 +504,34 @@ nothing_overlooked(struct world *w)
 		}
 }
 
+static bool
+sound(const struct machine *m)
+{
+	int64_t now = m->w->now;
+
+	return m->up && !m->dying && m->frozen <= now && !m->full &&
+	    m->flaky <= now && m->slow == 0 && llabs(m->wall_off) <= 400;
+}
+
+/* Storm or not: while the broker and the Scheduler are sound and hear each
+ * other, nothing is late, whoever held the role before. */
+static void
+in_time(struct world *w, struct check *c, int first)
+{
+	struct machine *b = &w->m[BROKER], *m = &w->m[first];
+
+	if (w->now - c->looked < 300 * MS)
+		return;
+	c->looked = w->now;
+	if (first != c->at_work || c->editing > 0 || !sound(b) || !sound(m) ||
+	    m->cut[0] > w->now || m->cut[1] > w->now ||
+	    m->trickle > w->now || !machine_linked(m))
+		c->well = w->now;
+	c->at_work = first;
+	if (w->now - c->well > WELL_S * (int64_t)SEC)
+		nothing_missed(w);
+}
+
 void
 check_now(struct world *w)
 {
@@ -517,13 +557,11 @@ check_now(struct world *w)
 		c->counted = w->now;
 		nothing_overlooked(w);
 	}
-	if (c->quiet != 0 && w->calm && c->work != 0 &&
-	    w->now - c->looked > 2 * SEC) {
-		c->looked = w->now;
-		if (w->now - c->work > SETTLED_S * (int64_t)SEC &&
-		    w->now - c->quiet > SETTLED_S * (int64_t)SEC)
-			nothing_missed(w);
-	}
+	promise_now(w);
+	if (first == -1)
+		c->at_work = -1;
+	else
+		in_time(w, c, first);
 }
 
 /* ---- at the end of a calm, and of all ---- */

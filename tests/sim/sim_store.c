@@ -156,6 +156,7 @@ sim_disk_restore(struct machine *m)
 	    m->copy_len, SQLITE_DESERIALIZE_FREEONCLOSE |
 	    SQLITE_DESERIALIZE_RESIZEABLE));
 	keeper_excuse(m);
+	promise_forget(m);
 	m->held_here = false;
 	m->on_at = m->w->now;
 	return true;
