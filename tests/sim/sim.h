@@ -124,6 +124,19 @@ struct promise {
 	unsigned life;		/* has been looked at */
 };
 
+/* What waits for it to say something (sim_trap.c). */
+struct trap {
+	enum trap_when { TRAP_NEVER, TRAP_BEAT, TRAP_TURN, TRAP_FIRE,
+	    TRAP_SLOW_FIRE } when;
+	enum trap_what { TRAP_BREAK, TRAP_STOP, TRAP_DIE } what;
+	int64_t		floor;	/* TURN: a heartbeat with a higher one */
+	int64_t		length;	/* of the stop */
+	bool		unsaid;	/* what it was about to say waits, too */
+	bool		back;	/* off at the node, and on again */
+	struct machine *to;	/* the role is moved there … */
+	int64_t		after;	/* … so long after */
+};
+
 struct machine {
 	struct world *w;
 	int	      at;
@@ -155,9 +168,7 @@ struct machine {
 	int64_t	      trickle, echo;	/* its link is slow, says fires twice;
 					 * until then */
 	int64_t	      flaky;		/* its disk is full now and then */
-	int64_t	      trap;		/* when it says its next fire: > 0 it is
-					 * stopped for so long, < 0 its link
-					 * breaks */
+	struct trap   trap;
 	double	      cpu;
 	bool	      local;		/* the broker's own agent */
 	bool	      worker;
@@ -295,12 +306,18 @@ void	ops_tidy(struct world *);
 void	ops_role(struct world *, enum role_event_kind, struct machine *,
 	    bool vacant);
 void	ops_rejoin(struct machine *);
+void	ops_pace(struct world *);	/* other timeouts */
+bool	ops_hold(struct world *, struct machine *, bool);	/* at the node */
 struct machine *ops_somebody(struct world *);
 void	fault_happen(struct world *);
 /* Dies by itself in the middle of something soon, and comes back. */
 void	fault_crash(struct world *, struct machine *);
 void	fault_mend(struct world *);	/* everything */
-void	fault_trap(struct world *, void *machine, int64_t);
+void	fault_full(struct world *, struct machine *, int64_t how_long);
+/* The role is to move to this one while the Scheduler is in trouble. */
+void	trap_move(struct world *, struct machine *to);
+/* It has said this to the broker. */
+void	trap_said(struct machine *, const char *method, const json_t *params);
 
 /* ---- rules (sim_check.c) ---- */
 void	check_make(struct world *);

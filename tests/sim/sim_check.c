@@ -33,6 +33,7 @@ struct check {
 	struct fact *cursors;	/* job: in ms */
 	struct fact *epochs;	/* epoch: machine + 1 */
 	int64_t	     commit, epoch, granted;
+	int64_t	     holder;	/* the member, on the broker's disk */
 	int64_t	     editing;	/* edits of the catalogue on their way */
 	bool	     foreign;	/* the fire that is looked at: see check_fire */
 	int64_t	     looked;	/* at what is due */
@@ -110,18 +111,14 @@ void
 check_fire(struct world *w, const struct machine *from, const json_t *params)
 {
 	struct check *c = w->check;
-	char key[24];
-	const struct fact *f;
+	const struct member *mb;
 
-	c->foreign = from != NULL;
+	c->foreign = false;
 	if (from == NULL)
 		return;
-	(void)snprintf(key, sizeof(key), "%lld",
-	    (long long)js_int(params, "epoch", 0));
-	f = fact_get(&c->epochs, key);
-	/* A grant at epoch 0 is never sent: initial_status = on. */
-	c->foreign = js_int(params, "epoch", 0) < c->epoch || (f != NULL &&
-	    f->n != from->at + 1);
+	mb = machine_member((struct machine *)from);
+	c->foreign = mb == NULL || mb->id != c->holder ||
+	    js_int(params, "epoch", 0) != c->epoch;
 }
 
 void
@@ -248,6 +245,8 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 			    "%lld", (long long)c->epoch, (long long)number(b,
 			    op, 0));
 		c->epoch = number(b, op, 0);
+		text(b, op, 1, key);
+		c->holder = strtoll(key, NULL, 10);
 	} else if (op->stmt == S_RUN_NEW) {
 		new_run(w, b, op);
 	} else if (op->stmt == S_RUN_LIVE_DEL) {

@@ -66,20 +66,6 @@ fault_crash(struct world *w, struct machine *m)
 	}
 }
 
-void
-fault_trap(struct world *w, void *arg, int64_t trap)
-{
-	struct machine *m = arg;
-
-	if (trap < 0) {
-		net_break(m, SEC, false);
-		return;
-	}
-	sim_say(w, m, "is stopped as it fires");
-	m->frozen = w->now + trap;
-	net_hold(m, m->frozen + w->latency);
-}
-
 /* Its state directory comes back from a backup. */
 static void
 restore(struct world *w, struct machine *m)
@@ -96,21 +82,31 @@ restore(struct world *w, struct machine *m)
 	sim_at(w, w->now + a_while(w) / 2, on_boot, m, 0);
 }
 
+void
+fault_full(struct world *w, struct machine *m, int64_t how_long)
+{
+	m->full = true;
+	sim_say(w, m, "its disk is full for %lld ms",
+	    (long long)(how_long / MS));
+	sim_at(w, w->now + how_long, on_mended, m, 0);
+}
+
 static void
 fault_disk(struct world *w, struct machine *m, int64_t d)
 {
 	int64_t n = sim_range(w, 0, 3);
 
 	if (n == 0) {
-		m->full = true;
-		sim_at(w, w->now + d, on_mended, m, 0);
-	} else if (n == 1) {
+		fault_full(w, m, d);
+		return;
+	}
+	if (n == 1) {
 		m->slow = sim_range(w, 20 * MS, 3 * SEC);
 		sim_at(w, w->now + d, on_mended, m, 1);
 	} else
 		m->flaky = w->now + d;
-	sim_say(w, m, "its disk is %s for %lld ms", n == 0 ? "full" : n == 1
-	    ? "slow" : "full now and then", (long long)(d / MS));
+	sim_say(w, m, "its disk is %s for %lld ms", n == 1 ? "slow"
+	    : "full now and then", (long long)(d / MS));
 }
 
 static void
@@ -203,7 +199,8 @@ fault_mend(struct world *w)
 		if (m->frozen > w->now)
 			m->frozen = w->now;
 		m->full = false;
-		m->trickle = m->echo = m->flaky = m->trap = 0;
+		m->trickle = m->echo = m->flaky = 0;
+		m->trap.when = TRAP_NEVER;
 		m->slow = 0;
 		m->crash_in = 0;
 		m->cpu = 5;

@@ -172,7 +172,9 @@ machine_later(struct machine *m, void (*fn)(struct world *, void *, int64_t),
 
 	if (m->frozen <= m->w->now)
 		return false;
-	sim_at(m->w, m->frozen < at ? m->frozen : at, fn, arg, n);
+	if (m->frozen < at)		/* timers first, or what was heard */
+		at = m->frozen + (fn != on_turn ? 1 : sim_range(m->w, 0, 2));
+	sim_at(m->w, at, fn, arg, n);
 	return true;
 }
 

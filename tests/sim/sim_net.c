@@ -200,10 +200,9 @@ session_send(struct session *s, const json_t *msg)
 	if (strcmp(method, "link.fire") == 0) {
 		if (s->m->echo > w->now)
 			put(s, json_incref((json_t *)msg));
-		if (s->m->trap != 0)
-			sim_at(w, w->now, fault_trap, s->m, s->m->trap);
-		s->m->trap = 0;
 	}
+	if (s->side == 0)
+		trap_said(s->m, method, json_object_get(msg, "params"));
 	if (sim_without(w, SIM_GRANT_STALE) &&
 	    strcmp(method, "link.grant") == 0) {
 		json_decref(other(s)->m->stale_grant);

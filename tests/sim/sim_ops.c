@@ -149,8 +149,8 @@ set(struct world *w, const struct setting_pair *pairs, size_t n)
 	operator_done(w);
 }
 
-static void
-pace(struct world *w)
+void
+ops_pace(struct world *w)
 {
 	static const struct setting_pair usual[] = { { "heartbeat", "1s" },
 		{ "lease", "4s" }, { "off_timeout", "5s" },
@@ -299,11 +299,11 @@ by_hand(struct world *w)
 	operator_done(w);
 }
 
-static void
-hold(struct world *w, struct machine *m, bool on)
+bool
+ops_hold(struct world *w, struct machine *m, bool on)
 {
 	if (!m->up || m->dying || m->frozen > w->now || m->seat == NULL)
-		return;
+		return false;
 	sim_say(w, m, "operator at the node: %s", on ? "off" : "on");
 	w->cur = m;
 	seat_hold(m->seat, on, sim_clock(m));
@@ -312,6 +312,7 @@ hold(struct world *w, struct machine *m, bool on)
 	if (!on)
 		m->off = m->off_seen = false;
 	sim_leave(m, NULL);
+	return true;
 }
 
 /* agent.allow_control, read again by a reload. */
@@ -406,75 +407,9 @@ confirm(struct world *w)
 }
 
 static void
-on_boot(struct world *w, void *arg, int64_t n)
-{
-	(void)w;
-	(void)n;
-	machine_boot(arg);
-}
-
-static void
-on_moved(struct world *w, void *arg, int64_t from)
-{
-	if (sim_chance(w, 70))
-		ops_role(w, ROLE_EV_OP_ON, arg, false);
-	else
-		ops_role(w, ROLE_EV_OP_OFF, &w->m[from], false);
-	if (sim_chance(w, 20))
-		pace(w);
-}
-
-/* The role is moved while the broker and the Scheduler do not hear each other
- * well, or one of them has just been started again. */
-static void
-behind_its_back(struct world *w, struct machine *to)
-{
-	int64_t d = sim_range(w, 0, 3 * SEC);
-	struct machine *m = NULL;
-
-	for (int i = 0; i < w->n; i++)
-		if (machine_fires(&w->m[i]))
-			m = &w->m[i];
-	if (m == NULL || m == to || m->local)
-		return;
-	sim_say(w, m, "is hard to reach as the role is moved");
-	switch (sim_range(w, 0, 6)) {
-	case 0:
-		m->cut[sim_range(w, 0, 1)] = w->now + sim_range(w, 2, 12) * SEC;
-		break;
-	case 1:
-		m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
-		break;
-	case 2:				/* and says nothing too long */
-		d /= 4;
-		m->cut[BY_BROKER] = w->now + sim_range(w, 2000, 2900) * MS;
-		break;
-	case 3:
-		m->trickle = w->now + 30 * (int64_t)SEC;
-		d = sim_range(w, 4, 14) * SEC;
-		break;
-	case 4:
-		m->trap = sim_range(w, 4, 20) * SEC;
-		d += 2 * SEC;
-		break;
-	case 5:				/* the role stays where it is */
-		m->trap = -1;
-		return;
-	default:
-		m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
-		machine_kill(&w->m[BROKER], sim_chance(w, 30));
-		sim_at(w, w->now + sim_range(w, 50, 500) * MS, on_boot,
-		    &w->m[BROKER], 0);
-		d = sim_range(w, 600, 3000) * MS;
-		break;
-	}
-	sim_at(w, w->now + d, on_moved, to, m->at);
-}
-
-static void
 operate(struct world *w, struct machine *m)
 {
-	switch (sim_range(w, 0, 21)) {
+	switch (sim_range(w, 0, 25)) {
 	case 0: case 1: case 2:
 		ops_role(w, ROLE_EV_OP_ON, m, false);
 		break;
@@ -488,7 +423,7 @@ operate(struct world *w, struct machine *m)
 		drain(w, m, sim_chance(w, 60));
 		break;
 	case 7:
-		pace(w);
+		ops_pace(w);
 		break;
 	case 8: case 9:
 		tune(w);
@@ -503,7 +438,7 @@ operate(struct world *w, struct machine *m)
 		by_hand(w);
 		break;
 	case 14: case 15:
-		hold(w, m, sim_chance(w, 60));
+		(void)ops_hold(w, m, sim_chance(w, 60));
 		break;
 	case 16:
 		control(w, m, sim_chance(w, 40));
@@ -516,10 +451,10 @@ operate(struct world *w, struct machine *m)
 		break;
 	case 19:			/* in the middle of a move */
 		ops_role(w, ROLE_EV_OP_ON, m, false);
-		pace(w);
+		ops_pace(w);
 		break;
 	default:
-		behind_its_back(w, m);
+		trap_move(w, m);
 		break;
 	}
 }
@@ -547,7 +482,7 @@ ops_tidy(struct world *w)
 		if (m->at == BROKER && !m->local)
 			continue;
 		ops_rejoin(m);
-		hold(w, m, false);
+		(void)ops_hold(w, m, false);
 		control(w, m, true);
 		drain(w, m, false);
 		if (!m->worker)
@@ -562,7 +497,7 @@ ops_setup(struct world *w)
 		{ "switch_condition", "cpu > 90" },
 		{ "switch_min_interval", "10s" }, { "zone", "Europe/Berlin" } };
 
-	pace(w);
+	ops_pace(w);
 	set(w, mine, 4);
 	apply(w, false);
 }

@@ -24,6 +24,15 @@ on_trouble(struct world *w, void *arg, int64_t n)
 		fault_happen(w);
 }
 
+static void
+on_move(struct world *w, void *arg, int64_t n)
+{
+	(void)arg;
+	(void)n;
+	w->r.faults++;
+	trap_move(w, ops_somebody(w));
+}
+
 /* ---- storms and calms ---- */
 
 static void
@@ -110,6 +119,8 @@ on_storm(struct world *w, void *arg, int64_t n)
 	for (; count > 0; count--)
 		sim_at(w, w->now + sim_range(w, 0, length), on_trouble, NULL,
 		    0);
+	if (sim_chance(w, 70))
+		sim_at(w, w->now + sim_range(w, 0, length), on_move, NULL, 0);
 	sim_at(w, w->now + length, on_calm, NULL, 0);
 }
 
