@@ -51,7 +51,7 @@ on_data(ssh_session ssh, ssh_channel ch, void *data, uint32_t n, int is_err,
 	/* Always all of it: what is left would only be offered with the next
 	 * packet, and grow without a bound. */
 	if (!is_err && !c->dead)
-		queue_put(&c->in, data, n);
+		fifo_put(&c->in, data, n);
 	return (int)n;
 }
 
@@ -256,7 +256,7 @@ conn_pump(struct conn *c)
 }
 
 void
-conn_write(struct conn *c, bool err, struct queue *q)
+conn_write(struct conn *c, bool err, struct fifo *q)
 {
 	while (q->len > 0 && !c->dead && c->ch != NULL &&
 	    ssh_channel_is_open(c->ch)) {
@@ -273,14 +273,14 @@ conn_write(struct conn *c, bool err, struct queue *q)
 		if (n > window)
 			n = window;
 		watchdog_enter(c->peer);
-		rc = err ? ssh_channel_write_stderr(c->ch, queue_peek(q), n) :
-		    ssh_channel_write(c->ch, queue_peek(q), n);
+		rc = err ? ssh_channel_write_stderr(c->ch, fifo_peek(q), n) :
+		    ssh_channel_write(c->ch, fifo_peek(q), n);
 		watchdog_leave();
 		if (rc < 0) {
 			(void)broken(c, SSH_ERROR);
 			break;
 		}
-		queue_take(q, (size_t)rc);
+		fifo_take(q, (size_t)rc);
 		/* Normal while keys are exchanged anew: the pump resumes. */
 		if ((uint32_t)rc < n)
 			break;
@@ -361,5 +361,5 @@ conn_kill(struct conn *c)
 	c->ssh = NULL;
 	c->ev = NULL;
 	c->ch = NULL;
-	queue_free(&c->in);
+	fifo_free(&c->in);
 }

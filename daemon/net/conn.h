@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "peer.h"
-#include "queue.h"
+#include "fifo.h"
 
 struct conn_ops {
 	/* The socket is ready.  NULL: pump at once. */
@@ -39,7 +39,7 @@ struct conn {
 	uv_poll_t	       poll;
 	uv_idle_t	       wake;
 	int		       wfd, mask, handles;
-	struct queue	       in;	/* channel data not yet taken */
+	struct fifo	       in;	/* channel data not yet taken */
 	bool		       dead, killed, paused, starved, pumping;
 	bool		       got_eof, got_close;
 	char		       why[128];
@@ -58,8 +58,8 @@ void	conn_pump(struct conn *);
 /* Pumps in a later turn. */
 void	conn_wake(struct conn *);
 void	conn_pause(struct conn *, bool);
-/* From flush only: writes what the wire takes from the queue. */
-void	conn_write(struct conn *, bool err, struct queue *);
+/* From flush only: writes what the wire takes of it. */
+void	conn_write(struct conn *, bool err, struct fifo *);
 /* Marks it dead; lost follows when it is safe. */
 void	conn_fail(struct conn *, const char *why);
 /* Says goodbye on the channel; status -1: none. */

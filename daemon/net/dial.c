@@ -547,12 +547,12 @@ on_progress(void *ctx)
 {
 	struct dialing *d = ctx;
 	struct conn *c = &d->conn;
-	struct queue in = c->in;
+	struct fifo in = c->in;
 
-	c->in = (struct queue){ 0 };
+	c->in = (struct fifo){ 0 };
 	if (d->session != NULL && in.len > 0)
-		session_input(d->session, queue_peek(&in), in.len);
-	queue_free(&in);
+		session_input(d->session, fifo_peek(&in), in.len);
+	fifo_free(&in);
 	if (d->session == NULL)
 		return;
 	if (c->got_eof && !d->eof_told) {

@@ -10,7 +10,7 @@ enum { CTRL_C = 3 };
 struct exec {
 	struct conn	  *conn;
 	const struct peer *peer;
-	struct queue	   out, err;
+	struct fifo	   out, err;
 	bool		   terminal, ended, said_bye, lost, high, input_over;
 	int		   status;
 	void		 (*gone)(struct exec *, void *);
@@ -66,7 +66,7 @@ exec_queued(const struct exec *x)
 int
 exec_write(struct exec *x, bool err, const char *p, size_t n)
 {
-	struct queue *q = err ? &x->err : &x->out;
+	struct fifo *q = err ? &x->err : &x->out;
 
 	if (x->ended || x->lost || exec_queued(x) + n > SESSION_QUEUE)
 		return -1;
@@ -74,15 +74,15 @@ exec_write(struct exec *x, bool err, const char *p, size_t n)
 		const char *nl = memchr(p, '\n', n);
 		size_t part = nl == NULL ? n : (size_t)(nl - p);
 
-		queue_put(q, p, part);
+		fifo_put(q, p, part);
 		if (nl != NULL) {
-			queue_put(q, "\r\n", 2);
+			fifo_put(q, "\r\n", 2);
 			part++;
 		}
 		p += part;
 		n -= part;
 	}
-	queue_put(q, p, n);
+	fifo_put(q, p, n);
 	if (exec_queued(x) > SESSION_HIGH)
 		x->high = true;
 	conn_wake(x->conn);
@@ -153,7 +153,7 @@ exec_free(struct exec *x)
 {
 	if (x == NULL)
 		return;
-	queue_free(&x->out);
-	queue_free(&x->err);
+	fifo_free(&x->out);
+	fifo_free(&x->err);
 	free(x);
 }

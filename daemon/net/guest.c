@@ -362,18 +362,18 @@ console_flush(struct guest *g)
 static void
 input(struct guest *g)
 {
-	struct queue in = g->conn.in;
+	struct fifo in = g->conn.in;
 
 	/* Handlers may come back here: nothing of ours is held meanwhile. */
-	g->conn.in = (struct queue){ 0 };
+	g->conn.in = (struct fifo){ 0 };
 	if (g->state == GUEST_TALK && g->session != NULL)
-		session_input(g->session, queue_peek(&in), in.len);
+		session_input(g->session, fifo_peek(&in), in.len);
 	else if (g->state == GUEST_CONSOLE)
-		pty_input(g->pty, queue_peek(&in), in.len);
+		pty_input(g->pty, fifo_peek(&in), in.len);
 	else if (g->state == GUEST_EXEC &&
-	    !exec_input(g->exec, queue_peek(&in), in.len))
+	    !exec_input(g->exec, fifo_peek(&in), in.len))
 		conn_fail(&g->conn, "interrupted");
-	queue_free(&in);
+	fifo_free(&in);
 }
 
 static void

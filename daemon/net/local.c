@@ -62,14 +62,14 @@ static void
 local_flush(void *t)
 {
 	struct local *l = t;
-	struct queue *q = session_out(l->session);
+	struct fifo *q = session_out(l->session);
 
 	l->blocked = false;
 	while (q->len > 0) {
-		ssize_t n = send(l->fd, queue_peek(q), q->len, MSG_NOSIGNAL);
+		ssize_t n = send(l->fd, fifo_peek(q), q->len, MSG_NOSIGNAL);
 
 		if (n >= 0) {
-			queue_take(q, (size_t)n);
+			fifo_take(q, (size_t)n);
 			continue;
 		}
 		if (errno == EINTR)

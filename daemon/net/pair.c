@@ -1,5 +1,5 @@
 /* Two ends of a conversation inside this process (a broker and its own
- * agent): bytes go from one queue to the other end's input. */
+ * agent): bytes go from one end to the other end's input. */
 #include <stdlib.h>
 
 #include "mem.h"
@@ -14,17 +14,17 @@ static void
 pair_flush(void *t)
 {
 	struct end *e = t;
-	struct queue out = { 0 };
+	struct fifo out = { 0 };
 
 	if (e->other == NULL || session_paused(e->other->session))
 		return;
 	/* The handlers at the other end may answer, and close us, now: hold
 	 * nothing of ours meanwhile. */
 	out = *session_out(e->session);
-	*session_out(e->session) = (struct queue){ 0 };
+	*session_out(e->session) = (struct fifo){ 0 };
 	session_taken(e->session);
-	session_input(e->other->session, queue_peek(&out), out.len);
-	queue_free(&out);
+	session_input(e->other->session, fifo_peek(&out), out.len);
+	fifo_free(&out);
 }
 
 static void

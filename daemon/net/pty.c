@@ -27,7 +27,7 @@ struct pty {
 	uv_timer_t   timer;
 	int	     fd, pidfd, mask, handles;
 	pid_t	     pid;
-	struct queue in, out;
+	struct fifo in, out;
 	bool	     reaped, drained, left;
 	int	     status, sig;
 	void	   (*wake)(void *);
@@ -159,7 +159,7 @@ receive(struct pty *p)
 		ssize_t n = read(p->fd, piece, sizeof(piece));
 
 		if (n > 0) {
-			queue_put(&p->out, piece, (size_t)n);
+			fifo_put(&p->out, piece, (size_t)n);
 			continue;
 		}
 		if (n == -1 && errno == EINTR)
@@ -174,16 +174,16 @@ static void
 transmit(struct pty *p)
 {
 	while (p->in.len > 0) {
-		ssize_t n = write(p->fd, queue_peek(&p->in), p->in.len);
+		ssize_t n = write(p->fd, fifo_peek(&p->in), p->in.len);
 
 		if (n > 0)
-			queue_take(&p->in, (size_t)n);
+			fifo_take(&p->in, (size_t)n);
 		else if (n == -1 && errno == EINTR)
 			continue;
 		else if (n == -1 && errno == EAGAIN)
 			return;
 		else
-			queue_free(&p->in);
+			fifo_free(&p->in);
 	}
 }
 
@@ -210,7 +210,7 @@ pty_input(struct pty *p, const char *text, size_t n)
 
 	if (p->drained)
 		return;
-	queue_put(&p->in, text, n < room ? n : room);
+	fifo_put(&p->in, text, n < room ? n : room);
 	transmit(p);
 	watch(p);
 }
@@ -222,7 +222,7 @@ pty_resize(struct pty *p, int cols, int rows)
 	(void)set_size(p->fd, cols, rows);
 }
 
-struct queue *
+struct fifo *
 pty_out(struct pty *p)
 {
 	return &p->out;
@@ -302,8 +302,8 @@ void
 pty_end(struct pty *p)
 {
 	p->left = true;
-	queue_free(&p->in);
-	queue_free(&p->out);
+	fifo_free(&p->in);
+	fifo_free(&p->out);
 	uv_close((uv_handle_t *)&p->poll, on_closed);
 	(void)close(p->fd);	/* SIGHUP from the kernel, and SIGCONT */
 	if (p->reaped)

@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "err.h"
-#include "queue.h"
+#include "fifo.h"
 
 /* What the client said about its terminal. */
 struct pty_facts {
@@ -31,7 +31,7 @@ struct pty *pty_new(uv_loop_t *, const char *program, const struct pty_facts *,
 void	pty_input(struct pty *, const char *, size_t);
 void	pty_resize(struct pty *, int cols, int rows);
 /* Output that waits; call pty_taken after taking from it. */
-struct queue *pty_out(struct pty *);
+struct fifo *pty_out(struct pty *);
 void	pty_taken(struct pty *);
 /* Ended, and all output taken: its exit status, or the signal it died of (else
  * 0). */

@@ -37,7 +37,7 @@ struct session {
 	struct peer		peer;
 	struct buf		in;	/* an unfinished line, or held */
 	size_t			scanned;
-	struct queue		out;
+	struct fifo		out;
 	bool			high, drained, paused, eof, opened;
 	bool			busy;	/* inside session_input */
 	bool			read_on; /* what the transport was told last */
@@ -120,7 +120,7 @@ session_queued(const struct session *s)
 	return s->out.len;
 }
 
-struct queue *
+struct fifo *
 session_out(struct session *s)
 {
 	return &s->out;
@@ -233,8 +233,8 @@ queue_text(struct session *s, const char *text, size_t n)
 		    "read faster, or subscribe to less");
 		return -1;
 	}
-	queue_put(&s->out, text, n);
-	queue_put(&s->out, "\n", 1);
+	fifo_put(&s->out, text, n);
+	fifo_put(&s->out, "\n", 1);
 	if (s->out.len > SESSION_HIGH)
 		s->high = true;
 	wake(s);
@@ -440,7 +440,7 @@ gone(struct session *s)
 	if (s->on_gone != NULL)
 		s->on_gone(s->on_gone_arg);
 	buf_free(&s->in);
-	queue_free(&s->out);
+	fifo_free(&s->out);
 	uv_close((uv_handle_t *)&s->wake, on_closed);
 	uv_close((uv_handle_t *)&s->timer, on_closed);
 }

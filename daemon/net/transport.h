@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <uv.h>
 
-#include "queue.h"
+#include "fifo.h"
 #include "session.h"
 
 struct transport {
@@ -40,7 +40,7 @@ void	session_eof(struct session *);
 /* The wire is gone or of no use: the session drops it in a later turn and
  * tells its owner.  "" for an orderly end. */
 void	session_lost(struct session *, const char *why);
-struct queue *session_out(struct session *);
+struct fifo *session_out(struct session *);
 /* Something was taken from session_out. */
 void	session_taken(struct session *);
 /* Called right after ops->closed: the session is not to be used any more. */

@@ -42,12 +42,12 @@ static void
 flush(void *t)
 {
 	struct session *s = *(struct session **)t;
-	struct queue *q = session_out(s);
+	struct fifo *q = session_out(s);
 
 	/* Whatever came in, what goes out are lines. */
-	if (queue_peek(q)[q->len - 1] != '\n')
+	if (fifo_peek(q)[q->len - 1] != '\n')
 		abort();
-	queue_take(q, q->len);
+	fifo_take(q, q->len);
 	session_taken(s);
 }
 

@@ -2,14 +2,19 @@
  * wrong here is a night's work that is done again, or that nobody does. */
 #include "api_fixture.h"
 
-static bool
-recorded(const char *state, bool late)
-{
-	json_t *o = get("run.list", json_pack("{s:i}", "limit", 1));
-	const json_t *row = json_array_get(o, 0);
-	bool is = strcmp(js_str(row, "state", ""), state) == 0 &&
-	    js_bool(row, "late", false) == late;
+#include "broker/dispatch_impl.h"
 
+static bool
+recorded(int64_t run, const char *state, bool late)
+{
+	json_t *o = get("run.list", json_pack("{s:i}", "limit", 10)), *row;
+	bool is = false;
+	size_t i;
+
+	json_array_foreach(o, i, row)
+		is = is || (js_int(row, "id", 0) == run &&
+		    strcmp(js_str(row, "state", ""), state) == 0 &&
+		    js_bool(row, "late", false) == late);
 	json_decref(o);
 	return is;
 }
@@ -31,7 +36,7 @@ lost_run(void)
 	dispatch_agent_up(broker, broker->roster->members[0], none);
 	json_decref(none);
 	UNTIL(dispatch_find(broker, agent.run) == NULL);
-	assert_true(recorded("lost", false));
+	assert_true(recorded(agent.run, "lost", false));
 }
 
 /* "A late result replaces `unknown` or `lost` once" (SPEC section 6): one that
@@ -50,10 +55,10 @@ a_late_result_waits_for_the_disk(void **state)
 	turn();
 	store_goes_on();
 	UNTIL(store_state(store) == STORE_OK || store_pending(store) == 0);
-	UNTIL(recorded("lost", false));
+	UNTIL(recorded(agent.run, "lost", false));
 	/* The agent is asked again (link.tell), and says it again. */
 	agent_ends("exited", 0);
-	UNTIL(recorded("succeeded", true));
+	UNTIL(recorded(agent.run, "succeeded", true));
 }
 
 /* A run that was refused is nowhere but here. */
@@ -77,7 +82,7 @@ a_refusal_that_is_not_stored_is_asked_for_again(void **state)
 	agent_beat();
 	UNTIL(agent.run == run);
 	agent_ends("exited", 0);
-	UNTIL(recorded("succeeded", false));
+	UNTIL(recorded(run, "succeeded", false));
 }
 
 /* A run is stored while the one before it ends: the slot was free before it
@@ -107,6 +112,38 @@ a_run_that_is_stored_after_its_slot_became_free_goes(void **state)
 	ask_clear(&second);
 }
 
+/* A placement and then an end that both find the disk full: a run that stood in
+ * its queue as well would be started twice, or be met again when it is freed. */
+static void
+what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
+{
+	struct run *r;
+	int64_t first;
+
+	(void)state;
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ];\n"
+	    "  overlap = \"queue\"; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	first = agent.run;
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	r = dispatch_find(broker, first + 1);
+	assert_int_equal(r->state, RUN_QUEUED);
+	store_stops();
+	agent_ends("exited", 0);
+	UNTIL(r->state == RUN_DISPATCHED);
+	dispatch_agent_gone(broker, broker->roster->members[0], "removed");
+	assert_true(run_ended(r->state));
+	UNTIL(!run_ended(r->state));	/* its end is not on disk either */
+	assert_null(queue_for(broker->dispatch, r)->head);
+	store_goes_on();
+	/* What the agent never took it is sent again, once. */
+	UNTIL(agent.run == first + 1);
+	agent_ends("exited", 0);
+	UNTIL(dispatch_find(broker, first + 1) == NULL);
+	assert_true(recorded(first + 1, "succeeded", false));
+}
+
 int
 main(void)
 {
@@ -114,6 +151,7 @@ main(void)
 		T(a_late_result_waits_for_the_disk),
 		T(a_refusal_that_is_not_stored_is_asked_for_again),
 		T(a_run_that_is_stored_after_its_slot_became_free_goes),
+		T(what_ended_before_its_placement_was_stored_is_in_no_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

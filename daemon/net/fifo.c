@@ -1,4 +1,4 @@
-#include "queue.h"
+#include "fifo.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 enum { QUEUE_FIRST = 512 };
 
 void
-queue_put(struct queue *q, const void *data, size_t n)
+fifo_put(struct fifo *q, const void *data, size_t n)
 {
 	if (n == 0)
 		return;
@@ -30,25 +30,25 @@ queue_put(struct queue *q, const void *data, size_t n)
 }
 
 const char *
-queue_peek(const struct queue *q)
+fifo_peek(const struct fifo *q)
 {
 	return q->p + q->head;
 }
 
 void
-queue_take(struct queue *q, size_t n)
+fifo_take(struct fifo *q, size_t n)
 {
 	assert(n <= q->len);
 	q->head += n;
 	q->len -= n;
 	/* Ten thousand idle sessions must not keep ten thousand buffers. */
 	if (q->len == 0)
-		queue_free(q);
+		fifo_free(q);
 }
 
 void
-queue_free(struct queue *q)
+fifo_free(struct fifo *q)
 {
 	free(q->p);
-	*q = (struct queue){ 0 };
+	*q = (struct fifo){ 0 };
 }
