@@ -137,6 +137,12 @@ struct trap {
 	int64_t		after;	/* … so long after */
 };
 
+struct disk {
+	sqlite3	     *db;
+	sqlite3_stmt *st[S_COUNT], *word[3];
+	bool	      image;		/* it is an older copy */
+};
+
 struct machine {
 	struct world *w;
 	int	      at;
@@ -154,8 +160,7 @@ struct machine {
 	int64_t	      turn_at;
 	int64_t	      turns, turns_from;	/* spinning? */
 	/* what outlives it */
-	sqlite3	     *db;
-	sqlite3_stmt *st[S_COUNT], *word[3];
+	struct disk   disk;
 	struct keeper keeper;
 	/* trouble */
 	int64_t	      frozen;		/* paused until then */

@@ -25,6 +25,8 @@ struct object {
 	json_t		head;
 	size_t		size;
 	struct member  *first, **end;
+	struct member  *near;	/* behind what was found last: texts are read
+				 * in the order in which they were written */
 };
 
 struct array {
@@ -273,6 +275,7 @@ json_object(void)
 	o->size = 0;
 	o->first = NULL;
 	o->end = &o->first;
+	o->near = NULL;
 	return &o->head;
 }
 
@@ -282,16 +285,24 @@ object_of(const json_t *v)
 	return json_is_object(v) ? (struct object *)v : NULL;
 }
 
-/* The place that leads to it, or the end. */
-static struct member **
+static bool
+is(const struct member *m, const char *key, size_t len)
+{
+	return m->len == len && m->key[0] == key[0] &&
+	    memcmp(m->key, key, len) == 0;
+}
+
+static struct member *
 find(struct object *o, const char *key, size_t len)
 {
-	struct member **link = &o->first;
+	struct member *m = o->near;
 
-	while (*link != NULL && ((*link)->len != len ||
-	    memcmp((*link)->key, key, len) != 0))
-		link = &(*link)->next;
-	return link;
+	if (m == NULL || !is(m, key, len))
+		for (m = o->first; m != NULL && !is(m, key, len); m = m->next)
+			continue;
+	if (m != NULL)
+		o->near = m->next;
+	return m;
 }
 
 size_t
@@ -310,7 +321,7 @@ json_object_get(const json_t *v, const char *key)
 
 	if (o == NULL || key == NULL)
 		return NULL;
-	m = *find(o, key, strlen(key));
+	m = find(o, key, strlen(key));
 	return m != NULL ? m->value : NULL;
 }
 
@@ -319,13 +330,13 @@ json_object_set_new_nocheck(json_t *v, const char *key, json_t *value)
 {
 	struct object *o = object_of(v);
 	size_t len = strlen(key);
-	struct member **link, *m;
+	struct member *m;
 
 	assert(o != NULL && value != NULL && value != v);
-	link = find(o, key, len);
-	if (*link != NULL) {
-		json_decref((*link)->value);
-		(*link)->value = value;
+	m = find(o, key, len);
+	if (m != NULL) {
+		json_decref(m->value);
+		m->value = value;
 		return 0;
 	}
 	m = mem_grow(NULL, sizeof(*m) + len + 1);
@@ -351,9 +362,10 @@ json_object_del(json_t *v, const char *key)
 	struct object *o = object_of(v);
 	struct member **link, *m;
 
-	if (o == NULL || *(link = find(o, key, strlen(key))) == NULL)
+	if (o == NULL || (m = find(o, key, strlen(key))) == NULL)
 		return -1;
-	m = *link;
+	for (link = &o->first; *link != m; link = &(*link)->next)
+		continue;
 	*link = m->next;
 	if (o->end == &m->next)
 		o->end = link;

@@ -319,7 +319,8 @@ machine_kill(struct machine *m, bool power)
 bool
 machine_fires(struct machine *m)
 {
-	return m->up && m->seat != NULL && seat_fires(m->seat, sim_clock(m));
+	return m->up && m->seat != NULL && seat_lease(m->seat)->d.on &&
+	    seat_fires(m->seat, sim_clock(m));
 }
 
 struct member *
@@ -424,7 +425,7 @@ machines_free(struct world *w)
 			w->cur = m;
 			drop(m, true);
 		}
-		if (m->db != NULL)
+		if (m->disk.db != NULL)
 			sim_disk_free(m);
 		sqlite3_free(m->copy);
 		json_decref(m->stale_grant);

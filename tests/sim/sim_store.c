@@ -58,14 +58,14 @@ must(struct machine *m, int code)
 {
 	if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW)
 		sim_broken(m->w, RULE_WORLD, "the simulated disk: %s",
-		    sqlite3_errmsg(m->db));
+		    sqlite3_errmsg(m->disk.db));
 }
 
 static sqlite3_stmt *
 stmt(struct machine *m, sqlite3_stmt **st, const char *sql)
 {
 	if (*st == NULL)
-		must(m, sqlite3_prepare_v3(m->db, sql, -1,
+		must(m, sqlite3_prepare_v3(m->disk.db, sql, -1,
 		    SQLITE_PREPARE_PERSISTENT, st, NULL));
 	return *st;
 }
@@ -73,7 +73,7 @@ stmt(struct machine *m, sqlite3_stmt **st, const char *sql)
 static void
 word(struct machine *m, int i)
 {
-	sqlite3_stmt *st = stmt(m, &m->word[i], words[i]);
+	sqlite3_stmt *st = stmt(m, &m->disk.word[i], words[i]);
 
 	must(m, sqlite3_step(st));
 	(void)sqlite3_reset(st);
@@ -97,33 +97,72 @@ static void
 disk_make(struct machine *m)
 {
 	engine();
-	must(m, sqlite3_open(":memory:", &m->db));
-	must(m, sqlite3_exec(m->db, "PRAGMA page_size = 2048", NULL, NULL,
+	must(m, sqlite3_open(":memory:", &m->disk.db));
+	must(m, sqlite3_exec(m->disk.db, "PRAGMA page_size = 2048", NULL, NULL,
 	    NULL));
-	(void)sqlite3_extended_result_codes(m->db, 1);
+	(void)sqlite3_extended_result_codes(m->disk.db, 1);
 	for (int i = 1; i <= SQL_SCHEMA; i++)
-		must(m, sqlite3_exec(m->db, sql_schema[i], NULL, NULL, NULL));
+		must(m, sqlite3_exec(m->disk.db, sql_schema[i], NULL, NULL, NULL));
+}
+
+/* Of schedules before: to make one takes as long as a minute on it. */
+static struct disk idle[SIM_MACHINES];
+static int nidle;
+
+static bool
+disk_reuse(struct machine *m)
+{
+	if (nidle == 0)
+		return false;
+	m->disk = idle[--nidle];
+	return true;
+}
+
+static int
+on_table(void *arg, int n, char **values, char **names)
+{
+	struct machine *m = arg;
+	char *sql = sqlite3_mprintf("DELETE FROM \"%w\"", values[0]);
+
+	(void)n;
+	(void)names;
+	must(m, sqlite3_exec(m->disk.db, sql, NULL, NULL, NULL));
+	sqlite3_free(sql);
+	return 0;
+}
+
+/* As it was made: the schema itself fills only this one, for the real store. */
+static void
+disk_wipe(struct machine *m)
+{
+	must(m, sqlite3_exec(m->disk.db, "SELECT name FROM sqlite_schema "
+	    "WHERE type = 'table' AND name <> 'term'", on_table, m, NULL));
 }
 
 static void
 disk_close(struct machine *m)
 {
 	for (int i = 0; i < S_COUNT; i++) {
-		(void)sqlite3_finalize(m->st[i]);
-		m->st[i] = NULL;
+		(void)sqlite3_finalize(m->disk.st[i]);
+		m->disk.st[i] = NULL;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		(void)sqlite3_finalize(m->word[i]);
-		m->word[i] = NULL;
+		(void)sqlite3_finalize(m->disk.word[i]);
+		m->disk.word[i] = NULL;
 	}
-	(void)sqlite3_close(m->db);
+	(void)sqlite3_close(m->disk.db);
 }
 
 void
 sim_disk_free(struct machine *m)
 {
-	disk_close(m);
-	m->db = NULL;
+	if (m->disk.image || nidle == SIM_MACHINES)
+		disk_close(m);
+	else {
+		disk_wipe(m);
+		idle[nidle++] = m->disk;
+	}
+	m->disk = (struct disk){ 0 };
 }
 
 void
@@ -131,10 +170,10 @@ sim_disk_copy(struct machine *m)
 {
 	sqlite3_int64 n = 0;
 
-	if (m->db == NULL)
+	if (m->disk.db == NULL)
 		return;
 	sqlite3_free(m->copy);
-	m->copy = sqlite3_serialize(m->db, "main", &n, 0);
+	m->copy = sqlite3_serialize(m->disk.db, "main", &n, 0);
 	m->copy_len = n;
 }
 
@@ -150,11 +189,12 @@ sim_disk_restore(struct machine *m)
 		return false;
 	memcpy(image, m->copy, (size_t)m->copy_len);
 	disk_close(m);
-	must(m, sqlite3_open(":memory:", &m->db));
-	(void)sqlite3_extended_result_codes(m->db, 1);
-	must(m, sqlite3_deserialize(m->db, "main", image, m->copy_len,
+	must(m, sqlite3_open(":memory:", &m->disk.db));
+	(void)sqlite3_extended_result_codes(m->disk.db, 1);
+	must(m, sqlite3_deserialize(m->disk.db, "main", image, m->copy_len,
 	    m->copy_len, SQLITE_DESERIALIZE_FREEONCLOSE |
 	    SQLITE_DESERIALIZE_RESIZEABLE));
+	m->disk.image = true;
 	keeper_excuse(m);
 	promise_forget(m);
 	m->held_here = false;
@@ -210,13 +250,13 @@ op_run(struct machine *m, const struct batch *b, const struct batch_op *op)
 
 	if (forgets(m, b, op))
 		return STORE_OK;
-	st = stmt(m, &m->st[op->stmt], sql_text[op->stmt]);
+	st = stmt(m, &m->disk.st[op->stmt], sql_text[op->stmt]);
 	bind_params(m, st, b, op);
 	while ((code = sqlite3_step(st)) == SQLITE_ROW)
 		continue;
 	(void)sqlite3_reset(st);
 	if (code == SQLITE_DONE)
-		return op->must && sqlite3_changes(m->db) == 0 &&
+		return op->must && sqlite3_changes(m->disk.db) == 0 &&
 		    !sim_without(m->w, SIM_CURSOR) ? STORE_NO : STORE_OK;
 	if ((code & 0xff) != SQLITE_CONSTRAINT)
 		must(m, code);
@@ -252,7 +292,7 @@ sim_store_open(struct machine *m)
 {
 	struct store *s = mem_zero(1, sizeof(*s));
 
-	if (m->db == NULL)
+	if (m->disk.db == NULL && !disk_reuse(m))
 		disk_make(m);
 	s->m = m;
 	return s;
@@ -538,7 +578,7 @@ store_query(struct store *s, enum stmt which, store_row *cb, void *arg,
     const char *types, ...)
 {
 	struct machine *m = s->m;
-	sqlite3_stmt *own = NULL, **st = &m->st[which];
+	sqlite3_stmt *own = NULL, **st = &m->disk.st[which];
 	va_list ap;
 	int n = 0;
 
