@@ -15,7 +15,8 @@
 
 enum {
 	BATCH = 64,		/* runs placed in one transaction */
-	LOOK_MS = 1000		/* between looks at what waits for an agent */
+	LOOK_MS = 1000,		/* between looks at what waits for an agent */
+	WATCH_MS = 100		/* between looks at deadlines of single runs */
 };
 
 struct live_key {
@@ -481,7 +482,7 @@ look_again(struct broker *b)
 /* Deadlines of single runs: unknown for too long, nobody to run it.  While the
  * store takes no writes none is ended: each would be due again at once. */
 static mono
-watch_runs(struct broker *b)
+look_at_runs(struct broker *b)
 {
 	struct run *r, *tmp;
 	bool stuck = b->dispatch->retry.us != 0;
@@ -520,6 +521,22 @@ watch_runs(struct broker *b)
 		}
 	}
 	return next;
+}
+
+/* Thousands wait after an outage, and the broker turns at every heartbeat: they
+ * are looked at ten times a second at most, and once more after the last turn
+ * of a burst. */
+static mono
+watch_runs(struct broker *b)
+{
+	struct dispatch *d = b->dispatch;
+	mono again = mono_add_ms(d->watched, WATCH_MS);
+
+	if (b->now.mono.us < again.us && b->now.mono.us < d->deadline.us)
+		return mono_min(again, d->deadline);
+	d->watched = b->now.mono;
+	d->deadline = look_at_runs(b);
+	return d->deadline;
 }
 
 void

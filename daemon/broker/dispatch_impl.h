@@ -22,6 +22,8 @@ struct dispatch {
 	bool		dirty;		/* something may be placed now */
 	mono		looked;		/* when that was last tried */
 	mono		retry;		/* ends that could not be stored */
+	mono		watched;	/* when single runs were looked at */
+	mono		deadline;	/* the first that was seen then */
 	struct broker  *b;
 };
 
