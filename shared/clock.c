@@ -1,6 +1,7 @@
 #include "clock.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -75,22 +76,37 @@ bad(const char *s, struct err *e)
 	    "time \"%.40s\": expected RFC 3339, as 2026-11-21T23:22:58Z", s);
 }
 
+/* So many digits and one of these behind them; any "": nothing. */
+static bool
+number(const char **at, int n, const char *any, int *out)
+{
+	for (*out = 0; n > 0; n--, (*at)++) {
+		if (**at < '0' || **at > '9')
+			return false;
+		*out = *out * 10 + (**at - '0');
+	}
+	if (any[0] == '\0')
+		return true;
+	return **at != '\0' && strchr(any, *(*at)++) != NULL;
+}
+
 int
 clock_parse(const char *s, wall *out, struct err *e)
 {
 	struct tm tm = { 0 };
-	int n = 0, ms = 0, off = 0, oh, om;
-	const char *p;
+	int ms = 0, off = 0, oh, om;
+	const char *p = s;
 
-	if (sscanf(s, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
-	        &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-	        &n) != 6 || n < 19)
+	if (!number(&p, 4, "-", &tm.tm_year) ||
+	    !number(&p, 2, "-", &tm.tm_mon) ||
+	    !number(&p, 2, "Tt ", &tm.tm_mday) ||
+	    !number(&p, 2, ":", &tm.tm_hour) ||
+	    !number(&p, 2, ":", &tm.tm_min) || !number(&p, 2, "", &tm.tm_sec))
 		return bad(s, e);
 	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
 	    tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
-	    tm.tm_sec > 60 || tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0)
+	    tm.tm_sec > 60)
 		return bad(s, e);
-	p = s + n;
 	if (*p == '.') {
 		int scale = 100;
 
@@ -99,10 +115,12 @@ clock_parse(const char *s, wall *out, struct err *e)
 	}
 	if (*p == 'Z' || *p == 'z')
 		p++;
-	else if ((*p == '+' || *p == '-') &&
-	    sscanf(p + 1, "%2d:%2d%n", &oh, &om, &n) == 2 && n == 5) {
-		off = (oh * 60 + om) * (*p == '-' ? -60 : 60);
-		p += 6;
+	else if (*p == '+' || *p == '-') {
+		int way = *p++ == '-' ? -60 : 60;
+
+		if (!number(&p, 2, ":", &oh) || !number(&p, 2, "", &om))
+			return bad(s, e);
+		off = (oh * 60 + om) * way;
 	} else
 		return bad(s, e);
 	if (*p != '\0')
