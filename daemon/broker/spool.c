@@ -430,6 +430,10 @@ record_start(struct item *it, struct cat_job *j, const struct other *o,
 	} else {
 		it->other = *o;
 		it->other.live = NULL;	/* it may have gone by then */
+		/* The next one that did it too is to find this run. */
+		if (!r->doubled)
+			batch_add(batch, S_OCC_RUN, "tti", r->job, r->occ,
+			    r->id);
 	}
 	run_store_new(r, batch);
 	submit(it, batch);

@@ -511,6 +511,10 @@ DELETE FROM cursor WHERE job = ?1;
 -- ?1 job, ?2 occ, ?3 run; STORE_CONFLICT when it has a run already
 INSERT INTO occurrence (job, occ, run) VALUES (?1, ?2, ?3);
 
+-- name: OCC_RUN
+-- ?1 job, ?2 occ, ?3 run: what is on record of it is another run from now on
+UPDATE occurrence SET run = ?3 WHERE job = ?1 AND occ = ?2;
+
 -- name: OCC_NEWEST
 -- ?1 job; the newest time on record, no row's NULL when there is none
 SELECT MAX(occ) FROM occurrence WHERE job = ?1 AND occ < 'a';

@@ -290,6 +290,34 @@ test_one_on_record_as_skipped_did_run_once(void **state)
 	UNTIL(count("next") == 1);	/* nobody else's outcome follows */
 }
 
+/* Two that were alone one after the other, and a third that passed over it by
+ * its misfire policy: it ran twice, and one who asks why must find both. */
+static void
+test_two_alone_of_one_on_record_as_skipped(void **state)
+{
+	struct batch *b = batch_new();
+	char occ[CLOCK_RFC3339];
+	int64_t other, first;
+	const json_t *a;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	broker->now = clock_now();
+	other = dispatch_skip(broker, catalog_job(broker->catalog, "tick"),
+	    clock_rfc3339(at, occ), "every 1s", RUN_SKIPPED, "misfire", b);
+	batch_add(b, S_OCC_PUT, "tti", "tick", occ, other);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	first = recorded(tell(entry(1, "start", "tick", at.ms)));
+	ends(1, 0);
+	UNTIL(state_is(first, "succeeded"));
+	a = tell(entry(2, "start", "tick", at.ms));
+	assert_true(js_bool(a, "doubled", false));
+	UNTIL(events("run_doubled", recorded(a), first) == 1);
+}
+
 /* The broker had it on record, and its dispatch was lost with the link: the
  * run that the agent made is that one. */
 static void
@@ -459,6 +487,7 @@ main(void)
 		T(test_a_failed_one_is_tried_again),
 		T(test_doubled_is_marked_and_not_followed),
 		T(test_one_on_record_as_skipped_did_run_once),
+		T(test_two_alone_of_one_on_record_as_skipped),
 		T(test_what_never_came_is_the_same_run),
 		T(test_a_gap_stays_due),
 		T(test_skips_are_records),
