@@ -1,5 +1,6 @@
 #include "node/spool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,14 +74,30 @@ on_row(const struct row *r, void *arg)
 	return 0;
 }
 
+static void
+last_key(const struct spool *sp, char key[64])
+{
+	(void)snprintf(key, 64, "spool.%s", sp->cluster);
+}
+
+static int
+on_last(const struct row *r, void *arg)
+{
+	count_number(arg, strtoll(row_text(r, 0), NULL, 10));
+	return 1;
+}
+
 struct spool *
 spool_new(struct store *store, const char *cluster)
 {
 	struct spool *sp = mem_zero(1, sizeof(*sp));
+	char key[64];
 
 	sp->store = store;
 	(void)MEM_STR(sp->cluster, cluster);
 	(void)store_query(store, S_SPOOL_ALL, on_row, sp, "t", cluster);
+	last_key(sp, key);
+	(void)store_query(store, S_META_GET, on_last, sp, "t", key);
 	return sp;
 }
 
@@ -181,7 +198,16 @@ spool_undo(struct spool *sp, struct spool_entry *e)
 void
 spool_drop(struct spool *sp, struct spool_entry *e, struct batch *batch)
 {
+	char key[64], last[24];
+
 	batch_add(batch, S_SPOOL_DEL, "ti", sp->cluster, e->run);
+	/* Its row was the one that a restart would have counted from: a holder
+	 * that restarts may well get the same epoch again. */
+	if (e->run == order_alone(sp->epoch, sp->n)) {
+		last_key(sp, key);
+		(void)snprintf(last, sizeof(last), "%lld", (long long)e->run);
+		batch_add(batch, S_META_SET, "tt", key, last);
+	}
 	entry_free(sp, e);
 }
 

@@ -394,6 +394,33 @@ test_a_full_spool_stops_it(void **state)
 	json_decref(slice);
 }
 
+/* A restarted Scheduler is granted the same epoch again: with the number of one
+ * that the broker has, the next occurrence would be lost. */
+static void
+test_no_number_twice_after_a_restart(void **state)
+{
+	static const char *const list[][2] = { { "a", "" }, { NULL, NULL } };
+	json_t *slice;
+
+	(void)state;
+	load(list);
+	turn(3000);
+	slice = alone_slice(alone, 16);
+	assert_int_equal(json_array_size(slice), 3);
+	answer_all(slice);
+	json_decref(slice);
+	assert_int_equal(alone_untold(alone), 0);
+	end();
+	begin();
+	load(list);
+	turn(1000);
+	slice = alone_slice(alone, 1);
+	assert_non_null(slice);
+	assert_true(js_int(json_array_get(slice, 0), "run", 0) >
+	    order_alone(3, 3));
+	json_decref(slice);
+}
+
 static void
 test_numbers(void **state)
 {
@@ -421,6 +448,7 @@ main(void)
 		U(test_what_came_is_not_started_again),
 		U(test_not_stored_is_not_started),
 		U(test_a_full_spool_stops_it),
+		U(test_no_number_twice_after_a_restart),
 		cmocka_unit_test(test_numbers),
 	};
 
