@@ -191,7 +191,7 @@ never_came(const struct other *o, const struct member *m)
 {
 	const struct run *r = o->live;
 
-	return r != NULL && !r->accepted && !r->aborting && r->alone == 0 &&
+	return r != NULL && !r->accepted && r->alone == 0 &&
 	    r->attempt == 1 && !run_ended(r->state) &&
 	    (r->agent[0] == '\0' || strcmp(r->agent, m->name) == 0);
 }

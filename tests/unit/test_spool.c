@@ -340,6 +340,26 @@ test_what_never_came_is_the_same_run(void **state)
 	assert_int_equal(count("tick"), 1);
 }
 
+/* Also when it is being aborted: its agent drops the dispatch, since it did
+ * that one, and the slot would be taken for good by what never ends. */
+static void
+test_what_never_came_and_is_aborted_is_the_same_run(void **state)
+{
+	int64_t id;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	id = other_ran("node-a", at, false);
+	dispatch_abort(broker, dispatch_find(broker, id), "test", NULL, NULL);
+	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
+	ends(1, 0);
+	UNTIL(state_is(id, "aborted"));
+	assert_int_equal(count("tick"), 1);
+}
+
 /* What lies before it stays due, and is not passed over without a word. */
 static void
 test_a_gap_stays_due(void **state)
@@ -489,6 +509,7 @@ main(void)
 		T(test_one_on_record_as_skipped_did_run_once),
 		T(test_two_alone_of_one_on_record_as_skipped),
 		T(test_what_never_came_is_the_same_run),
+		T(test_what_never_came_and_is_aborted_is_the_same_run),
 		T(test_a_gap_stays_due),
 		T(test_skips_are_records),
 		T(test_what_waited_is_queued_here),
