@@ -37,8 +37,8 @@ on_cursor(const struct row *r, void *arg)
 	return 1;
 }
 
-static wall
-on_disk(const struct broker *b, const char *job)
+wall
+ledger_stored(const struct broker *b, const char *job)
 {
 	wall at = { 0 };
 
@@ -50,7 +50,7 @@ wall
 ledger_cursor(struct broker *b, const char *job)
 {
 	struct cat_job *j = catalog_job(b->catalog, job);
-	wall at = on_disk(b, job);
+	wall at = ledger_stored(b, job);
 
 	if (j != NULL)
 		j->cursor = at;
@@ -132,7 +132,7 @@ static json_t *
 already(struct broker *b, const struct cat_job *j, wall at)
 {
 	char occ[CLOCK_RFC3339];
-	wall stored = on_disk(b, j->def.name);
+	wall stored = ledger_stored(b, j->def.name);
 	int64_t run = 0;
 	json_t *doc;
 
@@ -211,7 +211,7 @@ from_cursor(const struct broker *b, const struct cat_job *j, wall at)
 	json_t *doc = fire_json(j->def.name, at);
 
 	(void)json_object_set_new(doc, "cursor",
-	    json_integer(on_disk(b, j->def.name).ms));
+	    json_integer(ledger_stored(b, j->def.name).ms));
 	return doc;
 }
 

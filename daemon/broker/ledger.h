@@ -24,6 +24,9 @@ struct member;
 void	ledger_fire(struct broker *, struct member *, const json_t *params,
 	    void (*answer)(struct broker *, int64_t member, json_t *));
 
+/* The job's cursor as it is on disk: memory is ahead of it by what is on its
+ * way there. */
+wall	ledger_stored(const struct broker *, const char *job);
 /* What memory believed did not come to pass: the job's cursor is what the disk
  * says, which is returned. */
 wall	ledger_cursor(struct broker *, const char *job);

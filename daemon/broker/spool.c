@@ -486,6 +486,9 @@ take(struct item *it)
 		record_start(it, j, &o, m);
 	else if (o.run != 0)
 		answer(it, o.run, false);
+	else if (j != NULL && it->first.ms <= j->cursor.ms &&
+	    it->first.ms > ledger_stored(b, job).ms)
+		later(it);		/* what passes over it, likewise */
 	else if (strcmp(act, "wait") == 0)
 		record_wait(it, j);
 	else if (j != NULL && it->first.ms <= j->cursor.ms)

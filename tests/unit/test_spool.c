@@ -400,6 +400,37 @@ test_skips_are_records(void **state)
 }
 
 /* It was fired and found no slot there: it is run, and once. */
+/* Another Scheduler's fire passes over it, and may not be stored after all: its
+ * agent would have forgotten it by then. */
+static void
+test_nothing_is_told_before_it_is_on_disk(void **state)
+{
+	static const char *const acts[] = { "skip", "wait" };
+	struct cat_job *j;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	j = catalog_job(broker->catalog, "tick");
+	for (size_t i = 0; i < 2; i++) {
+		json_t *params = json_pack("{s:[o],s:i}", "entries",
+		    entry(1, acts[i], "tick", at.ms + 1000), "left", 0);
+		struct told t = { false, NULL, { 0 } };
+
+		j->cursor.ms = at.ms + 5000;
+		spool_take(broker, broker->roster->members[0], params, on_told,
+		    &t);
+		json_decref(params);
+		UNTIL(t.done);
+		assert_null(t.result);
+		assert_int_equal(t.e.code, ERR_BUSY);
+	}
+	j->cursor = at;
+	assert_int_equal(count("tick"), 0);
+	assert_true(recorded(tell(entry(1, "wait", "tick", at.ms + 1000))) > 0);
+}
+
 static void
 test_what_waited_is_queued_here(void **state)
 {
@@ -512,6 +543,7 @@ main(void)
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
 		T(test_a_gap_stays_due),
 		T(test_skips_are_records),
+		T(test_nothing_is_told_before_it_is_on_disk),
 		T(test_what_waited_is_queued_here),
 		T(test_a_job_that_is_gone_or_edited),
 		T(test_a_restarted_broker_knows_them),
