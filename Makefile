@@ -116,7 +116,9 @@ $(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/l
 # session_*, store_* and keeper_*, and these of the rest.  It, too, takes guards
 # away.
 SIM_GUARDED := $(wildcard daemon/core/role*.c) daemon/core/lease.c \
-	daemon/broker/ledger.c daemon/node/seat.c
+	daemon/broker/ledger.c daemon/broker/spool.c daemon/node/alone.c \
+	daemon/node/seat.c daemon/node/seat_alone.c daemon/node/seat_note.c \
+	daemon/node/spool.c
 $(B)/guarded/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $< (guards)")

@@ -9,6 +9,7 @@
 #include "broker/dispatch_impl.h"
 #include "broker/ledger.h"
 #include "broker/roster.h"
+#include "core/mutant.h"
 #include "core/order.h"
 #include "js.h"
 #include "mem.h"
@@ -419,7 +420,7 @@ record_start(struct item *it, struct cat_job *j, const struct other *o,
 	batch = batch_new();
 	r = new_run(it, j);
 	r->alone = it->alone;
-	r->doubled = runs_elsewhere(o, m);
+	r->doubled = runs_elsewhere(o, m) && !MUTANT(MUTANT_SPOOL_DOUBLED);
 	r->accepted = true;
 	hold_slot(b, r, m);
 	live_add(b->dispatch, r);
@@ -468,6 +469,8 @@ take(struct item *it)
 	struct known k = { 0 };
 	struct other o;
 
+	if (MUTANT(MUTANT_SPOOL_AGAIN))
+		r = NULL;
 	if (r != NULL && r->stored) {
 		answer(it, r->id, r->doubled);
 		return;
@@ -475,7 +478,7 @@ take(struct item *it)
 	if (r == NULL)
 		(void)store_query(b->store, S_RUN_HIST_ALONE, on_known, &k, "i",
 		    it->alone);
-	if (k.run != 0) {
+	if (k.run != 0 && !MUTANT(MUTANT_SPOOL_AGAIN)) {
 		answer(it, k.run, k.doubled);
 		return;
 	}

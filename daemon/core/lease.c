@@ -45,7 +45,7 @@ lease_reset(struct lease *l, bool on)
 enum lease_fire
 lease_may_fire(const struct lease *l, const struct lease_policy *p, mono now)
 {
-	if (!l->d.on || !l->granted)
+	if (!l->d.on || (!l->granted && !MUTANT(MUTANT_ALONE_FRESH)))
 		return LEASE_FIRE_NO;
 	if (now.us < l->end.us)
 		return LEASE_FIRE_YES;

@@ -42,7 +42,15 @@ enum role_mutant {
 	MUTANT_FIRE_EPOCH = MUTANT_COUNT,	/* a fire of any epoch is taken */
 	MUTANT_FIRE_GAP,	/* and one past a gap: a8 */
 	MUTANT_FIRE_AGAIN,	/* and one that was taken before */
-	MUTANT_NO_RESEND	/* of fires unanswered at hello: a9 */
+	MUTANT_NO_RESEND,	/* of fires unanswered at hello: a9 */
+	/* … of what goes on without a broker: */
+	MUTANT_ALONE_FRESH,	/* also after a restart */
+	MUTANT_ALONE_LINKED,	/* also while the link is up */
+	MUTANT_SPOOL_FULL,	/* without a bound */
+	MUTANT_SPOOL_NUMBER,	/* a restart counts from 1 again */
+	MUTANT_SPOOL_DISPATCH,	/* what it did is started when it is sent */
+	MUTANT_SPOOL_AGAIN,	/* recorded as often as it is told */
+	MUTANT_SPOOL_DOUBLED	/* and not marked when another did it */
 };
 
 #ifdef ROLE_MUTANTS

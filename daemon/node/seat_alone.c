@@ -1,5 +1,6 @@
 /* The seat of a Scheduler that goes on without its broker: when it may, and
  * how the broker hears of it (node/alone.h). */
+#include "core/mutant.h"
 #include "js.h"
 #include "log.h"
 #include "node/seat_impl.h"
@@ -80,7 +81,7 @@ seat_go_on(struct seat *s)
 		.cap = s->facts.cap, .broker = s->facts.broker, .now = s->now };
 
 	/* With the link up it is the broker that does not back it. */
-	t.on = !s->up && !s->facts.near && lease_may_fire(&s->lease,
+	t.on = (!s->up || MUTANT(MUTANT_ALONE_LINKED)) && !s->facts.near && lease_may_fire(&s->lease,
 	    &s->policy, s->now.mono) == LEASE_FIRE_LOCAL;
 	if (t.on)
 		t.refuses = s->ops->refuses(s->ctx);

@@ -13,7 +13,11 @@
 #include "core/misfire.h"
 #include "store/store.h"
 
+#ifdef ROLE_MUTANTS	/* the simulation's: it fills in a minute */
+enum { SPOOL_MAX = 40 };
+#else
 enum { SPOOL_MAX = 10000 };	/* entries of one cluster */
+#endif
 
 struct spool;
 

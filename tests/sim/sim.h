@@ -50,6 +50,13 @@ enum sim_rule {
 	RULE_SETTLE,
 	RULE_LINK,
 	RULE_STUCK,
+	RULE_ALONE_RIGHT,	/* on_broker_loss = continue … */
+	RULE_ALONE_DISK,
+	RULE_ALONE_NUMBER,
+	RULE_ALONE_FULL,
+	RULE_ALONE_LOST,
+	RULE_ALONE_AGAIN,
+	RULE_DOUBLED,
 	RULE_SPIN,
 	RULE_WORLD,		/* of the simulation itself */
 	RULE_SAME,		/* the same seed, the same schedule */
@@ -184,6 +191,9 @@ struct machine {
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
 	struct promise told;
+	/* what bears on going on without a broker, as it was told */
+	bool	      goes_on;		/* on_broker_loss = continue */
+	int64_t	      granted;		/* epoch, since this start; 0: none */
 	/* an older copy of its disk, and of what was told from it */
 	void	     *copy;
 	int64_t	      copy_len;
@@ -212,9 +222,11 @@ struct sim_result {
 	char	 text[512];
 	uint64_t hash;
 	int64_t	 events, messages, commits, runs, fires, moves, faults, at;
+	int64_t	 alone, doubled;
 };
 
 struct check;
+struct alone_check;
 
 struct world {
 	struct sim_options o;
@@ -230,6 +242,7 @@ struct world {
 	struct wire	  *wires;
 	struct check	  *check;
 	unsigned	   kept;	/* see sim_promise.c */
+	struct alone_check *alone;
 	bool		   calm;	/* no new faults */
 	bool		   over;
 	bool		   tidying;
@@ -321,6 +334,7 @@ void	fault_mend(struct world *);	/* everything */
 void	fault_full(struct world *, struct machine *, int64_t how_long);
 /* The role is to move to this one while the Scheduler is in trouble. */
 void	trap_move(struct world *, struct machine *to);
+void	trap_alone(struct world *);
 /* It has said this to the broker. */
 void	trap_said(struct machine *, const char *method, const json_t *params);
 
@@ -337,6 +351,9 @@ void	check_fire(struct world *, const struct machine *from,
 	    const json_t *params);	/* NULL: it has been looked at */
 void	check_submit(struct world *, const struct batch *);
 void	check_taken(struct world *, const json_t *result);
+bool	check_on_record(const struct world *, const char *job, const char *occ,
+	    wall);
+bool	check_started(const struct world *, int64_t run);
 void	check_quiet(struct world *);		/* a calm begins */
 void	check_end(struct world *);
 /* Of this job, on the broker's disk; 0: not known. */
@@ -348,5 +365,20 @@ void	promise_sent(struct world *, struct machine *from, struct machine *to,
 /* Its disk is an older one. */
 void	promise_forget(struct machine *);
 void	promise_now(struct world *);
+
+/* ---- rules of on_broker_loss = continue (sim_alone.c) ---- */
+void	alone_make(struct world *);
+void	alone_free_all(struct world *);
+void	alone_hears(struct machine *, const json_t *msg);
+void	alone_node_commit(struct machine *, const struct batch *);
+void	alone_excuse(struct machine *);
+int64_t alone_of_body(const char *text, size_t len, bool *doubled);
+void	alone_recorded(struct world *, int64_t number, int64_t run,
+	    bool doubled);
+int64_t alone_record(const struct world *, int64_t number);	/* or 0 */
+wall	alone_last(const struct world *, const char *job, wall first);
+bool	alone_start(struct machine *, int64_t run, int64_t attempt,
+	    const char *job, const char *occ);
+void	alone_end(struct world *);
 
 #endif

@@ -10,6 +10,7 @@
 #include "broker/placing.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "core/order.h"
 #include "js.h"
 #include "mem.h"
 #include "sim.h"
@@ -84,6 +85,7 @@ void
 check_make(struct world *w)
 {
 	w->check = mem_zero(1, sizeof(*w->check));
+	alone_make(w);
 }
 
 void
@@ -95,6 +97,7 @@ check_free(struct world *w)
 	facts_free(&w->check->cursors);
 	facts_free(&w->check->epochs);
 	free(w->check);
+	alone_free_all(w);
 }
 
 /* From the request of an edit until its answer, or the broker's death. */
@@ -169,19 +172,40 @@ has(const struct batch *b, enum stmt stmt, const struct batch_op *same)
 	return false;
 }
 
-/* One set of runs for one occurrence, and never a second. */
+/* By which number of its own a node did it, and whether another did, too. */
+static int64_t
+alone_number(const struct batch *b, const struct batch_op *op, bool *doubled)
+{
+	const struct batch_param *p;
+
+	if (op->stmt == S_RUN_END) {
+		*doubled = number(b, op, 17) != 0;
+		return number(b, op, 18);
+	}
+	p = &b->params[op->first + (op->stmt == S_RUN_NEW ? 11 : 6)];
+	return alone_of_body(b->data.p + p->off, p->len, doubled);
+}
+
+/* One set of runs for one occurrence, and never a second, but for what a node
+ * did without the broker. */
 static void
 new_run(struct world *w, const struct batch *b, const struct batch_op *op)
 {
 	struct check *c = w->check;
 	char job[64], occ[64], key[120], id[64];
+	bool doubled;
+	int64_t alone = alone_number(b, op, &doubled);
 	struct fact *f;
 
 	text(b, op, 2, job);
 	text(b, op, 3, occ);
 	(void)snprintf(key, sizeof(key), "%.50s|%.50s", job, occ);
 	f = fact_get(&c->sets, key);
-	if (number(b, op, 1) == 1 && f != NULL && f->n != c->commit)
+	if (doubled && f == NULL)
+		sim_broken(w, RULE_DOUBLED, "%s (%s) is marked as doubled, and "
+		    "nothing else is on record of it", job, occ);
+	if (number(b, op, 1) == 1 && f != NULL && f->n != c->commit &&
+	    alone == 0)
 		sim_broken(w, RULE_TWICE, "%s fired twice for %s: run %lld "
 		    "too", job, occ, (long long)number(b, op, 0));
 	if (f == NULL)
@@ -238,7 +262,13 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 	struct world *w = m->w;
 	struct check *c = w->check;
 	char key[64];
+	int64_t alone;
+	bool doubled;
 
+	if ((op->stmt == S_RUN_NEW || op->stmt == S_RUN_STATE ||
+	    op->stmt == S_RUN_END) &&
+	    (alone = alone_number(b, op, &doubled)) != 0)
+		alone_recorded(w, alone, number(b, op, 0), doubled);
 	if (op->stmt == S_ROLE_PUT) {
 		if (number(b, op, 0) < c->epoch)
 			sim_broken(w, RULE_EPOCH, "the epoch fell from %lld to "
@@ -271,8 +301,12 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 void
 check_commit(struct machine *m, const struct batch *b)
 {
-	if (m->at != BROKER || m->w->check == NULL)
+	if (m->w->check == NULL)
 		return;
+	if (m->at != BROKER) {
+		alone_node_commit(m, b);
+		return;
+	}
 	m->w->check->commit++;
 	for (unsigned i = 0; i < b->nops; i++)
 		one_op(m, b, &b->ops[i]);
@@ -329,8 +363,12 @@ check_start(struct machine *m, const char *id, const char *job,
 	struct world *w = m->w;
 	const char *run = strchr(id, '.') + 1;
 	struct fact *f = fact_get(&w->check->starts, run);
+	char *attempt;
+	int64_t n = strtoll(run, &attempt, 10);
+	bool alone = alone_start(m, n, strtoll(attempt + 1, NULL, 10), job,
+	    occ);
 
-	if (fact_get(&w->check->runs, run) == NULL)
+	if (!alone && fact_get(&w->check->runs, run) == NULL)
 		sim_broken(w, RULE_UNRECORDED, "run %s of %s (%s) starts, and "
 		    "no broker recorded it", run, job, occ);
 	if (f != NULL)
@@ -338,6 +376,30 @@ check_start(struct machine *m, const char *id, const char *job,
 		    "and was started on %s before", run, job, occ, m->name,
 		    w->m[f->n - 1].name);
 	(void)fact_set(&w->check->starts, run, m->at + 1);
+}
+
+/* One set of runs, or passed over by the cursor. */
+bool
+check_on_record(const struct world *w, const char *job, const char *occ,
+    wall at)
+{
+	char key[120];
+	const struct fact *f;
+
+	(void)snprintf(key, sizeof(key), "%.50s|%.50s", job, occ);
+	if (fact_get(&w->check->sets, key) != NULL)
+		return true;
+	f = fact_get(&w->check->cursors, job);
+	return f != NULL && f->n >= at.ms;
+}
+
+bool
+check_started(const struct world *w, int64_t run)
+{
+	char key[32];
+
+	(void)snprintf(key, sizeof(key), "%lld.1", (long long)run);
+	return fact_get(&w->check->starts, key) != NULL;
 }
 
 /* An operator was told the number of a run. */
@@ -470,6 +532,11 @@ nothing_missed(struct world *w)
 
 		if (j->paused || !j->def.enabled)
 			continue;
+		/* Done alone by a clock that was ahead: the cursor follows. */
+		while (next.ms < now.ms - 3000 && check_on_record(w,
+		    j->def.name, clock_rfc3339(next, text_), WALL_NEVER))
+			next = due_next(j->due, alone_last(w, j->def.name,
+			    next));
 		if (next.ms < now.ms - 3000)
 			sim_broken(w, RULE_DUE, "%s was due at %s, and nothing "
 			    "is on record", j->def.name, clock_rfc3339(next,
@@ -616,8 +683,14 @@ kept_is_told(struct world *w, struct machine *m, const struct krun *r,
     struct told *t)
 {
 	const char *id = strchr(r->id, '.') + 1;
-	const struct fact *f = fact_get(&t->all, id);
-	int64_t want = r->code == 0 ? RUN_SUCCEEDED : RUN_FAILED;
+	int64_t run = strtoll(id, NULL, 10), want = r->code == 0
+	    ? RUN_SUCCEEDED : RUN_FAILED;
+	char own[32];
+	const struct fact *f;
+
+	(void)snprintf(own, sizeof(own), "%lld.1", (long long)alone_record(w,
+	    run));
+	f = fact_get(&t->all, order_is_alone(run) ? own : id);
 
 	if (r->state != KEEPER_EXITED || r->excused || w->now - r->until <
 	    60 * (int64_t)SEC)
@@ -664,5 +737,6 @@ check_end(struct world *w)
 	if (w->over) {
 		nothing_stuck(w);
 		nothing_lost(w);
+		alone_end(w);
 	}
 }

@@ -21,6 +21,8 @@ enum sim_guard {
 	SIM_GRANT_STALE,	/* a grant also reaches the next start */
 	SIM_DRIFT,		/* clocks drift beyond the margin */
 	SIM_STALE_SEQ,		/* acknowledgements name the newest heartbeat */
+	SIM_SPOOL_EARLY,	/* an agent's disk says OK before its spool is */
+	SIM_SPOOL_LOST,		/* what is done alone is not spooled */
 };
 
 struct sim_mutant {

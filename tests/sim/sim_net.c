@@ -254,6 +254,8 @@ deliver(struct session *to, struct packet *p)
 	if (w->o.away != 0 && to->side == 0)
 		mutate(w, js_str(p->doc, "method", ""),
 		    json_object_get(p->doc, "params"));
+	if (to->side == 0)
+		alone_hears(to->m, p->doc);
 	fire = to->side == 1 &&
 	    strcmp(js_str(p->doc, "method", ""), "link.fire") == 0;
 	if (fire)

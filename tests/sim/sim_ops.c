@@ -181,9 +181,11 @@ tune(struct world *w)
 		{ "control_status", "true" }, { "manual_hold", "20s" },
 		{ "lost_after", "20s" }, { "lost_after", "1m" },
 		{ "on_no_agent", "fail" }, { "on_no_agent", "wait" },
+		{ "on_broker_loss", "continue" },
+		{ "on_broker_loss", "suspend" },
 	};
 
-	set(w, &choice[sim_range(w, 0, 11)], 1);
+	set(w, &choice[sim_range(w, 0, 13)], 1);
 }
 
 /* ---- the catalogue ---- */
@@ -409,7 +411,7 @@ confirm(struct world *w)
 static void
 operate(struct world *w, struct machine *m)
 {
-	switch (sim_range(w, 0, 25)) {
+	switch (sim_range(w, 0, 26)) {
 	case 0: case 1: case 2:
 		ops_role(w, ROLE_EV_OP_ON, m, false);
 		break;
@@ -452,6 +454,9 @@ operate(struct world *w, struct machine *m)
 	case 19:			/* in the middle of a move */
 		ops_role(w, ROLE_EV_OP_ON, m, false);
 		ops_pace(w);
+		break;
+	case 20:
+		trap_alone(w);
 		break;
 	default:
 		trap_move(w, m);
@@ -496,8 +501,12 @@ ops_setup(struct world *w)
 	static const struct setting_pair mine[] = { { "lost_after", "30s" },
 		{ "switch_condition", "cpu > 90" },
 		{ "switch_min_interval", "10s" }, { "zone", "Europe/Berlin" } };
+	static const struct setting_pair go_on = { "on_broker_loss",
+		"continue" };
 
 	ops_pace(w);
 	set(w, mine, 4);
+	if (sim_chance(w, 50))
+		set(w, &go_on, 1);
 	apply(w, false);
 }

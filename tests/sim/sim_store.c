@@ -197,6 +197,7 @@ sim_disk_restore(struct machine *m)
 	m->disk.image = true;
 	keeper_excuse(m);
 	promise_forget(m);
+	alone_excuse(m);
 	m->held_here = false;
 	m->on_at = m->w->now;
 	return true;
@@ -234,6 +235,8 @@ forgets(const struct machine *m, const struct batch *b,
 	if (sim_without(m->w, SIM_LEASE_LOST) && m->broker == NULL)
 		return op->stmt == S_META_SET && p->len > 6 &&
 		    memcmp(b->data.p + p->off, "lease.", 6) == 0;
+	if (sim_without(m->w, SIM_SPOOL_LOST))
+		return op->stmt == S_SPOOL_PUT;
 	if (sim_without(m->w, SIM_ROLE_LOST))
 		return op->stmt == S_ROLE_PUT;
 	if (sim_without(m->w, SIM_HOLD_LOST))
@@ -463,9 +466,20 @@ store_submit(struct store *s, struct batch *b, store_done *done, void *arg)
 	    (early(s->m) ? SEC / 2 : 0), on_commit, s->m, s->m->life);
 }
 
-/* A mutant's lease is stored two seconds after it was told. */
+/* Of a mutant: the role, or what it does alone. */
+static bool
+told_early(const struct machine *m, const struct batch *b)
+{
+	if (m->broker != NULL || m->dying || m->w->tidying)
+		return false;
+	if (b->ops[0].stmt == S_META_SET)
+		return sim_without(m->w, SIM_LEASE_EARLY);
+	return sim_without(m->w, SIM_SPOOL_EARLY);
+}
+
+/* It is stored two seconds after it was told. */
 static enum store_rc
-lease_later(struct store *s, struct batch *b)
+told_later(struct store *s, struct batch *b)
 {
 	b->done = NULL;
 	s->pending++;
@@ -486,9 +500,8 @@ store_write(struct store *s, struct batch *b)
 	enum store_rc rc = STORE_DOWN;
 	struct batch *last;
 
-	if (sim_without(m->w, SIM_LEASE_EARLY) && m->broker == NULL &&
-	    !m->dying && !m->w->tidying)
-		return lease_later(s, b);
+	if (told_early(m, b))
+		return told_later(s, b);
 	if (!m->dying && !m->w->tidying) {
 		s->pending++;
 		put(&s->first, &s->last, b);

@@ -226,3 +226,61 @@ trap_move(struct world *w, struct machine *to)
 	}
 	sim_at(w, w->now + d, on_moved, to, m->at);
 }
+
+/* ---- nobody to ask ---- */
+
+static void
+on_cut_off(struct world *w, void *arg, int64_t what)
+{
+	struct machine *m = arg;
+
+	if (w->calm)
+		return;
+	switch (what) {
+	case 0:				/* the role moves meanwhile */
+		ops_role(w, ROLE_EV_OP_ON, ops_somebody(w), false);
+		break;
+	case 1:
+		fault_crash(w, m);
+		break;
+	case 2:
+		m->flaky = w->now + sim_range(w, 1, 20) * SEC;
+		break;
+	case 3:				/* it is heard for a moment, … */
+		m->cut[0] = m->cut[1] = 0;
+		sim_at(w, w->now + sim_range(w, 200, 6000) * MS, on_cut_off, m,
+		    sim_range(w, 4, 5));
+		break;
+	case 5:				/* … in which it starts again */
+		machine_kill(m, false);
+		sim_at(w, w->now + 100 * MS, on_boot, m, 0);
+		sim_at(w, w->now + sim_range(w, 1, 6) * SEC, on_cut_off, m, 4);
+		break;
+	default:
+		m->cut[0] = m->cut[1] = w->now + sim_range(w, 5, 40) * SEC;
+		net_break(m, 2 * SEC, sim_chance(w, 50));
+		break;
+	}
+}
+
+/* The Scheduler is without a broker for long. */
+void
+trap_alone(struct world *w)
+{
+	int64_t d = sim_range(w, 6, 80) * SEC;
+	struct machine *m = scheduler(w);
+
+	if (m == NULL || m->local)
+		return;
+	sim_say(w, m, "is without a broker for %lld s", (long long)(d / SEC));
+	if (sim_chance(w, 30)) {
+		machine_kill(&w->m[BROKER], sim_chance(w, 30));
+		sim_at(w, w->now + d, on_boot, &w->m[BROKER], 0);
+	} else {
+		m->cut[0] = m->cut[1] = w->now + d;
+		net_break(m, 4 * SEC, sim_chance(w, 50));
+	}
+	for (int n = (int)sim_range(w, 0, 3); n > 0; n--)
+		sim_at(w, w->now + sim_range(w, 4 * SEC, d), on_cut_off, m,
+		    sim_range(w, 0, 3));
+}
