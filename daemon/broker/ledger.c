@@ -13,6 +13,8 @@
 #include "log.h"
 #include "mem.h"
 
+enum { PASS = 1000 };		/* occurrences at once */
+
 /* One fire on its way to the disk. */
 struct fire {
 	struct broker *b;
@@ -72,15 +74,45 @@ on_passed(enum store_rc rc, void *arg)
 	free(f);
 }
 
+static int
+on_run(const struct row *r, void *arg)
+{
+	*(int64_t *)arg = row_int(r, 0);
+	return 1;
+}
+
+/* The last of those that follow it without a gap and have their runs, too. */
+static wall
+passed(struct broker *b, const char *job, wall at)
+{
+	const struct cat_job *j = catalog_job(b->catalog, job);
+	char occ[CLOCK_RFC3339];
+
+	for (int n = 0; j != NULL && n < PASS; n++) {
+		wall next = due_next(j->due, at);
+		int64_t run = 0;
+
+		if (next.ms != WALL_NEVER.ms)
+			(void)store_query(b->store, S_OCC_GET, on_run, &run,
+			    "tt", job, clock_rfc3339(next, occ));
+		if (run == 0)
+			break;
+		at = next;
+	}
+	return at;
+}
+
 /* The occurrence has its run since before the job was removed and came back,
- * or was otherwise made to look back: the cursor goes past it. */
+ * or from one who had no broker, or was otherwise made to look back: the cursor
+ * goes past it. */
 static void
 pass(struct fire *f)
 {
 	struct batch *batch = batch_new();
 	wall from = ledger_cursor(f->b, f->job);
 
-	batch_add(batch, S_CURSOR_MOVE, "tii", f->job, from.ms, f->first.ms);
+	batch_add(batch, S_CURSOR_MOVE, "tii", f->job, from.ms,
+	    passed(f->b, f->job, f->first).ms);
 	batch_must(batch);
 	store_submit(f->b->store, batch, on_passed, f);
 }
@@ -115,13 +147,6 @@ on_fired(enum store_rc rc, void *arg)
 	else
 		json_decref(doc);
 	free(f);
-}
-
-static int
-on_run(const struct row *r, void *arg)
-{
-	*(int64_t *)arg = row_int(r, 0);
-	return 1;
 }
 
 /* At or before the cursor: it was recorded, and this is its run (0: it was passed

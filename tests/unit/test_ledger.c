@@ -360,6 +360,30 @@ a_restarted_broker_knows_what_was_fired(void **state)
 	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > run);
 }
 
+/* What a Scheduler did without the broker, by a clock that was ahead: one by
+ * one, each with all that follows it sent again, thousands of them would hold
+ * up the job for minutes. */
+static void
+what_is_on_record_is_passed_over_at_once(void **state)
+{
+	struct batch *b = batch_new();
+	char occ[CLOCK_RFC3339];
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	for (int64_t i = 0; i < 20; i++)
+		batch_add(b, S_OCC_PUT, "tti", "tick", clock_rfc3339(
+		    (wall){ due + i * 1000 }, occ), 1000 + i);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	(void)fire_as(epoch(), at(due));
+	assert_int_equal(js_int(answered, "cursor", 0), due + 19000);
+	assert_int_equal(next(), due + 20000);
+	assert_int_equal(runs_of_tick(), 0);
+	assert_true(js_int(fire_as(epoch(), at(next())), "run", 0) > 0);
+}
+
 int
 main(void)
 {
@@ -375,6 +399,7 @@ main(void)
 		T(paused_and_removed_jobs_do_not_fire),
 		T(a_job_that_comes_back_fires_nothing_again),
 		T(a_restarted_broker_knows_what_was_fired),
+		T(what_is_on_record_is_passed_over_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
