@@ -111,7 +111,8 @@ struct keeper {
 	struct machine *m;
 	struct krun    *runs;
 	bool		up;		/* linked to this life of the daemon */
-	int64_t		says;		/* what it says keeps its order */
+	int64_t		says;		/* what it says keeps its order, … */
+	struct said    *said, *said_last;	/* … until it is heard */
 	int		start;
 };
 

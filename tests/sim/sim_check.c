@@ -234,6 +234,9 @@ moved(struct machine *m, const struct batch *b, const struct batch_op *op)
 	if (j == NULL || w->check->editing > 0)
 		return;
 	next = due_next(j->due, from);
+	while (next.ms < to.ms && check_on_record(w, job,
+	    clock_rfc3339(next, want), WALL_NEVER))
+		next = due_next(j->due, next);
 	if (next.ms > to.ms)
 		sim_broken(w, RULE_CURSOR, "%s moved to %s, which is not due",
 		    job, clock_rfc3339(to, want));

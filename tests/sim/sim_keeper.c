@@ -19,31 +19,46 @@ find(struct keeper *k, const char *id)
 /* ---- what it says, in order, to the life of the daemon it is linked to ---- */
 
 struct said {
-	struct keeper *k;
 	char	       id[KEEPER_ID];	/* "": it has said everything */
+	unsigned       life;
+	struct said   *next;
 };
 
 static void
-on_said(struct world *w, void *arg, int64_t life)
+said_free(struct keeper *k)
 {
-	struct said *s = arg;
-	struct machine *m = s->k->m, *was;
-	struct krun *r = find(s->k, s->id);
+	struct said *s = k->said;
+
+	k->said = s->next;
+	if (k->said == NULL)
+		k->said_last = NULL;
+	free(s);
+}
+
+/* One of these for each of what it said: the oldest is heard, however long the
+ * daemon was stopped. */
+static void
+on_said(struct world *w, void *arg, int64_t n)
+{
+	struct keeper *k = arg;
+	struct said *s = k->said;
+	struct machine *m = k->m, *was;
+	struct krun *r = find(k, s->id);
 	struct keeper_report kr = { .id = s->id };
 	char start[24];
 
-	if (!m->up || m->dying || m->life != (unsigned)life ||
-	    (!s->k->up && s->id[0] != '\0' && r == NULL)) {
-		free(s);
+	if (!m->up || m->dying || m->life != s->life ||
+	    (!k->up && s->id[0] != '\0' && r == NULL)) {
+		said_free(k);
 		return;
 	}
-	if (machine_later(m, on_said, s, life))
+	if (machine_later(m, on_said, k, n))
 		return;
 	was = sim_enter(m);
 	sim_mix(w, 7);
 	if (s->id[0] == '\0') {
-		s->k->up = true;
-		(void)snprintf(start, sizeof(start), "start-%d", s->k->start);
+		k->up = true;
+		(void)snprintf(start, sizeof(start), "start-%d", k->start);
 		runs_keeper_ops.up(m->runs, start);
 	} else {
 		if (r != NULL) {
@@ -58,7 +73,7 @@ on_said(struct world *w, void *arg, int64_t life)
 		runs_keeper_ops.report(m->runs, &kr);
 	}
 	sim_leave(m, was);
-	free(s);
+	said_free(k);
 }
 
 static void
@@ -67,11 +82,16 @@ tell(struct keeper *k, const char *id)
 	struct world *w = k->m->w;
 	struct said *s = mem_zero(1, sizeof(*s));
 
-	s->k = k;
+	s->life = k->m->life;
 	(void)MEM_STR(s->id, id);
+	if (k->said == NULL)
+		k->said = s;
+	else
+		k->said_last->next = s;
+	k->said_last = s;
 	k->says = k->says < w->now ? w->now : k->says;
 	k->says += sim_range(w, 50, 400);
-	sim_at(w, k->says, on_said, s, k->m->life);
+	sim_at(w, k->says, on_said, k, 0);
 }
 
 static void
@@ -264,6 +284,8 @@ keepers_free(struct machine *m)
 {
 	struct krun *r, *tmp;
 
+	while (m->keeper.said != NULL)
+		said_free(&m->keeper);
 	HASH_ITER(hh, m->keeper.runs, r, tmp) {
 		HASH_DEL(m->keeper.runs, r);
 		free(r);
@@ -274,7 +296,7 @@ void
 keeper_sweep(struct world *w)
 {
 	for (size_t i = 0; i < w->nheap; i++)
-		if (w->heap[i].fn == on_said || w->heap[i].fn == on_command)
+		if (w->heap[i].fn == on_command)
 			free(w->heap[i].arg);
 	w->nheap = 0;
 }

@@ -50,6 +50,7 @@ answer(struct world *w, const json_t *p)
 	const char *job = js_str(p, "job", "");
 	const json_t *cursor = json_object_get(p, "cursor");
 	int64_t at = js_int(p, "at", 0);
+	char occ[CLOCK_RFC3339];
 
 	if (json_object_get(p, "id") != NULL)
 		return;
@@ -57,6 +58,9 @@ answer(struct world *w, const json_t *p)
 		at = json_integer_value(cursor);
 	else if (json_object_get(p, "run") == NULL)
 		return;
+	else if (check_on_record(w, job, clock_rfc3339((wall){ at }, occ),
+	    WALL_NEVER))
+		return;			/* done alone: its run is */
 	if (at > check_cursor(w, job))
 		sim_broken(w, RULE_ACKED, "%s at %lld is answered, and its "
 		    "cursor on disk is %lld", job, (long long)at,
