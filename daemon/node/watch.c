@@ -134,6 +134,18 @@ wjob_new(const json_t *item, const char *zone, const struct calendar_def *cal,
 	return j;
 }
 
+static void
+drop_job(struct watch *w, struct wjob *j)
+{
+	for (size_t i = json_array_size(w->pending); i-- > 0 &&
+	    j->pending > 0;)
+		if (strcmp(js_str(json_array_get(w->pending, i), "job", ""),
+		        j->def.name) == 0) {
+			(void)json_array_remove(w->pending, i);
+			j->pending--;
+		}
+}
+
 void
 watch_load(struct watch *w, const json_t *replica)
 {
@@ -166,6 +178,13 @@ watch_load(struct watch *w, const json_t *replica)
 	for (size_t i = 0; i < ncal; i++)
 		calendar_def_clear(&cal[i]);
 	free(cal);
+	for (struct wjob *was = w->jobs; was != NULL; was = was->hh.next) {
+		struct wjob *j;
+
+		HASH_FIND_STR(jobs, was->def.name, j);
+		if (j == NULL)
+			drop_job(w, was);	/* nobody waits for answers */
+	}
 	jobs_free(&w->jobs);
 	w->jobs = jobs;
 	w->rev = js_int(replica, "rev", -1);
@@ -280,24 +299,15 @@ drop_one(struct watch *w, struct wjob *j, int64_t at)
 	size_t i;
 	json_t *f;
 
+	if (j->pending == 0)
+		return;
 	json_array_foreach(w->pending, i, f)
 		if (js_int(f, "at", 0) == at &&
 		    strcmp(js_str(f, "job", ""), j->def.name) == 0) {
 			(void)json_array_remove(w->pending, i);
-			if (j->pending > 0)
-				j->pending--;
+			j->pending--;
 			return;
 		}
-}
-
-static void
-drop_job(struct watch *w, struct wjob *j)
-{
-	for (size_t i = json_array_size(w->pending); i-- > 0;)
-		if (strcmp(js_str(json_array_get(w->pending, i), "job", ""),
-		        j->def.name) == 0)
-			(void)json_array_remove(w->pending, i);
-	j->pending = 0;
 }
 
 void

@@ -1,0 +1,136 @@
+/* The Scheduler's clock: what is due, and what is on its way to the broker.
+ * What is left over here keeps other jobs from firing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "js.h"
+#include "mem.h"
+#include "node/watch.h"
+
+static struct watch *watch;
+static struct now now;
+
+static int
+up(void **state)
+{
+	(void)state;
+	watch = watch_new();
+	now = (struct now){ { 1000000000 }, { 1700000000000 } };
+	return 0;
+}
+
+static int
+down(void **state)
+{
+	(void)state;
+	watch_free(watch);
+	return 0;
+}
+
+/* One job, due every second, nothing of it recorded since now. */
+static void
+load(const char *name)
+{
+	json_t *doc = json_pack("{s:i,s:s,s:[],s:[{s:I,s:b,s:{s:s,s:[s],s:s,"
+	    "s:[{s:i}]}}]}", "rev", 1, "zone", "UTC", "calendars", "jobs",
+	    "cursor", (json_int_t)now.wall.ms, "paused", 0, "job", "name", name,
+	    "command", "/bin/true", "misfire", "all", "triggers", "every", 1);
+
+	assert_non_null(doc);
+	watch_load(watch, doc);
+	json_decref(doc);
+}
+
+static void
+later(int64_t seconds)
+{
+	now.mono.us += seconds * 1000000;
+	now.wall.ms += seconds * 1000;
+}
+
+static size_t
+fired(void)
+{
+	json_t *due = watch_due(watch, now);
+	size_t n = json_array_size(due);
+
+	json_decref(due);
+	return n;
+}
+
+static size_t
+under_way(void)
+{
+	json_t *fires = watch_pending(watch);
+	size_t n = json_array_size(fires);
+
+	json_decref(fires);
+	return n;
+}
+
+static void
+answer(const char *name, int64_t at, const char *member, int64_t value)
+{
+	json_t *doc = json_pack("{s:s,s:I,s:I}", "job", name, "at",
+	    (json_int_t)at, member, (json_int_t)value);
+
+	watch_answer(watch, doc, now);
+	json_decref(doc);
+}
+
+static void
+test_each_is_under_way_until_it_is_answered(void **state)
+{
+	int64_t from = now.wall.ms;
+
+	(void)state;
+	load("j");
+	watch_start(watch, NULL);
+	later(3);
+	assert_int_equal(fired(), 3);
+	assert_int_equal(fired(), 0);
+	assert_int_equal(under_way(), 3);
+	answer("j", from + 2000, "run", 2);
+	answer("j", from + 2000, "run", 2);	/* said twice */
+	assert_int_equal(under_way(), 2);
+	/* A gap: what was sent after it was not taken either. */
+	answer("j", from + 3000, "cursor", from + 1000);
+	assert_int_equal(under_way(), 0);
+	answer("j", from + 1000, "run", 1);
+	assert_int_equal(fired(), 2);
+}
+
+/* A thousand may be under way: were those of a removed job kept, nothing would
+ * be fired any more once there are so many of them. */
+static void
+test_a_removed_job_leaves_nothing_under_way(void **state)
+{
+	(void)state;
+	load("j");
+	watch_start(watch, NULL);
+	later(5000);
+	assert_int_equal(fired(), 1000);
+	load("k");
+	assert_int_equal(under_way(), 0);
+	answer("j", now.wall.ms, "run", 1);
+	later(2);
+	assert_int_equal(fired(), 2);
+}
+
+#define U(f) cmocka_unit_test_setup_teardown(f, up, down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		U(test_each_is_under_way_until_it_is_answered),
+		U(test_a_removed_job_leaves_nothing_under_way),
+	};
+
+	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}
