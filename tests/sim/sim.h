@@ -122,6 +122,7 @@ struct store {
 	struct batch   *done, *done_last;
 	size_t		pending;
 	bool		committing, polling;
+	struct batch   *half;		/* see SIM_APART */
 };
 
 /* What it said or was told, and must not forget (sim_promise.c). */

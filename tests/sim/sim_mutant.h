@@ -9,6 +9,7 @@
 enum sim_guard {
 	SIM_CURSOR,		/* a cursor moves from anywhere */
 	SIM_ONCE,		/* a second run set for one occurrence */
+	SIM_APART,		/* the cursor a commit before the run */
 	SIM_ACK_EARLY,		/* the broker's disk says OK before it is */
 	SIM_AGENT_ACK_EARLY,	/* the same of an agent's */
 	SIM_LEASE_EARLY,	/* the same of an agent's lease alone */

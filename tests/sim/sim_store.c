@@ -273,19 +273,34 @@ op_run(struct machine *m, const struct batch *b, const struct batch_op *op)
 static void
 command_run(struct machine *m, struct batch *b)
 {
-	bool guard = b->nops > 1;
+	bool guard = b->nops > 1, half = m->store->half == b;
 
 	b->rc = STORE_OK;
 	if (guard)
 		word(m, W_SAVE);
 	for (unsigned i = 0; b->rc == STORE_OK && i < b->nops; i++)
-		b->rc = op_run(m, b, &b->ops[i]);
+		if (!half || b->ops[i].stmt != S_CURSOR_MOVE)
+			b->rc = op_run(m, b, &b->ops[i]);
 	if (guard && b->rc != STORE_OK)
 		word(m, W_UNDO);
 	if (guard)
 		word(m, W_KEEP);
 	if (b->rc == STORE_OK)
 		check_commit(m, b);
+}
+
+/* A mutant's disk has the cursor of a fire one commit before its run. */
+static bool
+first_half(struct machine *m, struct batch *b)
+{
+	const struct batch_op *op = &b->ops[0];
+
+	if (!sim_without(m->w, SIM_APART) || b->nops < 2 ||
+	    op->stmt != S_CURSOR_MOVE || m->store->half == b ||
+	    op_run(m, b, op) != STORE_OK)
+		return false;
+	m->store->half = b;
+	return true;
 }
 
 /* ---- the store ---- */
@@ -389,7 +404,13 @@ commit(struct store *s, bool all)
 	    (b = take(&s->first)) != NULL; n++) {
 		if (full)
 			b->rc = STORE_BUSY;
-		else
+		else if (!all && first_half(m, b)) {
+			b->next = s->first;
+			s->first = b;
+			if (b->next == NULL)
+				s->last = b;
+			break;
+		} else
 			command_run(m, b);
 		put(&s->done, &s->done_last, b);
 	}

@@ -119,8 +119,9 @@ on_storm(struct world *w, void *arg, int64_t n)
 	for (; count > 0; count--)
 		sim_at(w, w->now + sim_range(w, 0, length), on_trouble, NULL,
 		    0);
-	if (sim_chance(w, 70))
-		sim_at(w, w->now + sim_range(w, 0, length), on_move, NULL, 0);
+	if (sim_chance(w, 85))		/* with time to tell */
+		sim_at(w, w->now + sim_range(w, 0, length / 2), on_move, NULL,
+		    0);
 	sim_at(w, w->now + length, on_calm, NULL, 0);
 }
 

@@ -65,7 +65,7 @@ on_trap(struct world *w, void *arg, int64_t n)
 	case TRAP_BREAK:
 		net_break(m, SEC, false);
 		if (t.back)
-			sim_at(w, w->now + sim_range(w, 0, 900) * MS, on_back,
+			sim_at(w, w->now + sim_range(w, 0, 200) * MS, on_back,
 			    m, 0);
 		break;
 	case TRAP_STOP:
@@ -154,9 +154,9 @@ stops(struct world *w, struct machine *m, struct machine *to,
 }
 
 static void
-breaks(struct world *w, struct machine *m)
+breaks(struct world *w, struct machine *m, bool back)
 {
-	m->trap = (struct trap){ .what = TRAP_BREAK, .back = sim_chance(w, 50),
+	m->trap = (struct trap){ .what = TRAP_BREAK, .back = back,
 		.when = sim_chance(w, 30) ? TRAP_FIRE : TRAP_SLOW_FIRE };
 }
 
@@ -186,7 +186,7 @@ trap_move(struct world *w, struct machine *to)
 		ops_role(w, ROLE_EV_OP_ON, to, false);
 		return;
 	}
-	which = (int)sim_range(w, 0, 11);
+	which = (int)sim_range(w, 0, 13);
 	sim_say(w, m, "is hard to reach (%d) as the role is moved to %s", which,
 	    to->name);
 	switch (which) {
@@ -200,9 +200,10 @@ trap_move(struct world *w, struct machine *to)
 		d /= 4;
 		m->cut[BY_BROKER] = w->now + sim_range(w, 2000, 2900) * MS;
 		break;
-	case 3:
+	case 3: case 13:		/* what is late stays late */
+		m->cut[BY_BROKER] = w->now + sim_range(w, 1000, 2800) * MS;
 		m->trickle = w->now + 30 * (int64_t)SEC;
-		d = sim_range(w, 4, 14) * SEC;
+		d = sim_range(w, 1500, 8000) * MS;
 		break;
 	case 4: case 5:
 		stops(w, m, to, TRAP_FIRE);
@@ -210,13 +211,13 @@ trap_move(struct world *w, struct machine *to)
 	case 6: case 7:
 		stops(w, m, to, TRAP_BEAT);
 		return;
-	case 8:				/* the role stays where it is */
-		breaks(w, m);
+	case 8: case 9:			/* the role stays where it is */
+		breaks(w, m, which == 9);
 		return;
-	case 9:				/* it can't obey */
+	case 10:			/* it can't obey */
 		fault_full(w, m, sim_range(w, 6, 14) * SEC);
 		break;
-	case 10:
+	case 11:
 		dies_as_it_turns(sim_chance(w, 50) ? m : to);
 		break;
 	default:
