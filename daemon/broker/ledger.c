@@ -117,12 +117,24 @@ pass(struct fire *f)
 	store_submit(f->b->store, batch, on_passed, f);
 }
 
+/* Somebody may have read the cursor from the disk meanwhile, before this. */
+static void
+not_behind(struct broker *b, const struct fire *f)
+{
+	struct cat_job *j = catalog_job(b->catalog, f->job);
+
+	if (j != NULL && j->cursor.ms < f->at.ms)
+		j->cursor = f->at;
+}
+
 static void
 on_fired(enum store_rc rc, void *arg)
 {
 	struct fire *f = arg;
 	json_t *doc;
 
+	if (rc == STORE_OK)
+		not_behind(f->b, f);
 	dispatch_stored(f->b, &f->set, rc);
 	if (rc == STORE_CONFLICT) {
 		pass(f);

@@ -199,6 +199,29 @@ refusals_on_record(size_t n)
 	return are;
 }
 
+/* The cursor is read again while a fire is under way (another could not be
+ * stored, or a node told what it did alone): a broker that then stayed behind
+ * its disk would take every later fire for one past a gap, for ever. */
+static void
+a_cursor_that_is_read_again_is_not_left_behind(void **state)
+{
+	json_t *params;
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	params = json_pack("{s:I,s:[o]}", "epoch", (json_int_t)epoch(),
+	    "fires", at(due));
+	broker->now.wall.ms = clock_wall().ms + 30000;
+	ledger_fire(broker, broker->roster->members[0], params, on_answer);
+	json_decref(params);
+	(void)ledger_cursor(broker, "tick");
+	UNTIL(answered != NULL);
+	assert_int_equal(tick()->cursor.ms, due);
+	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > 0);
+}
+
 static void
 another_epoch_is_refused_as_an_event(void **state)
 {
@@ -392,6 +415,7 @@ main(void)
 		T(a_fire_on_its_way_to_the_disk_is_answered_by_the_disk),
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
 		T(no_answer_has_a_cursor_that_is_not_on_disk),
+		T(a_cursor_that_is_read_again_is_not_left_behind),
 		T(another_epoch_is_refused_as_an_event),
 		T(ahead_of_the_clock_is_refused_and_comes_again),
 		T(what_is_skipped_is_on_record_with_the_reason),
