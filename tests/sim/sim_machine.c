@@ -388,7 +388,7 @@ machines_make(struct world *w)
 	static const char *const names[SIM_MACHINES] = { "broker", "node-a",
 		"node-b", "node-c", "node-d" };
 	int64_t most = sim_without(w, SIM_DRIFT) ? 350000
-	    : sim_chance(w, 50) ? 0 : 80000;
+	    : sim_chance(w, 50) ? 0 : 99900;
 	bool local = sim_chance(w, 40);
 
 	w->n = (int)sim_range(w, local ? 2 : 3, SIM_MACHINES);
@@ -404,6 +404,8 @@ machines_make(struct world *w)
 		m->worker = w->n > 3 && i == w->n - 1 && w->o.seed % 3 == 0;
 		(void)MEM_STR(m->name, names[i]);
 		m->ppm = most == 0 ? 0 : sim_range(w, -most, most);
+		if (most != 0 && sim_chance(w, 40))	/* as it may be */
+			m->ppm = m->ppm < 0 ? -most : most;
 		m->mono_base = sim_range(w, 10, 100000) * SEC;
 		m->wall_off = sim_range(w, -300, 300);
 		m->cpu = 5;

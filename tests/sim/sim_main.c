@@ -135,9 +135,10 @@ hunt(int fd, const struct sim_mutant *m, int64_t round)
 	role_mutants = m->shipped;
 	o.seed += (uint64_t)round * 1000003;
 	while (rep.tried < opt.n && !rep.r.broken) {
-		rep.seed = ++o.seed;
+		rep.seed = o.seed;
 		rep.tried++;
 		one(&o, &rep.r);
+		o.seed++;
 	}
 	report(fd, &rep);
 }
@@ -291,12 +292,14 @@ by_tried(const void *a, const void *b)
 static bool
 verdict(const struct sim_mutant *m, struct report *rep, int64_t n)
 {
-	int64_t caught = 0, by[NRULES] = { 0 };
+	int64_t caught = 0;
+	uint64_t by[NRULES] = { 0 };	/* a seed */
 	const char *comma = "";
 
 	for (int64_t i = 0; i < n; i++) {
 		caught += rep[i].r.broken;
-		by[rep[i].r.rule] += rep[i].r.broken;
+		if (rep[i].r.broken)
+			by[rep[i].r.rule] = rep[i].seed;
 		if (!rep[i].r.broken)
 			rep[i].tried = opt.n + 1;
 	}
@@ -304,7 +307,8 @@ verdict(const struct sim_mutant *m, struct report *rep, int64_t n)
 	printf("without %s: %s", m->name, caught == 0 ? "NOT NOTICED" : "");
 	for (int i = 0; i < NRULES; i++)
 		if (by[i] > 0) {
-			printf("%s%s", comma, sim_rule_text((enum sim_rule)i));
+			printf("%s%s (seed %llu)", comma, sim_rule_text(
+			    (enum sim_rule)i), (unsigned long long)by[i]);
 			comma = ", ";
 		}
 	printf(" (%lld of %lld; median %s%lld schedules, %lld to %lld)\n",
@@ -331,6 +335,7 @@ noticed(const struct sim_mutant *m)
 		while (busy < opt.children && at < opt.rounds) {
 			if (child(fd) == 0) {
 				hunt(fd[1], m, at);
+				(void)fflush(stdout);
 				_exit(0);
 			}
 			at++;

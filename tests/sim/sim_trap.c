@@ -167,6 +167,8 @@ broker_restarts(struct world *w, struct machine *m)
 	struct machine *b = &w->m[BROKER];
 
 	m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
+	if (sim_chance(w, 40))		/* the leases are of another pace */
+		ops_pace(w);
 	machine_kill(b, sim_chance(w, 30));
 	sim_at(w, w->now + sim_range(w, 50, 500) * MS, on_boot, b, 0);
 }
