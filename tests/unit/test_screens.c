@@ -185,6 +185,36 @@ one_screen(enum screen_id id, bool open, const char *word)
 	}
 }
 
+/* A node of a cluster whose broker does not answer. */
+static void
+broker_away(void **state)
+{
+	static const char *const does[] = { "\"off\",\"suspended\":false,"
+	    "\"local\":false,\"spooled\":0", "\"on\",\"suspended\":true,"
+	    "\"local\":false,\"spooled\":0", "\"on\",\"suspended\":true,"
+	    "\"local\":true,\"spooled\":24" };
+	struct buf b = BUF_INIT(GOLDEN_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(does) / sizeof(does[0]); i++) {
+		struct model m;
+		char *text = mem_fmt("{\"node\":\"node-c\",\"cluster\":"
+		    "\"prod\",\"mode\":\"agent\",\"status\":%s,\"broker\":"
+		    "{\"name\":\"node-a\",\"address\":\"node-a:7422\","
+		    "\"connected\":false,\"trouble\":\"no answer from "
+		    "node-a:7422\"}}", does[i]);
+
+		model_init(&m);
+		world_fill(&m);
+		model_put(&m, TOPIC_STATUS, json_loads(text, 0, NULL));
+		draw(&m, 80, 16, GLYPHS_UTF8, does[i], &b);
+		model_clear(&m);
+		free(text);
+	}
+	golden("broker-away", &b);
+	buf_free(&b);
+}
+
 static void
 agents(void **state)
 {
@@ -493,6 +523,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(broker_away),
 		cmocka_unit_test(agents),
 		cmocka_unit_test(agent),
 		cmocka_unit_test(join),

@@ -409,6 +409,30 @@ message_row(const struct model *m, const struct area *a, int y)
 	}
 }
 
+/* Why there is none, and what becomes of what this node does by itself. */
+static int
+broker_banner(const struct model *m, const struct area *a, int y)
+{
+	const json_t *status = m->topic[TOPIC_STATUS].doc;
+	const json_t *b = json_object_get(status, "broker");
+	const char *broker = js_str(b, "name", "?");
+
+	(void)area_fmt(a, y, 1, GRID_BOLD, "** %s has no link to its broker "
+	    "%s: %s **", m->node, broker,
+	    js_str(b, "trouble", "it tries again by itself"));
+	if (js_bool(status, "local", false))
+		(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** It goes on with its "
+		    "own local runs; %s is told of %lld afterwards **", broker,
+		    (long long)js_int(status, "spooled", 0));
+	else if (strcmp(js_str(status, "status", ""), "on") == 0)
+		(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** It is ON and fires "
+		    "nothing until %s answers **", broker);
+	else
+		return 1;
+	return 2;
+}
+
+
 /* What is wrong with the link, above everything. */
 static int
 banner(const struct model *m, const struct area *a, int y)
@@ -441,16 +465,7 @@ banner(const struct model *m, const struct area *a, int y)
 		    "leave **");
 		return 2;
 	}
-	if (m->broker_lost.ms != 0) {
-		const json_t *b = json_object_get(m->topic[TOPIC_STATUS].doc,
-		    "broker");
-
-		(void)area_fmt(a, y, 1, GRID_BOLD, "** %s has no link to its "
-		    "broker %s: %s **", m->node, js_str(b, "name", "?"),
-		    js_str(b, "trouble", "it tries again by itself"));
-		return 1;
-	}
-	return 0;
+	return m->broker_lost.ms != 0 ? broker_banner(m, a, y) : 0;
 }
 
 /* ---- overlays --------------------------------------------------------- */
