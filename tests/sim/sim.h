@@ -326,7 +326,7 @@ void	ops_tidy(struct world *);
 void	ops_role(struct world *, enum role_event_kind, struct machine *,
 	    bool vacant);
 void	ops_rejoin(struct machine *);
-void	ops_pace(struct world *);	/* other timeouts */
+void	ops_pace(struct world *, bool hasten);	/* other timeouts */
 bool	ops_hold(struct world *, struct machine *, bool);	/* at the node */
 struct machine *ops_somebody(struct world *);
 void	fault_happen(struct world *);

@@ -41,7 +41,7 @@ const struct sim_mutant sim_mutants[] = {
 	{ "renewing only the holder", 0, OF(MUTANT_ACK_ANY), true },
 	{ "the wait after a start", 0, OF(MUTANT_NO_BOOT_WAIT), true },
 	{ "the longest lease given, in the wait after a start", 0,
-	    OF(MUTANT_FENCE_NOW), false },
+	    OF(MUTANT_FENCE_NOW), true },
 	{ "a new grant for a restarted holder", 0, OF(MUTANT_NO_REGRANT),
 	    true },
 	{ "the cursors of a grant", OWN(SIM_GRANT_BARE), 0, true },

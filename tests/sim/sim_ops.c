@@ -150,7 +150,7 @@ set(struct world *w, const struct setting_pair *pairs, size_t n)
 }
 
 void
-ops_pace(struct world *w)
+ops_pace(struct world *w, bool hasten)
 {
 	static const struct setting_pair usual[] = { { "heartbeat", "1s" },
 		{ "lease", "4s" }, { "off_timeout", "5s" },
@@ -165,7 +165,7 @@ ops_pace(struct world *w)
 		{ "lease", "3s" }, { "off_timeout", "3667ms" },
 		{ "grant_timeout", "3s" }, { "connection_timeout", "3667ms" },
 		{ "sample_interval", "3s" } };
-	int64_t n = sim_range(w, 0, 9);
+	int64_t n = hasten ? 4 : sim_range(w, 0, 9);
 
 	set(w, n < 4 ? usual : n < 6 ? fast : tight, 6);
 }
@@ -425,7 +425,7 @@ operate(struct world *w, struct machine *m)
 		drain(w, m, sim_chance(w, 60));
 		break;
 	case 7:
-		ops_pace(w);
+		ops_pace(w, false);
 		break;
 	case 8: case 9:
 		tune(w);
@@ -453,7 +453,7 @@ operate(struct world *w, struct machine *m)
 		break;
 	case 19:			/* in the middle of a move */
 		ops_role(w, ROLE_EV_OP_ON, m, false);
-		ops_pace(w);
+		ops_pace(w, false);
 		break;
 	case 20:
 		trap_alone(w);
@@ -504,7 +504,7 @@ ops_setup(struct world *w)
 	static const struct setting_pair go_on = { "on_broker_loss",
 		"continue" };
 
-	ops_pace(w);
+	ops_pace(w, false);
 	set(w, mine, 4);
 	if (sim_chance(w, 50))
 		set(w, &go_on, 1);

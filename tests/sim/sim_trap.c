@@ -21,7 +21,7 @@ on_moved(struct world *w, void *arg, int64_t from)
 	else
 		ops_role(w, ROLE_EV_OP_OFF, &w->m[from], sim_chance(w, 40));
 	if (sim_chance(w, 20))
-		ops_pace(w);
+		ops_pace(w, false);
 }
 
 /* ---- what happens then ---- */
@@ -157,20 +157,26 @@ static void
 breaks(struct world *w, struct machine *m, bool back)
 {
 	m->trap = (struct trap){ .what = TRAP_BREAK, .back = back,
-		.when = sim_chance(w, 30) ? TRAP_FIRE : TRAP_SLOW_FIRE };
+		.when = !back && sim_chance(w, 30) ? TRAP_FIRE
+		    : TRAP_SLOW_FIRE };
+}
+
+static void
+on_restart(struct world *w, void *arg, int64_t power)
+{
+	machine_kill(arg, power != 0);
+	sim_at(w, w->now + sim_range(w, 50, 500) * MS, on_boot, arg, 0);
 }
 
 /* The broker forgets what it renewed, and nobody can remind it. */
 static void
 broker_restarts(struct world *w, struct machine *m)
 {
-	struct machine *b = &w->m[BROKER];
-
 	m->cut[0] = m->cut[1] = w->now + sim_range(w, 2, 12) * SEC;
 	if (sim_chance(w, 40))		/* the leases are of another pace */
-		ops_pace(w);
-	machine_kill(b, sim_chance(w, 30));
-	sim_at(w, w->now + sim_range(w, 50, 500) * MS, on_boot, b, 0);
+		ops_pace(w, sim_chance(w, 60));
+	sim_at(w, w->now + 20 * MS, on_restart, &w->m[BROKER],
+	    sim_chance(w, 30));
 }
 
 void
@@ -188,7 +194,7 @@ trap_move(struct world *w, struct machine *to)
 		ops_role(w, ROLE_EV_OP_ON, to, false);
 		return;
 	}
-	which = (int)sim_range(w, 0, 13);
+	which = (int)sim_range(w, 0, 14);
 	sim_say(w, m, "is hard to reach (%d) as the role is moved to %s", which,
 	    to->name);
 	switch (which) {
@@ -213,8 +219,8 @@ trap_move(struct world *w, struct machine *to)
 	case 6: case 7:
 		stops(w, m, to, TRAP_BEAT);
 		return;
-	case 8: case 9:			/* the role stays where it is */
-		breaks(w, m, which == 9);
+	case 8: case 9: case 14:	/* the role stays where it is */
+		breaks(w, m, which != 8);
 		return;
 	case 10:			/* it can't obey */
 		fault_full(w, m, sim_range(w, 6, 14) * SEC);
