@@ -116,9 +116,10 @@ $(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/l
 # session_*, store_* and keeper_*, and these of the rest.  It, too, takes guards
 # away.
 SIM_GUARDED := $(wildcard daemon/core/role*.c) daemon/core/lease.c \
-	daemon/broker/ledger.c daemon/broker/spool.c daemon/node/alone.c \
-	daemon/node/seat.c daemon/node/seat_alone.c daemon/node/seat_note.c \
-	daemon/node/spool.c
+	daemon/broker/ledger.c daemon/broker/ledger_file.c \
+	daemon/broker/spool.c daemon/node/alone.c daemon/node/files.c \
+	daemon/node/files_walk.c daemon/node/seat.c daemon/node/seat_alone.c \
+	daemon/node/seat_note.c daemon/node/spool.c
 $(B)/guarded/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $< (guards)")
@@ -131,7 +132,7 @@ $(B)/sim: $(call obj,$(wildcard tests/sim/sim*.c)) \
     $(patsubst %.c,$(B)/guarded/%.o,$(SIM_GUARDED)) $(B)/libdaemon.a \
     $(B)/libshared.a
 	$(Q)$(link) $(SIM_LIBS) $(foreach f,clock_now clock_mono clock_wall \
-	    getrandom log_at,-Wl,--wrap=$f)
+	    getrandom log_at statx lstat stat opendir readdir closedir,-Wl,--wrap=$f)
 
 tests: $(UNIT) $(BENCH)
 unit: $(UNIT) $(PROGS)

@@ -7,6 +7,7 @@
 #include "broker/ledger_impl.h"
 #include "broker/roster.h"
 #include "core/file_trigger.h"
+#include "core/mutant.h"
 #include "js.h"
 #include "mem.h"
 
@@ -173,7 +174,7 @@ ledger_file(struct broker *b, struct member *m, const json_t *fire,
 	f->created = t->stable == 0 && t->event == JOB_FILE_CREATED;
 	f->answer = answer;
 	(void)MEM_STR(f->job, j->def.name);
-	if (recorded(f) != 0) {
+	if (!MUTANT(MUTANT_FILE_AGAIN) && recorded(f) != 0) {
 		doc = answer_json(fire);
 		(void)json_object_set_new(doc, "run", json_integer(f->run));
 		fire_free(f);

@@ -50,7 +50,12 @@ enum role_mutant {
 	MUTANT_SPOOL_NUMBER,	/* a restart counts from 1 again */
 	MUTANT_SPOOL_DISPATCH,	/* what it did is started when it is sent */
 	MUTANT_SPOOL_AGAIN,	/* recorded as often as it is told */
-	MUTANT_SPOOL_DOUBLED	/* and not marked when another did it */
+	MUTANT_SPOOL_DOUBLED,	/* and not marked when another did it */
+	/* … of files: */
+	MUTANT_FILE_WALK,	/* no look at all of them at takeover */
+	MUTANT_FILE_LOST,	/* nor when events were lost */
+	MUTANT_FILE_RESEND,	/* of those unanswered at hello */
+	MUTANT_FILE_AGAIN	/* what is on record is not looked for */
 };
 
 #ifdef ROLE_MUTANTS

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <utlist.h>
 
+#include "core/mutant.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -309,7 +310,8 @@ files_start(struct files *f)
 {
 	if (f == NULL)
 		return;
-	f->on = f->all = true;
+	f->on = true;
+	f->all = !MUTANT(MUTANT_FILE_WALK);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "core/mutant.h"
 #include "log.h"
 #include "mem.h"
 #include "node/files_impl.h"
@@ -338,7 +339,7 @@ on_lost(void *ctx)
 		log_warn("files", "the kernel's queue of file events ran over: "
 		    "looking at everything again (fs.inotify.max_queued_events "
 		    "is its size)");
-	f->all = true;
+	f->all = f->all || !MUTANT(MUTANT_FILE_LOST);
 }
 
 const struct dirs_ops walk_ops = {

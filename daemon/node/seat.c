@@ -555,7 +555,8 @@ work(struct seat *s)
 	if (s->resend && s->up) {
 		s->resend = false;
 		fire(s, watch_pending(s->watch));
-		fire(s, files_pending(s->files));
+		if (!MUTANT(MUTANT_FILE_RESEND))
+			fire(s, files_pending(s->files));
 	}
 	fire(s, watch_due(s->watch, s->now));
 	for (json_t *f; s->up && (f = files_due(s->files, s->now)) != NULL;)

@@ -57,6 +57,8 @@ enum sim_rule {
 	RULE_ALONE_LOST,
 	RULE_ALONE_AGAIN,
 	RULE_DOUBLED,
+	RULE_FILE_TWICE,
+	RULE_FILE_MISSED,
 	RULE_SPIN,
 	RULE_WORLD,		/* of the simulation itself */
 	RULE_SAME,		/* the same seed, the same schedule */
@@ -193,6 +195,8 @@ struct machine {
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
 	struct promise told;
+	struct dirs  *dirs;		/* inotify */
+	int64_t	      unwatched;	/* there are no watches until then */
 	/* what bears on going on without a broker, as it was told */
 	bool	      goes_on;		/* on_broker_loss = continue */
 	int64_t	      granted;		/* epoch, since this start; 0: none */
@@ -224,11 +228,12 @@ struct sim_result {
 	char	 text[512];
 	uint64_t hash;
 	int64_t	 events, messages, commits, runs, fires, moves, faults, at;
-	int64_t	 alone, doubled;
+	int64_t	 alone, doubled, files;
 };
 
 struct check;
 struct alone_check;
+struct files_world;
 
 struct world {
 	struct sim_options o;
@@ -245,6 +250,7 @@ struct world {
 	struct check	  *check;
 	unsigned	   kept;	/* see sim_promise.c */
 	struct alone_check *alone;
+	struct files_world *files;	/* NULL: none in this schedule */
 	bool		   calm;	/* no new faults */
 	bool		   over;
 	bool		   tidying;
@@ -382,5 +388,13 @@ wall	alone_last(const struct world *, const char *job, wall first);
 bool	alone_start(struct machine *, int64_t run, int64_t attempt,
 	    const char *job, const char *occ);
 void	alone_end(struct world *);
+
+/* ---- files (sim_files.c) ---- */
+void	files_make(struct world *);
+void	files_unmake(struct world *);
+const char *files_jobs(const struct world *);
+void	files_recorded(struct world *, const char *job, const char *path,
+	    int64_t ino, int64_t mtime, int64_t birth);
+void	files_now(struct world *);
 
 #endif

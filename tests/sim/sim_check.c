@@ -18,6 +18,7 @@
 enum {
 	LINK_S = 45,		/* dials wait 10 s, then back off */
 	WELL_S = 5,		/* what was late is made up for */
+	SEEN_S = 30,		/* files are looked at, late ones again */
 	SETTLED_S = 20		/* … whatever else is wrong */
 };
 
@@ -292,6 +293,13 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 		(void)fact_set(&c->runs, key, 2);
 	} else if (op->stmt == S_CURSOR_MOVE) {
 		moved(m, b, op);
+	} else if (op->stmt == S_FILE_PUT) {
+		char path[64];
+
+		text(b, op, 0, key);
+		text(b, op, 1, path);
+		files_recorded(w, key, path, number(b, op, 2), number(b, op, 3),
+		    number(b, op, 4));
 	} else if (op->stmt == S_CURSOR_PUT) {
 		text(b, op, 0, key);
 		if (c->editing == 0)
@@ -599,6 +607,8 @@ in_time(struct world *w, struct check *c, int first)
 	c->at_work = first;
 	if (w->now - c->well > WELL_S * (int64_t)SEC)
 		nothing_missed(w);
+	if (w->now - c->well > SEEN_S * (int64_t)SEC)
+		files_now(w);
 }
 
 void

@@ -217,6 +217,7 @@ boot_seat(struct machine *m)
 	(void)snprintf(f.boot, sizeof(f.boot), "boot-%lld",
 	    (long long)m->mono_base);
 	f.start = m->start;
+	f.loop = m->w->files != NULL ? (uv_loop_t *)(void *)m : NULL;
 	m->goes_on = false;
 	m->granted = 0;
 	m->seat = seat_new(m->store, m->runs, &f, &seat_ops, m,

@@ -92,6 +92,7 @@ add(struct sim_result *sum, const struct sim_result *r)
 	sum->faults += r->faults;
 	sum->alone += r->alone;
 	sum->doubled += r->doubled;
+	sum->files += r->files;
 	sum->at += r->at / SEC;
 	sum->hash ^= r->hash;
 }
@@ -172,12 +173,13 @@ tell(const struct sim_result *sum, int64_t done)
 
 	printf("%lld schedules, %.1f h of cluster time in %.1f s (%.2f "
 	    "schedules/s, %.1f h/s): %lld faults, %lld grants, %lld runs "
-	    "(%lld alone, %lld doubled), "
+	    "(%lld alone, %lld doubled, %lld files), "
 	    "%lld messages, %lld commits; trace %016llx\n", (long long)done,
 	    (double)sum->at / 3600, took, (double)done / took,
 	    (double)sum->at / 3600 / took, (long long)sum->faults,
 	    (long long)sum->moves, (long long)sum->runs,
 	    (long long)sum->alone, (long long)sum->doubled,
+	    (long long)sum->files,
 	    (long long)sum->messages, (long long)sum->commits,
 	    (unsigned long long)sum->hash);
 }

@@ -24,6 +24,7 @@ enum sim_guard {
 	SIM_STALE_SEQ,		/* acknowledgements name the newest heartbeat */
 	SIM_SPOOL_EARLY,	/* an agent's disk says OK before its spool is */
 	SIM_SPOOL_LOST,		/* what is done alone is not spooled */
+	SIM_FILE_LOST,		/* the identity of a file is not stored */
 };
 
 struct sim_mutant {

@@ -232,13 +232,13 @@ apply(struct world *w, bool prune)
 	    " distribution = \"instances\"; instances = 2; },"
 	    "{ name = \"rare\"; command = [ \"/bin/true\" ];"
 	    " misfire = \"all\"; misfire_max = 5;"
-	    " triggers = ( { every = \"4m\"; } ); }%s"
+	    " triggers = ( { every = \"4m\"; } ); }%s%s"
 	    ");", policy[sim_range(w, 0, 2)], overlap[sim_range(w, 0, 3)],
 	    w->o.seed % 4 == 0 ? "1s" : sim_chance(w, 50) ? "3s" : "7s",
 	    (int)sim_range(w, 0, 3), sim_chance(w, 50) ? "10s" : "25s",
 	    policy[sim_range(w, 0, 2)], sim_chance(w, 50) ? "" :
 	    ", { name = \"extra\"; command = [ \"/bin/true\" ];"
-	    " triggers = ( { every = \"20s\"; } ); }");
+	    " triggers = ( { every = \"20s\"; } ); }", files_jobs(w));
 	sim_say(w, NULL, "operator: apply %s", text);
 	check_edit(w, 1);
 	catalog_apply(b, text, "sim", false, prune, "op", edited, w);

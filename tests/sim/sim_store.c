@@ -237,6 +237,8 @@ forgets(const struct machine *m, const struct batch *b,
 		    memcmp(b->data.p + p->off, "lease.", 6) == 0;
 	if (sim_without(m->w, SIM_SPOOL_LOST))
 		return op->stmt == S_SPOOL_PUT;
+	if (sim_without(m->w, SIM_FILE_LOST))
+		return op->stmt == S_FILE_PUT;
 	if (sim_without(m->w, SIM_ROLE_LOST))
 		return op->stmt == S_ROLE_PUT;
 	if (sim_without(m->w, SIM_HOLD_LOST))

@@ -257,13 +257,13 @@ on_cut_off(struct world *w, void *arg, int64_t what)
 		break;
 	case 3:				/* it is heard for a moment, … */
 		m->cut[0] = m->cut[1] = 0;
-		sim_at(w, w->now + sim_range(w, 200, 6000) * MS, on_cut_off, m,
+		sim_at(w, w->now + sim_range(w, 1, 12) * SEC, on_cut_off, m,
 		    sim_range(w, 4, 5));
 		break;
 	case 5:				/* … in which it starts again */
 		machine_kill(m, false);
 		sim_at(w, w->now + 100 * MS, on_boot, m, 0);
-		sim_at(w, w->now + sim_range(w, 1, 6) * SEC, on_cut_off, m, 4);
+		sim_at(w, w->now + sim_range(w, 2, 9) * SEC, on_cut_off, m, 4);
 		break;
 	default:
 		m->cut[0] = m->cut[1] = w->now + sim_range(w, 5, 40) * SEC;

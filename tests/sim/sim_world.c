@@ -121,6 +121,8 @@ sim_rule_text(enum sim_rule rule)
 		[RULE_ALONE_LOST] = "done alone and not on record",
 		[RULE_ALONE_AGAIN] = "done alone and started again",
 		[RULE_DOUBLED] = "done twice and not marked doubled",
+		[RULE_FILE_TWICE] = "a file on record twice",
+		[RULE_FILE_MISSED] = "a file that is there is not on record",
 		[RULE_SPIN] = "a daemon spins",
 		[RULE_WORLD] = "the simulated world",
 		[RULE_SAME] = "another way for the same seed",
@@ -280,6 +282,7 @@ __wrap_log_at(enum log_level level, const char *subsystem, const char *fmt,
 static void
 play(struct world *w)
 {
+	files_make(w);
 	machines_make(w);
 	check_make(w);
 	story_begin(w);
@@ -314,6 +317,7 @@ sim_run(const struct sim_options *o, struct sim_result *result)
 		net_free(w);
 		keeper_sweep(w);
 		check_free(w);
+		files_unmake(w);
 		free(w->heap);
 		world = NULL;
 		free(w);
