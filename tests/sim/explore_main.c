@@ -161,6 +161,9 @@ struct mutant {
 #define ANY(m) { .name = #m, .bits = BIT(m) }
 #define BY(m, ...) { .name = #m, .bits = BIT(m), \
     .only = { TWO, .budget = { __VA_ARGS__ } } }
+/* Not here, for alone nothing is broken without them: an OFF below its epoch
+ * that is obeyed (nobody works until case 1), and each of the pair at the end.
+ * Occurrences, their cursors and fires are the simulation's (sim_mutant.c). */
 static const struct mutant mutants[] = {
 	BY(NO_FENCE, .ops = 1), BY(RENEW_AFTER_OFF, .ops = 1),
 	BY(FLOOR_BELOW, .ops = 2, .dups = 2),
