@@ -47,7 +47,6 @@ enum role_mutant {
 	MUTANT_ALONE_FRESH,	/* also after a restart */
 	MUTANT_ALONE_LINKED,	/* also while the link is up */
 	MUTANT_SPOOL_FULL,	/* without a bound */
-	MUTANT_SPOOL_NUMBER,	/* a restart counts from 1 again */
 	MUTANT_SPOOL_DISPATCH,	/* what it did is started when it is sent */
 	MUTANT_SPOOL_AGAIN,	/* recorded as often as it is told */
 	MUTANT_SPOOL_DOUBLED,	/* and not marked when another did it */

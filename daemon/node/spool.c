@@ -98,8 +98,7 @@ spool_new(struct store *store, const char *cluster)
 	(void)MEM_STR(sp->cluster, cluster);
 	(void)store_query(store, S_SPOOL_ALL, on_row, sp, "t", cluster);
 	last_key(sp, key);
-	if (!MUTANT(MUTANT_SPOOL_NUMBER))
-		(void)store_query(store, S_META_GET, on_last, sp, "t", key);
+	(void)store_query(store, S_META_GET, on_last, sp, "t", key);
 	return sp;
 }
 
@@ -203,8 +202,8 @@ spool_drop(struct spool *sp, struct spool_entry *e, struct batch *batch)
 	char key[64], last[24];
 
 	batch_add(batch, S_SPOOL_DEL, "ti", sp->cluster, e->run);
-	/* Its row was the one that a restart would have counted from: a holder
-	 * that restarts may well get the same epoch again. */
+	/* Its row was the one that a restart would have counted from.  A holder
+	 * that restarts gets a new epoch; numbers do not depend on that. */
 	if (e->run == order_alone(sp->epoch, sp->n)) {
 		last_key(sp, key);
 		(void)snprintf(last, sizeof(last), "%lld", (long long)e->run);

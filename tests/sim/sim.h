@@ -343,6 +343,7 @@ void	fault_full(struct world *, struct machine *, int64_t how_long);
 /* The role is to move to this one while the Scheduler is in trouble. */
 void	trap_move(struct world *, struct machine *to);
 void	trap_alone(struct world *);
+void	trap_told(struct machine *);
 /* It has said this to the broker. */
 void	trap_said(struct machine *, const char *method, const json_t *params);
 

@@ -248,6 +248,8 @@ text_of(const struct batch *b, const struct batch_op *op, unsigned i)
 void
 alone_node_commit(struct machine *m, const struct batch *b)
 {
+	bool told = false;
+
 	for (unsigned i = 0; i < b->nops; i++) {
 		const struct batch_op *op = &b->ops[i];
 
@@ -258,9 +260,13 @@ alone_node_commit(struct machine *m, const struct batch *b)
 
 			on_spooled(m, row);
 			free(row);
-		} else if (op->stmt == S_SPOOL_DEL)
+		} else if (op->stmt == S_SPOOL_DEL) {
 			on_forgotten(m, b->params[op->first + 1].number);
+			told = true;
+		}
 	}
+	if (told && m->seat != NULL && seat_untold(m->seat) == 0)
+		trap_told(m);
 }
 
 /* What was done alone and not told is gone with the disk, and so is which

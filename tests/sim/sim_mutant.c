@@ -61,8 +61,6 @@ const struct sim_mutant sim_mutants[] = {
 	{ "continue only with a grant", 0, OF(MUTANT_ALONE_FRESH), false },
 	{ "continue only without a link", 0, OF(MUTANT_ALONE_LINKED), true },
 	{ "the bound of the spool", 0, OF(MUTANT_SPOOL_FULL), false },
-	{ "the last number of the spool on disk", 0, OF(MUTANT_SPOOL_NUMBER),
-	    false },
 	{ "the dispatch of what was done alone", 0, OF(MUTANT_SPOOL_DISPATCH),
 	    true },
 	{ "the look for what was told before", 0, OF(MUTANT_SPOOL_AGAIN),

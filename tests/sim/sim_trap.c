@@ -272,6 +272,15 @@ on_cut_off(struct world *w, void *arg, int64_t what)
 	}
 }
 
+/* It has told all that it did alone: it starts again, and is alone again. */
+void
+trap_told(struct machine *m)
+{
+	if (!m->w->calm && sim_chance(m->w, 30))
+		sim_at(m->w, m->w->now + sim_range(m->w, 10, 500) * MS,
+		    on_cut_off, m, 5);
+}
+
 /* The Scheduler is without a broker for long. */
 void
 trap_alone(struct world *w)
@@ -281,7 +290,16 @@ trap_alone(struct world *w)
 
 	if (m == NULL || m->local)
 		return;
+	if (sim_chance(w, 30))		/* and back before it is replaced */
+		d = sim_range(w, 5, 11) * SEC;
 	sim_say(w, m, "is without a broker for %lld s", (long long)(d / SEC));
+	if (d < 12 * SEC) {
+		m->cut[0] = m->cut[1] = w->now + d;
+		net_break(m, SEC, false);
+		sim_at(w, w->now + d + sim_range(w, 1, 6) * SEC, on_cut_off, m,
+		    5);
+		return;
+	}
 	if (sim_chance(w, 30)) {
 		machine_kill(&w->m[BROKER], sim_chance(w, 30));
 		sim_at(w, w->now + d, on_boot, &w->m[BROKER], 0);

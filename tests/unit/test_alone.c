@@ -394,8 +394,8 @@ test_a_full_spool_stops_it(void **state)
 	json_decref(slice);
 }
 
-/* A restarted Scheduler is granted the same epoch again: with the number of one
- * that the broker has, the next occurrence would be lost. */
+/* Whatever epoch a restarted Scheduler is granted: with the number of one that
+ * the broker has, the next occurrence would be lost. */
 static void
 test_no_number_twice_after_a_restart(void **state)
 {
