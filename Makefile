@@ -113,13 +113,13 @@ $(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/l
 	$(Q)$(link)
 
 # The simulation replaces what touches the world outside: the linker takes its
-# session_*, store_* and keeper_*, and these of the rest.  It, too, takes guards
+# session_*, store_*, keeper_*, dirs_* and lookout_*, and these of the rest.  It, too, takes guards
 # away.
 SIM_GUARDED := $(wildcard daemon/core/role*.c) daemon/core/lease.c \
 	daemon/broker/ledger.c daemon/broker/ledger_file.c \
-	daemon/broker/spool.c daemon/node/alone.c daemon/node/files.c \
-	daemon/node/files_walk.c daemon/node/seat.c daemon/node/seat_alone.c \
-	daemon/node/seat_note.c daemon/node/spool.c
+	daemon/broker/spool.c daemon/node/alone.c daemon/node/finder.c \
+	daemon/node/finder_walk.c daemon/node/seat.c \
+	daemon/node/seat_alone.c daemon/node/seat_note.c daemon/node/spool.c
 $(B)/guarded/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $< (guards)")

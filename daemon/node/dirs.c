@@ -21,7 +21,6 @@ struct dir {
 };
 
 struct dirs {
-	uv_poll_t	      *poll;	/* freed when libuv closed it */
 	int		       fd;
 	struct dir	      *all;
 	const struct dirs_ops *ops;
@@ -185,16 +184,18 @@ one(struct dirs *d, const struct inotify_event *ev)
 	}
 }
 
-static void
-on_readable(uv_poll_t *poll, int status, int events)
+int
+dirs_fd(const struct dirs *d)
 {
-	struct dirs *d = poll->data;
+	return d->fd;
+}
+
+void
+dirs_hear(struct dirs *d)
+{
 	char raw[65536]
 	    __attribute__((aligned(__alignof__(struct inotify_event))));
 
-	(void)events;
-	if (status < 0 || d == NULL)
-		return;
 	for (int i = 0; i < READS; i++) {
 		ssize_t n = read(d->fd, raw, sizeof(raw));
 
@@ -212,7 +213,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 /* ---- life ---- */
 
 struct dirs *
-dirs_new(uv_loop_t *loop, const struct dirs_ops *ops, void *ctx)
+dirs_new(const struct dirs_ops *ops, void *ctx)
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	struct dirs *d;
@@ -223,17 +224,7 @@ dirs_new(uv_loop_t *loop, const struct dirs_ops *ops, void *ctx)
 	d->fd = fd;
 	d->ops = ops;
 	d->ctx = ctx;
-	d->poll = mem_zero(1, sizeof(*d->poll));
-	d->poll->data = d;
-	(void)uv_poll_init(loop, d->poll, fd);
-	(void)uv_poll_start(d->poll, UV_READABLE, on_readable);
 	return d;
-}
-
-static void
-on_closed(uv_handle_t *h)
-{
-	free(h);
 }
 
 void
@@ -245,9 +236,6 @@ dirs_free(struct dirs *d)
 		return;
 	HASH_ITER(hh, d->all, x, tmp)
 		dir_free(d, x);
-	d->poll->data = NULL;
-	if (!uv_is_closing((uv_handle_t *)d->poll))
-		uv_close((uv_handle_t *)d->poll, on_closed);
 	(void)close(d->fd);
 	free(d);
 }

@@ -1,14 +1,14 @@
 /* Directories watched by inotify, by the paths under which they were asked
  * for.  One directory may have several paths (symbolic links), and a path may
  * lead elsewhere later: whoever hears that a path went or came asks to forget
- * it and adds it again.  Loop thread. */
+ * it and adds it again.  One thread's: adding may hang as long as a file system
+ * does. */
 #ifndef NODE_DIRS_H
 #define NODE_DIRS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
 struct dirs;
 
@@ -24,8 +24,11 @@ struct dirs_ops {
 };
 
 /* NULL when the kernel gives no more inotify instances (errno). */
-struct dirs *dirs_new(uv_loop_t *, const struct dirs_ops *, void *ctx);
+struct dirs *dirs_new(const struct dirs_ops *, void *ctx);
 void	dirs_free(struct dirs *);
+/* Can be read when there is something to hear; hear passes it on. */
+int	dirs_fd(const struct dirs *);
+void	dirs_hear(struct dirs *);
 /* Watches it, for IN_* in addition to what it is watched for already.  0 or
  * the errno of inotify_add_watch(2): ENOSPC when there are no more watches. */
 int	dirs_add(struct dirs *, const char *path, uint32_t mask);

@@ -1,275 +1,263 @@
+#include "node/files.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <utlist.h>
 
-#include "core/mutant.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
-#include "node/files_impl.h"
+#include "node/lookout.h"
 
 enum {
-	BUSY_MS = 1000,		/* the broker could not take it: again then */
-	TOGETHER_MS = 10,	/* those due within are looked at together */
-	NOTE = 64,		/* fires in one message */
-	ESCAPED = 3,		/* bytes that one of a path may become */
-	WINDOW_BYTES = 400 << 10	/* a message has 1 MiB at most */
+	POSTS = 4,		/* threads; a message has what all have */
+	HANG_MS = 15000,	/* in one call: it hangs */
+	INSIDE_MS = 1000,	/* in a call: see again then */
+	CHECK_MS = 5000
 };
 
-/* ---- files ---- */
+/* A thread that looks after some of the rules. */
+struct post {
+	struct lookout *lookout;	/* NULL: no rules yet */
+	int64_t		call;		/* that it was seen in, … */
+	mono		since;		/* … from then on */
+	bool		hangs;		/* for too long */
+	int64_t		turns;		/* by when it began to */
+	char	       *path;		/* where it did, … */
+	char	       *shown;		/* … as records have it */
+};
 
-struct file *
-files_find(const struct rule *r, const char *path)
+/* At the broker, and not answered. */
+struct sent {
+	int64_t		  id;
+	size_t		  post;
+	struct find_fire *fire;
+	struct sent	 *prev, *next;
+};
+
+struct files {
+	uv_loop_t	 *loop;
+	bool		  on;
+	int64_t		  gen;		/* of the turn at work */
+	struct find_rules rules;
+	size_t		 *at;		/* their posts */
+	struct post	  posts[POSTS];
+	bool		  refused;	/* no more threads: told of */
+	struct sent	 *sent;
+	int64_t		  next_id;
+};
+
+/* ---- posts ---- */
+
+/* Its rules, all anew. */
+static void
+deal(const struct files *f, size_t post)
 {
-	struct file *x;
+	struct find_rules list = { 0 };
 
-	HASH_FIND_STR(r->files, path, x);
-	return x;
+	if (f->posts[post].lookout == NULL)
+		return;
+	for (size_t i = 0; i < f->rules.n; i++)
+		if (f->at[i] == post)
+			find_rules_add(&list, &f->rules.v[i]);
+	lookout_load(f->posts[post].lookout, &list);
 }
 
 static void
-leave(struct files *f, struct file *x)
+close_post(struct post *p)
 {
-	DL_DELETE(f->list[x->list], x);
-	f->n[x->list]--;
-	if (x->list == LIST_SENT)
-		f->window -= strlen(x->path) * ESCAPED;
+	lookout_free(p->lookout);
+	free(p->path);
+	free(p->shown);
+	*p = (struct post){ 0 };
 }
 
-static void
-enter(struct files *f, struct file *x, enum file_list list)
-{
-	x->list = list;
-	DL_APPEND(f->list[list], x);
-	f->n[list]++;
-	if (list == LIST_SENT)
-		f->window += strlen(x->path) * ESCAPED;
-}
-
-void
-files_drop(struct files *f, struct file *x)
-{
-	leave(f, x);
-	HASH_DEL(x->rule->files, x);
-	free(x->path);
-	free(x);
-}
-
-static size_t
-under_way(const struct files *f)
-{
-	return f->n[LIST_PENDING] + f->n[LIST_READY] + f->n[LIST_SENT];
-}
-
-static int64_t
-stamp(struct statx_timestamp t)
-{
-	return t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* The directory that path is in could not be searched. */
-static void
-not_seen(struct files *f, const char *path, int code)
-{
-	char *dir = mem_dup(path), *slash = strrchr(dir, '/');
-
-	slash[slash == dir] = '\0';
-	walk_barred(f, dir, code);
-	free(dir);
-}
-
-/* False when there is no regular file.  *whole: nobody has to close it. */
+/* Also one whose time at work ended while it hung. */
 static bool
-facts(struct files *f, const char *path, struct file_facts *out, bool *whole)
+still_hangs(const struct post *p)
 {
-	const unsigned want = STATX_BASIC_STATS | STATX_BTIME;
-	struct statx st, link;
-	int64_t ctime = 0;
-
-	*whole = false;
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, want, &st) == -1) {
-		if (errno == EACCES)
-			not_seen(f, path, errno);
-		return false;
-	}
-	if (S_ISLNK(st.stx_mode)) {
-		*whole = true;
-		link = st;
-		ctime = stamp(link.stx_ctime);
-		if (statx(AT_FDCWD, path, 0, want, &st) == -1)
-			return false;
-	}
-	if (!S_ISREG(st.stx_mode))
-		return false;
-	*whole = *whole || st.stx_nlink > 1;
-	*out = (struct file_facts){ .ino = (int64_t)st.stx_ino,
-		.size = (int64_t)st.stx_size, .mtime = stamp(st.stx_mtime),
-		.ctime = stamp(st.stx_ctime) };
-	if (ctime > out->ctime)
-		out->ctime = ctime;
-	if ((st.stx_mask & STATX_BTIME) != 0)
-		out->birth = stamp(st.stx_btime);
-	return true;
+	return p->hangs && lookout_turns(p->lookout) == p->turns;
 }
 
-static struct file *
-keep(struct rule *r, const char *path, const struct file_track *t)
+/* Whether this pattern leads to where that one hangs. */
+static bool
+leads_to(const char *pattern, const struct post *p)
 {
-	struct file *x = mem_zero(1, sizeof(*x));
+	struct file_pattern parts;
+	bool yes;
 
-	x->rule = r;
-	x->path = mem_dup(path);
-	x->track = *t;
-	HASH_ADD_KEYPTR(hh, r->files, x->path, strlen(x->path), x);
-	return x;
+	file_pattern_init(&parts, pattern);
+	yes = file_pattern_match(&parts, p->path) > 0;
+	file_pattern_clear(&parts);
+	return yes;
 }
 
-/* Puts it where its state belongs. */
+/* One that does not hang, or POSTS. */
+static size_t
+good_post(const struct files *f)
+{
+	size_t i = 0;
+
+	while (i < POSTS && f->posts[i].hangs)
+		i++;
+	return i;
+}
+
+/* One thread is enough for all that does not hang. */
 static void
-sort_in(struct files *f, struct file *x, bool fire)
+gather(struct files *f)
 {
-	switch (x->track.state) {
-	case FILE_PENDING:
-		enter(f, x, fire ? LIST_READY : LIST_PENDING);
-		if (!fire)
-			f->due = mono_min(f->due, x->track.due);
-		break;
-	case FILE_SENT:
-		enter(f, x, LIST_SENT);
-		break;
-	case FILE_SETTLED:
-		enter(f, x, LIST_KNOWN);
-		if (f->n[LIST_KNOWN] > FILES_KNOWN)
-			files_drop(f, f->list[LIST_KNOWN]);
-		break;
-	case FILE_NEW:
-		break;
+	size_t good;
+
+	for (size_t i = 0; i < POSTS; i++)
+		f->posts[i].hangs = still_hangs(&f->posts[i]);
+	good = good_post(f);
+	if (good == POSTS)
+		return;
+	for (size_t i = 0; i < f->rules.n; i++)
+		if (!f->posts[f->at[i]].hangs)
+			f->at[i] = good;
+	for (size_t i = 0; i < POSTS; i++)
+		if (!f->posts[i].hangs && i != good)
+			close_post(&f->posts[i]);
+	deal(f, good);
+}
+
+/* What does not lead to where this one hangs goes on, as after a takeover. */
+static void
+spread(struct files *f, size_t from)
+{
+	size_t to = good_post(f), n = 0;
+
+	if (to == POSTS)
+		return;
+	for (size_t i = 0; i < f->rules.n; i++)
+		if (f->at[i] == from &&
+		    !leads_to(f->rules.v[i].text, &f->posts[from])) {
+			f->at[i] = to;
+			n++;
+		}
+	if (n == 0)
+		return;
+	deal(f, from);
+	deal(f, to);
+}
+
+static void
+open_posts(struct files *f)
+{
+	for (size_t i = 0; i < f->rules.n; i++) {
+		struct post *p = &f->posts[f->at[i]];
+
+		if (p->lookout != NULL)
+			continue;
+		p->lookout = lookout_new(f->loop);
+		if (p->lookout == NULL && !f->refused)
+			log_error("files", "no thread to look at files: %s: "
+			    "raise the limits of musterd; trying again",
+			    strerror(errno));
+		f->refused = p->lookout == NULL;
+		if (f->refused)
+			return;
+		deal(f, f->at[i]);
+		lookout_work(p->lookout, f->gen);
 	}
 }
 
-void
-files_look(struct files *f, struct rule *r, struct file *x, const char *path,
-    enum file_how how)
+static void
+hang_begins(struct files *f, size_t i, const char *path)
 {
-	struct file_track none = { 0 }, *t = x != NULL ? &x->track : &none;
-	struct file_facts now;
-	enum file_verdict v;
-	bool there, whole;
+	struct buf shown = BUF_INIT(3 * PATH_MAX);
+	struct post *p = &f->posts[i];
 
-	if (x == NULL && r->rule.stable == 0 &&
-	    r->rule.event == JOB_FILE_CREATED &&
-	    (how == FILE_CLOSED || how == FILE_WRITTEN || how == FILE_TOUCHED))
-		return;			/* it was there before */
-	there = facts(f, path, &now, &whole);
-	if (whole && how == FILE_APPEARED)
-		how = FILE_PLACED;
-	v = file_see(&r->rule, t, there ? &now : NULL, how, f->now);
-	if (v == FILE_FORGET) {
-		if (x != NULL)
-			files_drop(f, x);
+	file_path_encode(&shown, path);
+	free(p->path);
+	free(p->shown);
+	p->path = mem_dup(path);
+	p->shown = buf_steal(&shown);
+	p->hangs = true;
+	log_warn("files", "path=%s hangs for %d s now: the file triggers that "
+	    "lead there wait, all else goes on: is its file server there?",
+	    p->shown, HANG_MS / 1000);
+	spread(f, i);
+}
+
+static void
+check(struct files *f, size_t i, mono now)
+{
+	struct post *p = &f->posts[i];
+	char path[PATH_MAX];
+	int64_t call = lookout_call(p->lookout, path);
+
+	if (p->hangs && still_hangs(p))
 		return;
+	if (p->hangs)
+		log_info("files", "path=%s answers again after %lld s",
+		    p->shown, (long long)mono_diff_ms(now, p->since) / 1000);
+	p->hangs = false;
+	if (call == 0 || call != p->call) {
+		p->call = call;
+		p->since = now;
+		p->turns = lookout_turns(p->lookout);
+	} else if (mono_diff_ms(now, p->since) >= HANG_MS)
+		hang_begins(f, i, path);
+}
+
+mono
+files_turn(struct files *f, struct now now)
+{
+	int64_t wait = 0;
+
+	if (f == NULL || !f->on)
+		return MONO_NEVER;
+	for (size_t i = 0; i < POSTS; i++) {
+		const struct post *p = &f->posts[i];
+
+		if (p->lookout == NULL)
+			continue;
+		check(f, i, now.mono);
+		if (p->call != 0 && !p->hangs)
+			wait = INSIDE_MS;
+		else if (wait == 0)
+			wait = CHECK_MS;
 	}
-	if (x != NULL)
-		leave(f, x);
-	else if (under_way(f) < FILES_MOST)
-		x = keep(r, path, t);
-	else {
-		r->spilled = true;	/* found again when there is room */
-		return;
-	}
-	sort_in(f, x, v == FILE_FIRE);
+	if (f->rules.n > 0 && wait == 0)
+		wait = CHECK_MS;
+	open_posts(f);
+	return wait == 0 ? MONO_NEVER : mono_add_ms(now.mono, wait);
+}
+
+const char *
+files_hang(const struct files *f)
+{
+	for (size_t i = 0; f != NULL && f->on && i < f->rules.n; i++)
+		if (f->posts[f->at[i]].hangs)
+			return f->posts[f->at[i]].shown;
+	return NULL;
 }
 
 /* ---- rules ---- */
 
-static void
-rule_free(struct files *f, struct rule *r)
+static size_t
+post_of(const struct files *f, const struct find_rule *def)
 {
-	struct file *x, *tmp;
+	size_t good = good_post(f);
 
-	walk_stop(f, r);
-	HASH_ITER(hh, r->files, x, tmp)
-		files_drop(f, x);
-	file_pattern_clear(&r->pattern);
-	free(r->job);
-	free(r->text);
-	free(r);
+	for (size_t i = 0; i < f->rules.n; i++)
+		if (find_rule_same(&f->rules.v[i], def))
+			return f->at[i];
+	for (size_t i = 0; i < POSTS; i++)
+		if (f->posts[i].hangs && leads_to(def->text, &f->posts[i]))
+			return i;
+	return good < POSTS ? good : 0;
 }
 
 static void
-rules_free(struct files *f, bool all)
-{
-	struct rule **link = &f->rules, *r;
-
-	while ((r = *link) != NULL) {
-		if (!all && r->stays) {
-			r->stays = false;
-			link = &r->next;
-			continue;
-		}
-		*link = r->next;
-		rule_free(f, r);
-	}
-}
-
-static bool
-rule_same(const struct rule *r, const struct job *job, int64_t i, wall floor)
-{
-	const struct job_trigger *t = &job->triggers[i];
-
-	return r->trigger == i && strcmp(r->job, job->name) == 0 &&
-	    strcmp(r->text, t->file) == 0 && r->rule.event == t->event &&
-	    r->rule.stable == t->stable && r->rule.floor.ms == floor.ms;
-}
-
-static void
-rule_take(struct files *f, const struct job *job, int64_t i, wall floor)
-{
-	const struct job_trigger *t = &job->triggers[i];
-	struct rule *r;
-
-	for (r = f->rules; r != NULL; r = r->next)
-		if (rule_same(r, job, i, floor)) {
-			r->stays = true;
-			return;
-		}
-	r = mem_zero(1, sizeof(*r));
-	r->job = mem_dup(job->name);
-	r->text = mem_dup(t->file);
-	r->trigger = i;
-	r->rule = (struct file_rule){ t->event, t->stable, floor };
-	file_pattern_init(&r->pattern, t->file);
-	r->stays = true;
-	r->next = f->rules;
-	f->rules = r;
-	if (f->on)
-		walk_push(f, r, "/", 0, false, false);
-}
-
-static bool
-wanted(void *ctx, const char *path)
-{
-	const struct files *f = ctx;
-
-	if (strcmp(path, "/") == 0)
-		return f->rules != NULL;
-	for (const struct rule *r = f->rules; r != NULL; r = r->next)
-		if (file_pattern_match(&r->pattern, path) > 0)
-			return true;
-	return false;
-}
-
-void
-files_load(struct files *f, const json_t *replica)
+read_rules(const json_t *replica, struct find_rules *out)
 {
 	const json_t *list = json_object_get(replica, "jobs");
 
-	if (f == NULL)
-		return;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *item = json_array_get(list, i);
 		wall floor = { js_int(item, "files", 0) };
@@ -279,14 +267,36 @@ files_load(struct files *f, const json_t *replica)
 		    job_of_json(json_object_get(item, "job"), NULL, &job,
 		        NULL) == -1)
 			continue;
-		for (size_t k = 0; k < job.ntriggers && job.enabled; k++)
-			if (job.triggers[k].kind == JOB_FILE)
-				rule_take(f, &job, (int64_t)k, floor);
+		for (size_t k = 0; k < job.ntriggers && job.enabled; k++) {
+			const struct job_trigger *t = &job.triggers[k];
+
+			if (t->kind == JOB_FILE)
+				find_rules_add(out, &(struct find_rule){
+				    job.name, (int64_t)k, t->file,
+				    { t->event, t->stable, floor } });
+		}
 		job_clear(&job);
 	}
-	rules_free(f, false);
-	if (f->dirs != NULL)
-		dirs_keep(f->dirs, wanted, f);
+}
+
+void
+files_load(struct files *f, const json_t *replica)
+{
+	struct find_rules rules = { 0 };
+	size_t *at;
+
+	if (f == NULL)
+		return;
+	read_rules(replica, &rules);
+	at = mem_zero(rules.n + 1, sizeof(*at));
+	for (size_t i = 0; i < rules.n; i++)
+		at[i] = post_of(f, &rules.v[i]);
+	find_rules_clear(&f->rules);
+	free(f->at);
+	f->rules = rules;
+	f->at = at;
+	for (size_t i = 0; i < POSTS; i++)
+		deal(f, i);
 }
 
 /* ---- the role ---- */
@@ -301,8 +311,15 @@ files_new(uv_loop_t *loop)
 	f = mem_zero(1, sizeof(*f));
 	f->loop = loop;
 	f->next_id = 1;
-	f->due = f->poll = MONO_NEVER;
 	return f;
+}
+
+static void
+tell_posts(const struct files *f, int64_t gen)
+{
+	for (size_t i = 0; i < POSTS; i++)
+		if (f->posts[i].lookout != NULL)
+			lookout_work(f->posts[i].lookout, gen);
 }
 
 void
@@ -310,8 +327,20 @@ files_start(struct files *f)
 {
 	if (f == NULL)
 		return;
-	f->on = true;
-	f->all = !MUTANT(MUTANT_FILE_WALK);
+	if (!f->on) {
+		f->on = true;
+		f->gen++;
+		gather(f);
+	}
+	tell_posts(f, f->gen);
+}
+
+static void
+forget(struct files *f, struct sent *x)
+{
+	DL_DELETE(f->sent, x);
+	find_fire_free(x->fire);
+	free(x);
 }
 
 void
@@ -319,19 +348,10 @@ files_stop(struct files *f)
 {
 	if (f == NULL || !f->on)
 		return;
-	walk_stop(f, NULL);
-	for (struct rule *r = f->rules; r != NULL; r = r->next) {
-		struct file *x, *tmp;
-
-		HASH_ITER(hh, r->files, x, tmp)
-			files_drop(f, x);
-	}
-	strs_clear(&f->bars);
-	strs_clear(&f->gone);
-	dirs_free(f->dirs);
-	f->dirs = NULL;
-	f->on = f->all = f->round = f->was_blind = false;
-	f->due = f->poll = MONO_NEVER;
+	f->on = false;
+	while (f->sent != NULL)
+		forget(f, f->sent);
+	tell_posts(f, 0);
 }
 
 void
@@ -340,176 +360,94 @@ files_free(struct files *f)
 	if (f == NULL)
 		return;
 	files_stop(f);
-	rules_free(f, true);
+	for (size_t i = 0; i < POSTS; i++)
+		close_post(&f->posts[i]);
+	find_rules_clear(&f->rules);
+	free(f->at);
 	free(f);
-}
-
-/* ---- looking ---- */
-
-static void
-pending_due(struct files *f)
-{
-	struct file *x, *tmp;
-	mono now = f->now.mono;
-
-	if (f->due.us > now.us)
-		return;
-	f->due = MONO_NEVER;
-	DL_FOREACH_SAFE(f->list[LIST_PENDING], x, tmp)
-		if (x->track.due.us <= now.us)
-			files_look(f, x->rule, x, x->path, FILE_FOUND);
-		else
-			f->due = mono_min(f->due, x->track.due);
-	if (f->due.us < mono_add_ms(now, TOGETHER_MS).us)
-		f->due = mono_add_ms(now, TOGETHER_MS);
-}
-
-static bool
-spilled(const struct files *f)
-{
-	for (const struct rule *r = f->rules; r != NULL; r = r->next)
-		if (r->spilled)
-			return under_way(f) < FILES_MOST / 2;
-	return false;
-}
-
-/* A walk over everything has ended. */
-static void
-round_done(struct files *f)
-{
-	f->round = false;
-	f->poll = f->blind || f->barred
-	    ? mono_add_ms(f->now.mono, FILES_POLL_MS) : MONO_NEVER;
-	if (f->was_blind && !f->blind)
-		log_info("files", "inotify: all directories are watched again");
-	f->was_blind = f->blind;
-	if (f->bars.n > 0 && !f->barred) {
-		log_info("files", "all directories can be read again");
-		strs_clear(&f->bars);
-	}
-}
-
-/* What was found out since: paths that lead elsewhere first. */
-static void
-prepare(struct files *f)
-{
-	if (f->dirs == NULL && (f->all || f->first != NULL))
-		f->dirs = dirs_new(f->loop, &walk_ops, f);
-	for (size_t i = 0; i < f->gone.n && f->dirs != NULL; i++)
-		dirs_forget(f->dirs, f->gone.v[i]);
-	strs_clear(&f->gone);
-	if (f->first == NULL && (f->all || f->poll.us <= f->now.mono.us ||
-	        spilled(f)))
-		walk_all(f);
-}
-
-mono
-files_turn(struct files *f, struct now now)
-{
-	mono next;
-
-	if (f == NULL || !f->on || f->rules == NULL)
-		return MONO_NEVER;
-	f->now = now;
-	prepare(f);
-	if (walk_some(f, FILES_SLICE))
-		return now.mono;
-	if (f->round)
-		round_done(f);
-	/* Where a directory turned out not to be watched in between. */
-	if ((f->blind || f->barred) && f->poll.us == INT64_MAX)
-		f->poll = mono_add_ms(now.mono, FILES_POLL_MS);
-	pending_due(f);
-	next = mono_min(f->due, f->poll);
-	return f->all || spilled(f) ? now.mono : next;
 }
 
 /* ---- firing ---- */
 
 static json_t *
-fire_json(const struct file *x)
+fire_json(const struct sent *x)
 {
-	struct buf path = BUF_INIT(PATH_MAX * ESCAPED);
-	json_t *fire;
+	const struct find_fire *fire = x->fire;
 
-	file_path_encode(&path, x->path);
-	fire = json_pack("{s:s,s:I,s:I,s:s,s:I,s:I,s:I}", "job", x->rule->job,
-	    "id", (json_int_t)x->id, "trigger", (json_int_t)x->rule->trigger,
-	    "path", path.p, "ino", (json_int_t)x->track.told.ino, "mtime",
-	    (json_int_t)x->track.told.mtime, "birth",
-	    (json_int_t)x->track.told.birth);
-	buf_free(&path);
-	return fire;
+	return json_pack("{s:s,s:I,s:I,s:s,s:I,s:I,s:I}", "job", fire->job,
+	    "id", (json_int_t)x->id, "trigger", (json_int_t)fire->trigger,
+	    "path", fire->path, "ino", (json_int_t)fire->ino, "mtime",
+	    (json_int_t)fire->mtime, "birth", (json_int_t)fire->birth);
+}
+
+static json_t *
+hand_over(struct files *f, size_t post, struct find_fire *fires)
+{
+	json_t *out = json_array();
+	struct find_fire *fire, *tmp;
+
+	DL_FOREACH_SAFE(fires, fire, tmp) {
+		struct sent *x = mem_zero(1, sizeof(*x));
+
+		DL_DELETE(fires, fire);
+		x->id = f->next_id++;
+		x->post = post;
+		x->fire = fire;
+		DL_APPEND(f->sent, x);
+		(void)json_array_append_new(out, fire_json(x));
+	}
+	return out;
 }
 
 json_t *
 files_due(struct files *f, struct now now)
 {
-	json_t *out = NULL;
-
+	(void)now;
 	if (f == NULL || !f->on)
 		return NULL;
-	f->now = now;
-	while (f->list[LIST_READY] != NULL && f->n[LIST_SENT] < FILES_WINDOW &&
-	    json_array_size(out) < NOTE && f->window < WINDOW_BYTES) {
-		struct file *x = f->list[LIST_READY];
-		struct rule *r = x->rule;
-		char *path = mem_dup(x->path);
+	for (size_t i = 0; i < POSTS; i++) {
+		struct lookout *l = f->posts[i].lookout;
+		struct find_fire *fires = l != NULL ? lookout_take(l) : NULL;
 
-		/* It may be another one by now, or gone. */
-		files_look(f, r, x, path, FILE_FOUND);
-		x = files_find(r, path);
-		free(path);
-		if (x == NULL || x->list != LIST_READY)
-			continue;
-		leave(f, x);
-		x->id = f->next_id++;
-		file_sent(&x->track);
-		sort_in(f, x, false);
-		if (out == NULL)
-			out = json_array();
-		(void)json_array_append_new(out, fire_json(x));
+		if (fires != NULL)
+			return hand_over(f, i, fires);
+		if (l != NULL && lookout_ready(l))
+			lookout_ask(l);
 	}
-	return out;
+	return NULL;
 }
 
 void
 files_answer(struct files *f, const json_t *doc, struct now now)
 {
 	int64_t id = js_int(doc, "id", 0);
-	bool again = false;
-	struct file *x;
+	bool taken = json_object_get(doc, "run") != NULL;
+	struct sent *x;
 
+	(void)now;
 	if (f == NULL)
 		return;
-	f->now = now;
-	DL_FOREACH(f->list[LIST_SENT], x)
+	DL_FOREACH(f->sent, x)
 		if (x->id == id)
 			break;
 	if (x == NULL)
 		return;
-	leave(f, x);
-	if (json_object_get(doc, "run") != NULL)
-		again = file_settled(&x->track) == FILE_WAIT;
-	else {
-		log_debug("files", "job=%s refused: %s", x->rule->job,
+	if (!taken)
+		log_debug("files", "job=%s refused: %s", x->fire->job,
 		    js_str(doc, "refused", "?"));
-		file_again(&x->track, mono_add_ms(now.mono, BUSY_MS));
-	}
-	sort_in(f, x, false);
-	if (again)
-		files_look(f, x->rule, x, x->path, FILE_FOUND);
+	lookout_answer(f->posts[x->post].lookout, x->fire->id, taken);
+	forget(f, x);
 }
 
 json_t *
 files_pending(const struct files *f)
 {
 	json_t *out = NULL;
-	const struct file *x;
+	const struct sent *x;
 
 	if (f == NULL)
 		return NULL;
-	DL_FOREACH(f->list[LIST_SENT], x) {
+	DL_FOREACH(f->sent, x) {
 		if (out == NULL)
 			out = json_array();
 		(void)json_array_append_new(out, fire_json(x));

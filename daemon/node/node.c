@@ -233,6 +233,7 @@ static const struct seat_ops own_ops = {
 	.no_room = seat_no_room,
 	.disowned = seat_disowned,
 	.changed = seat_changed,
+	.alert = seat_alerts,
 };
 
 static void

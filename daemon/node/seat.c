@@ -83,6 +83,8 @@ lease_perform(struct seat *s, const struct lease *was,
 	switch (act->kind) {
 	case LEASE_ACT_CURSORS:
 		watch_start(s->watch, s->cursors);
+		if (!was->d.on)		/* another turn at work */
+			files_stop(s->files);
 		files_start(s->files);
 		s->resend = false;
 		break;
@@ -527,6 +529,8 @@ seat_free(struct seat *s)
 	}
 	alone_free(s->alone);
 	watch_free(s->watch);
+	if (s->files_hang)
+		s->ops->alert(s->ctx, "files_hang", NULL);
 	files_free(s->files);
 	json_decref(s->cursors);
 	free(s);
@@ -586,6 +590,31 @@ listen_on(struct seat *s)
 	return MONO_NEVER;
 }
 
+static mono
+look_at_files(struct seat *s)
+{
+	const char *path;
+	mono next;
+
+	if (!s->lease.d.on)
+		files_stop(s->files);
+	next = files_turn(s->files, s->now);
+	path = files_hang(s->files);
+	if ((path != NULL) == s->files_hang || s->ops->alert == NULL)
+		return next;
+	s->files_hang = path != NULL;
+	if (path == NULL)
+		s->ops->alert(s->ctx, "files_hang", NULL);
+	else {
+		char *text = mem_fmt("file triggers wait, as does whoever "
+		    "looks there: is its file server there? %s", path);
+
+		s->ops->alert(s->ctx, "files_hang", text);
+		free(text);
+	}
+	return next;
+}
+
 mono
 seat_turn(struct seat *s, struct now now)
 {
@@ -612,9 +641,7 @@ seat_turn(struct seat *s, struct now now)
 	}
 	next = mono_min(next, listen_on(s));
 	next = mono_min(next, seat_go_on(s));
-	if (!s->lease.d.on)
-		files_stop(s->files);
-	next = mono_min(next, files_turn(s->files, now));
+	next = mono_min(next, look_at_files(s));
 	work(s);
 	if (seat_fires(s, now) && (alone_untold(s->alone) == 0 || s->deaf)) {
 		due = watch_next(s->watch);

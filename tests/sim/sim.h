@@ -195,6 +195,7 @@ struct machine {
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
 	struct promise told;
+	struct lookout *lookout;	/* the thread that looks at files */
 	struct dirs  *dirs;		/* inotify */
 	int64_t	      unwatched;	/* there are no watches until then */
 	/* what bears on going on without a broker, as it was told */
@@ -397,5 +398,7 @@ const char *files_jobs(const struct world *);
 void	files_recorded(struct world *, const char *job, const char *path,
 	    int64_t ino, int64_t mtime, int64_t birth);
 void	files_now(struct world *);
+/* The thread wakes then, or sooner (sim_lookout.c). */
+void	files_look(struct machine *, int64_t at);
 
 #endif

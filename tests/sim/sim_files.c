@@ -1,6 +1,6 @@
 /* Files on a disk that all machines see, and inotify: dirs.h and the calls that
  * look at files are replaced; which of them become runs is up to the shipped
- * code (node/files.c, core/file_trigger.c, broker/ledger_file.c).
+ * code (node/finder.c, core/file_trigger.c, broker/ledger_file.c).
  *
  * One directory with a few names, in which files are written, closed late or
  * soon, renamed, replaced and removed; their inode numbers are used again.  An
@@ -59,11 +59,11 @@ static struct world *world;
 /* ---- inotify ---- */
 
 struct dirs *
-dirs_new(uv_loop_t *loop, const struct dirs_ops *ops, void *ctx)
+dirs_new(const struct dirs_ops *ops, void *ctx)
 {
 	struct dirs *d = mem_zero(1, sizeof(*d));
 
-	d->m = (struct machine *)(void *)loop;	/* see boot_seat */
+	d->m = world->cur;
 	d->ops = ops;
 	d->ctx = ctx;
 	d->m->dirs = d;
@@ -117,18 +117,18 @@ dirs_count(const struct dirs *d)
 	return (d->root != 0) + (size_t)(d->drop != 0);
 }
 
-static void
-on_events(struct world *w, void *arg, int64_t life)
+int
+dirs_fd(const struct dirs *d)
 {
-	struct machine *m = arg, *was;
-	struct dirs *d = m->dirs;
+	(void)d;
+	return -1;
+}
+
+void
+dirs_hear(struct dirs *d)
+{
 	char path[16];
 
-	if (!m->up || m->dying || m->life != (unsigned)life || d == NULL ||
-	    !d->moving || machine_later(m, on_events, m, life))
-		return;
-	sim_mix(w, 11);
-	was = sim_enter(m);
 	d->moving = false;
 	for (size_t i = 0; i < d->n; i++) {
 		(void)snprintf(path, sizeof(path), "/drop/f%d",
@@ -139,7 +139,6 @@ on_events(struct world *w, void *arg, int64_t life)
 		d->ops->lost(d->ctx);
 	d->n = 0;
 	d->lost = false;
-	sim_leave(m, was);
 }
 
 static void
@@ -168,8 +167,7 @@ tell(struct world *w, int name, uint32_t mask)
 		if (d->moving)
 			continue;
 		d->moving = true;
-		sim_at(w, w->now + sim_range(w, 20, 300), on_events, &w->m[i],
-		    w->m[i].life);
+		files_look(&w->m[i], w->now + sim_range(w, 20, 300));
 	}
 }
 

@@ -1,33 +1,28 @@
-/* Inside of files.c and files_walk.c. */
-#ifndef NODE_FILES_IMPL_H
-#define NODE_FILES_IMPL_H
+/* Inside of finder.c and finder_walk.c. */
+#ifndef NODE_FINDER_IMPL_H
+#define NODE_FINDER_IMPL_H
 
 #include <dirent.h>
 #include <stdbool.h>
 #include <uthash.h>
 
-#include "core/file_trigger.h"
 #include "node/dirs.h"
-#include "node/files.h"
+#include "node/finder.h"
 
 enum {
-	FILES_MOST = 100000,	/* on their way at once; others are found again */
-	FILES_KNOWN = 50000,	/* remembered, so that they are not asked for */
-	FILES_WINDOW = 256,	/* at the broker */
-	FILES_SLICE = 400,	/* looked at in one turn */
-	FILES_POLL_MS = 5000	/* where inotify cannot watch */
+	FINDER_MOST = 100000,	/* on their way; others are found again */
+	FINDER_KNOWN = 50000,	/* remembered, so that they are not asked for */
+	FINDER_WINDOW = 256,	/* at the broker */
+	FINDER_SLICE = 400,	/* looked at in one turn */
+	FINDER_POLL_MS = 5000	/* where inotify cannot watch */
 };
 
-/* One file trigger of one job. */
 struct rule {
-	char		   *job;
-	int64_t		    trigger;	/* its place in the job's list */
-	char		   *text;	/* of the pattern */
+	struct find_rule    def;
 	struct file_pattern pattern;
-	struct file_rule    rule;
 	struct file	   *files;	/* hash by path */
-	bool		    spilled;	/* there were more than FILES_MOST */
-	bool		    stays;	/* within files_load */
+	bool		    spilled;	/* there were more than FINDER_MOST */
+	bool		    stays;	/* within finder_load */
 	struct rule	   *next;
 };
 
@@ -53,9 +48,10 @@ struct visit {
 	struct visit *next;
 };
 
-struct files {
-	uv_loop_t    *loop;
-	struct dirs  *dirs;	/* NULL while not the Scheduler, or refused */
+struct finder {
+	const struct finder_ops *ops;
+	void	     *ctx;
+	struct dirs  *dirs;	/* NULL while not at work, or refused */
 	bool	      on;
 	struct now    now;
 	struct rule  *rules;
@@ -77,21 +73,27 @@ struct files {
 	mono	      poll;
 };
 
+/* Around whatever may hang; back keeps errno. */
+void	finder_at(struct finder *, const char *path);
+void	finder_back(struct finder *);
+void	finder_log(struct finder *, enum log_level, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+
 /* Looks at the file and decides; f is NULL when it is not known yet. */
-void	files_look(struct files *, struct rule *, struct file *,
+void	finder_look(struct finder *, struct rule *, struct file *,
 	    const char *path, enum file_how);
-struct file *files_find(const struct rule *, const char *path);
-void	files_drop(struct files *, struct file *);
+struct file *finder_find(const struct rule *, const char *path);
+void	finder_drop(struct finder *, struct file *);
 
 /* A visit is added; everything from the root of each pattern. */
-void	walk_push(struct files *, struct rule *, const char *path,
+void	walk_push(struct finder *, struct rule *, const char *path,
 	    size_t level, bool live, bool open);
-void	walk_all(struct files *);
+void	walk_all(struct finder *);
 /* Up to so many entries; true when there is more. */
-bool	walk_some(struct files *, int entries);
-void	walk_stop(struct files *, const struct rule *);	/* NULL: all */
+bool	walk_some(struct finder *, int entries);
+void	walk_stop(struct finder *, const struct rule *);	/* NULL: all */
 /* A directory may not be read or searched. */
-void	walk_barred(struct files *, const char *path, int code);
+void	walk_barred(struct finder *, const char *path, int code);
 extern const struct dirs_ops walk_ops;
 
 #endif

@@ -8,9 +8,8 @@
 #include <sys/stat.h>
 
 #include "core/mutant.h"
-#include "log.h"
 #include "mem.h"
-#include "node/files_impl.h"
+#include "node/finder_impl.h"
 
 /* Of a directory whose entries are directories of the pattern, or files. */
 static const uint32_t entries = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
@@ -22,7 +21,7 @@ static const uint32_t writing = IN_MODIFY | IN_ATTRIB;
 /* ---- visits to come ---- */
 
 void
-walk_push(struct files *f, struct rule *r, const char *path, size_t level,
+walk_push(struct finder *f, struct rule *r, const char *path, size_t level,
     bool live, bool open)
 {
 	struct visit *v = mem_zero(1, sizeof(*v));
@@ -47,13 +46,22 @@ visit_free(struct visit *v)
 }
 
 static void
-done_first(struct files *f)
+close_dir(struct finder *f)
+{
+	if (f->dir == NULL)
+		return;
+	finder_at(f, f->first->path);
+	(void)closedir(f->dir);
+	finder_back(f);
+	f->dir = NULL;
+}
+
+static void
+done_first(struct finder *f)
 {
 	struct visit *v = f->first;
 
-	if (f->dir != NULL)
-		(void)closedir(f->dir);
-	f->dir = NULL;
+	close_dir(f);
 	f->first = v->next;
 	if (f->first == NULL)
 		f->last = NULL;
@@ -61,7 +69,7 @@ done_first(struct files *f)
 }
 
 void
-walk_stop(struct files *f, const struct rule *only)
+walk_stop(struct finder *f, const struct rule *only)
 {
 	struct visit *rest = NULL, **end = &rest, *last = NULL;
 
@@ -73,9 +81,7 @@ walk_stop(struct files *f, const struct rule *only)
 			continue;
 		}
 		/* One that is half read is read from its start again. */
-		if (f->dir != NULL)
-			(void)closedir(f->dir);
-		f->dir = NULL;
+		close_dir(f);
 		f->first = v->next;
 		v->next = NULL;
 		*end = last = v;
@@ -86,7 +92,7 @@ walk_stop(struct files *f, const struct rule *only)
 }
 
 void
-walk_all(struct files *f)
+walk_all(struct finder *f)
 {
 	walk_stop(f, NULL);
 	f->all = f->blind = f->barred = false;
@@ -101,39 +107,40 @@ walk_all(struct files *f)
 
 /* Once for each directory, and once when all is well again. */
 void
-walk_barred(struct files *f, const char *path, int code)
+walk_barred(struct finder *f, const char *path, int code)
 {
 	f->barred = true;
 	if (strs_has(&f->bars, path))
 		return;
 	strs_add(&f->bars, path);
-	log_warn("files", "directory=%s not watched: %s: let the user of "
-	    "musterd read and search it", path, strerror(code));
+	finder_log(f, LOG_WARN, "directory=%s not watched: %s: let the user "
+	    "of musterd read and search it", path, strerror(code));
 }
 
 /* The kernel's limits are for all programs of the user together. */
 static void
-blind(struct files *f, int code)
+blind(struct finder *f, int code)
 {
 	f->blind = true;
 	if (f->was_blind)
 		return;
 	f->was_blind = true;
-	log_warn("files", "inotify: %s: looking every %d s instead; raise "
-	    "fs.inotify.max_user_watches and max_user_instances (sysctl)",
-	    strerror(code), FILES_POLL_MS / 1000);
+	finder_log(f, LOG_WARN, "inotify: %s: looking every %d s instead; "
+	    "raise fs.inotify.max_user_watches and max_user_instances "
+	    "(sysctl)",
+	    strerror(code), FINDER_POLL_MS / 1000);
 }
 
 static uint32_t
 leaf_mask(const struct rule *r)
 {
-	return r->rule.stable == 0 && r->rule.event == JOB_FILE_CREATED
+	return r->def.rule.stable == 0 && r->def.rule.event == JOB_FILE_CREATED
 	    ? closing : closing | writing;
 }
 
 /* 0, or -1 when there is no such directory to be read. */
 static int
-watch(struct files *f, const struct visit *v, uint32_t mask)
+watch(struct finder *f, const struct visit *v, uint32_t mask)
 {
 	int code;
 
@@ -141,7 +148,9 @@ watch(struct files *f, const struct visit *v, uint32_t mask)
 		blind(f, EMFILE);
 		return 0;
 	}
+	finder_at(f, v->path);
 	code = dirs_add(f->dirs, v->path, mask);
+	finder_back(f);
 	if (code == 0)
 		return 0;
 	if (code == EACCES)
@@ -161,7 +170,7 @@ joined(const char *dir, const char *name)
 /* It was there when its parent was looked at, and is not now: somebody has to
  * watch for its return. */
 static void
-vanished(struct files *f, const struct visit *v)
+vanished(struct finder *f, const struct visit *v)
 {
 	const char *slash = strrchr(v->path, '/');
 	char *parent;
@@ -174,28 +183,40 @@ vanished(struct files *f, const struct visit *v)
 	free(parent);
 }
 
+static bool
+is_there(struct finder *f, const char *path, struct stat *st,
+    int (*how)(const char *, struct stat *))
+{
+	int rc;
+
+	finder_at(f, path);
+	rc = how(path, st);
+	finder_back(f);
+	return rc == 0;
+}
+
 /* A component without wildcards: no need to read the directory.  As long as
  * the next one is there, and no link, it tells itself when it goes. */
 static void
-literal(struct files *f, struct visit *v, bool last)
+literal(struct finder *f, struct visit *v, bool last)
 {
 	char *child = joined(v->path, v->rule->pattern.part.v[v->level]);
 	struct stat st;
-	bool there = !last && !v->open && lstat(child, &st) == 0 &&
+	bool there = !last && !v->open && is_there(f, child, &st, lstat) &&
 	    S_ISDIR(st.st_mode);
 
 	if (watch(f, v, last ? leaf_mask(v->rule) : there ? 0 : entries) == -1)
 		vanished(f, v);
 	else if (last)
-		files_look(f, v->rule, files_find(v->rule, child), child,
+		finder_look(f, v->rule, finder_find(v->rule, child), child,
 		    v->live ? FILE_APPEARED : FILE_FOUND);
-	else if (there || stat(child, &st) == 0)
+	else if (there || is_there(f, child, &st, stat))
 		walk_push(f, v->rule, child, v->level + 1, v->live, !there);
 	free(child);
 }
 
 static int
-open_first(struct files *f, bool last)
+open_first(struct finder *f, bool last)
 {
 	struct visit *v = f->first;
 
@@ -203,26 +224,28 @@ open_first(struct files *f, bool last)
 		vanished(f, v);
 		return -1;
 	}
+	finder_at(f, v->path);
 	f->dir = opendir(v->path);
+	finder_back(f);
 	if (f->dir != NULL)
 		return 0;
 	if (errno == EACCES)
 		walk_barred(f, v->path, errno);
 	else if (errno != ENOENT && errno != ENOTDIR)
-		log_warn("files", "directory=%s not read: %s", v->path,
-		    strerror(errno));
+		finder_log(f, LOG_WARN, "directory=%s not read: %s",
+		    v->path, strerror(errno));
 	return -1;
 }
 
 static void
-matched(struct files *f, const struct dirent *d, bool last)
+matched(struct finder *f, const struct dirent *d, bool last)
 {
 	const struct visit *v = f->first;
 	struct rule *r = v->rule;
 	char *child = joined(v->path, d->d_name);
 
 	if (last)
-		files_look(f, r, files_find(r, child), child,
+		finder_look(f, r, finder_find(r, child), child,
 		    v->live ? FILE_APPEARED : FILE_FOUND);
 	else if (d->d_type == DT_DIR || d->d_type == DT_LNK ||
 	    d->d_type == DT_UNKNOWN)
@@ -230,8 +253,19 @@ matched(struct files *f, const struct dirent *d, bool last)
 	free(child);
 }
 
+static const struct dirent *
+next_entry(struct finder *f)
+{
+	const struct dirent *d;
+
+	finder_at(f, f->first->path);
+	d = readdir(f->dir);
+	finder_back(f);
+	return d;
+}
+
 bool
-walk_some(struct files *f, int most)
+walk_some(struct finder *f, int most)
 {
 	while (f->first != NULL && most > 0) {
 		struct visit *v = f->first;
@@ -248,7 +282,7 @@ walk_some(struct files *f, int most)
 			done_first(f);
 		} else if (f->dir == NULL && open_first(f, last) == -1)
 			done_first(f);
-		else if ((d = readdir(f->dir)) == NULL)
+		else if ((d = next_entry(f)) == NULL)
 			done_first(f);
 		else if (fnmatch(part->v[v->level], d->d_name, FNM_PERIOD) ==
 		    0 && strcmp(d->d_name, ".") != 0 &&
@@ -274,7 +308,7 @@ how_of(uint32_t mask)
 
 /* A directory of the pattern, or a link to one, came or went. */
 static void
-dir_event(struct files *f, struct rule *r, const char *path, size_t level,
+dir_event(struct finder *f, struct rule *r, const char *path, size_t level,
     uint32_t mask)
 {
 	/* Also one that was renamed over a link. */
@@ -290,7 +324,7 @@ dir_event(struct files *f, struct rule *r, const char *path, size_t level,
 static void
 on_entry(void *ctx, const char *path, uint32_t mask)
 {
-	struct files *f = ctx;
+	struct finder *f = ctx;
 
 	f->now = clock_now();		/* the last turn may be long ago */
 	for (struct rule *r = f->rules; r != NULL; r = r->next) {
@@ -303,10 +337,10 @@ on_entry(void *ctx, const char *path, uint32_t mask)
 			dir_event(f, r, path, (size_t)level, mask);
 			continue;
 		}
-		x = files_find(r, path);
+		x = finder_find(r, path);
 		if ((mask & IN_ISDIR) != 0 && x == NULL)
 			continue;
-		files_look(f, r, x, path, how_of(mask));
+		finder_look(f, r, x, path, how_of(mask));
 	}
 }
 
@@ -315,7 +349,7 @@ on_entry(void *ctx, const char *path, uint32_t mask)
 static void
 on_gone(void *ctx, const char *path)
 {
-	struct files *f = ctx;
+	struct finder *f = ctx;
 
 	for (struct rule *r = f->rules; r != NULL; r = r->next) {
 		int level = file_pattern_match(&r->pattern, path);
@@ -333,12 +367,12 @@ on_gone(void *ctx, const char *path)
 static void
 on_lost(void *ctx)
 {
-	struct files *f = ctx;
+	struct finder *f = ctx;
 
 	if (!f->all)
-		log_warn("files", "the kernel's queue of file events ran over: "
-		    "looking at everything again (fs.inotify.max_queued_events "
-		    "is its size)");
+		finder_log(f, LOG_WARN, "the kernel's queue of file events ran "
+		    "over: looking at everything again "
+		    "(fs.inotify.max_queued_events is its size)");
 	f->all = f->all || !MUTANT(MUTANT_FILE_LOST);
 }
 
