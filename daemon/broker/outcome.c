@@ -24,13 +24,15 @@ struct ending {
 	bool	       held;		/* it had a slot */
 };
 
+/* held: what is settled is that it need not be started, and not an end that
+ * the agent may learn of before it hears this. */
 static void
-settled(struct broker *b, const struct member *m, int64_t id, int64_t attempt)
+settled(const struct member *m, int64_t id, int64_t attempt, bool held)
 {
-	(void)b;
 	if (m != NULL)
-		(void)roster_send(m, "link.settled", json_pack("{s:I,s:I}",
-		    "run", (json_int_t)id, "attempt", (json_int_t)attempt));
+		(void)roster_send(m, "link.settled", json_pack("{s:I,s:I,s:b}",
+		    "run", (json_int_t)id, "attempt", (json_int_t)attempt,
+		    "held", held));
 }
 
 static void
@@ -106,8 +108,8 @@ on_ended(enum store_rc rc, void *arg)
 	dispatch_stored(b, &e->next, rc);
 	if (r != NULL && rc == STORE_OK) {
 		if (e->member != 0)
-			settled(b, roster_by_id(b->roster, e->member), e->wire,
-			    e->attempt);
+			settled(roster_by_id(b->roster, e->member), e->wire,
+			    e->attempt, false);
 		remember_last(b, r);
 		if (!e->again)
 			tell_watchers(b, r);
@@ -359,6 +361,7 @@ late_report(struct broker *b, struct member *m, const json_t *report)
 	struct late l = { b, m, report, js_int(report, "attempt", 0), false };
 	int64_t run = js_int(report, "run", 0);
 	bool alone = order_is_alone(run);
+	bool held = strcmp(js_str(report, "state", ""), "held") == 0;
 
 	/* One that it started by itself and has not told of yet. */
 	if (alone && store_query(b->store, S_RUN_HIST_ALONE, NULL, NULL, "i",
@@ -368,9 +371,8 @@ late_report(struct broker *b, struct member *m, const json_t *report)
 	    strcmp(js_str(report, "state", ""), "lost") != 0)
 		(void)store_query(b->store, alone ? S_RUN_HIST_ALONE
 		    : S_RUN_HIST_GET, on_late, &l, "i", run);
-	if (!l.taken && (report_is_end(report) ||
-			    strcmp(js_str(report, "state", ""), "held") == 0))
-		settled(b, m, run, l.attempt);
+	if (!l.taken && (report_is_end(report) || held))
+		settled(m, run, l.attempt, held);
 }
 
 void

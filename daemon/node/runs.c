@@ -463,11 +463,12 @@ settle(struct entry *e)
 }
 
 void
-runs_settled(struct runs *rs, const char *cluster, int64_t run, int64_t attempt)
+runs_settled(struct runs *rs, const char *cluster, int64_t run,
+    int64_t attempt, bool held)
 {
 	struct entry *e = entry_get(rs, cluster, run, attempt);
 
-	if (e == NULL || (e->state != ENDED && e->state != HELD))
+	if (e == NULL || (e->state != HELD && (e->state != ENDED || held)))
 		return;
 	/* The keeper may yet say that it ran, and how it ended: the broker
 	 * wants to know that even late. */

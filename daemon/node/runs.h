@@ -13,6 +13,7 @@
 #define NODE_RUNS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -64,9 +65,11 @@ void	runs_each(const struct runs *, const char *cluster, runs_each_fn *,
 	    void *arg);
 void	runs_abort(struct runs *, const char *cluster, int64_t run,
 	    int64_t attempt, int64_t grace_ms);
-/* The broker has stored the outcome, or wants no more of it. */
+/* The broker has stored the outcome, or wants no more of it.  held: it was told
+ * that it was not started, and does not want that any more; an end that came
+ * meanwhile it has yet to hear of. */
 void	runs_settled(struct runs *, const char *cluster, int64_t run,
-	    int64_t attempt);
+	    int64_t attempt, bool held);
 /* Everything not settled, as reports; for hello.  New array. */
 json_t *runs_list(const struct runs *, const char *cluster);
 int	runs_running(const struct runs *);

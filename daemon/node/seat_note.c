@@ -136,7 +136,7 @@ static void
 on_settled(struct seat *s, const json_t *p)
 {
 	runs_settled(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
-	    js_int(p, "attempt", 0));
+	    js_int(p, "attempt", 0), js_bool(p, "held", false));
 }
 
 /* The broker could not store what it was told: tell it again. */

@@ -1,0 +1,120 @@
+/* The runs of a machine: what it was sent, and what it still has to tell.  An
+ * end that is forgotten here is a night's work that counts as lost. */
+#include "store_fixture.h"
+
+#include "core/order.h"
+#include "js.h"
+#include "node/runs.h"
+
+static struct store *store;
+static struct runs *runs;
+static char told[64];			/* the newest state */
+
+static void
+on_report(void *ctx, const char *cluster, const json_t *report)
+{
+	(void)ctx;
+	(void)cluster;
+	(void)snprintf(told, sizeof(told), "%s", js_str(report, "state", ""));
+}
+
+static const struct runs_ops ops = { .report = on_report };
+
+static int
+up(void **state)
+{
+	(void)setup(state);
+	store = opened();
+	runs = runs_new(store, "b", &ops, NULL);
+	told[0] = '\0';
+	return 0;
+}
+
+static int
+down(void **state)
+{
+	store_drain(store);
+	runs_free(runs);
+	store_close(store);
+	return teardown(state);
+}
+
+/* Run 17 was journaled by an earlier musterd. */
+static void
+held(void)
+{
+	json_t *job = json_pack("{s:s,s:[s]}", "name", "j", "command",
+	    "/bin/true");
+	json_t *item = order_json(17, 1, "j", "manual:1", job);
+
+	runs_dispatch(runs, "c1", "prod", item, NULL);
+	store_drain(store);
+	json_decref(item);
+	json_decref(job);
+	runs_free(runs);
+	runs = runs_new(store, "b", &ops, NULL);
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_DOUBT);
+}
+
+static void
+keeper_says(enum keeper_state state)
+{
+	struct keeper_report kr = { .id = "c1.17.1", .state = state,
+		.started = { 1000 }, .ended = { 2000 }, .why = "" };
+
+	runs_keeper_ops.report(runs, &kr);
+}
+
+static void
+test_what_is_held_and_not_wanted_goes_when_the_keeper_was_heard(void **state)
+{
+	(void)state;
+	held();
+	runs_settled(runs, "c1", 17, 1, true);
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_DOUBT);
+	runs_keeper_ops.up(runs, "start");
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_NONE);
+}
+
+/* The broker heard that it was not started; before its answer came the keeper
+ * said how it ended. */
+static void
+test_an_end_is_not_settled_by_what_was_said_before_it(void **state)
+{
+	(void)state;
+	held();
+	keeper_says(KEEPER_EXITED);
+	assert_string_equal(told, "exited");
+	runs_settled(runs, "c1", 17, 1, true);
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_ENDED);
+	runs_settled(runs, "c1", 17, 1, false);
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_NONE);
+}
+
+/* The same in the other order. */
+static void
+test_an_end_after_it_is_kept_too(void **state)
+{
+	(void)state;
+	held();
+	runs_settled(runs, "c1", 17, 1, true);
+	keeper_says(KEEPER_EXITED);
+	runs_keeper_ops.up(runs, "start");
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_ENDED);
+	runs_settled(runs, "c1", 17, 1, false);
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_NONE);
+}
+
+#define U(f) cmocka_unit_test_setup_teardown(f, up, down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		U(test_what_is_held_and_not_wanted_goes_when_the_keeper_was_heard),
+		U(test_an_end_is_not_settled_by_what_was_said_before_it),
+		U(test_an_end_after_it_is_kept_too),
+	};
+
+	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
+}
