@@ -113,8 +113,8 @@ $(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/l
 	$(Q)$(link)
 
 # The simulation replaces what touches the world outside: the linker takes its
-# session_*, store_*, keeper_*, dirs_* and lookout_*, and these of the rest.  It, too, takes guards
-# away.
+# session_*, store_*, keeper_*, dirs_* and lookout_*, and these of the rest.
+# It, too, takes guards away.
 SIM_GUARDED := $(wildcard daemon/core/role*.c) daemon/core/lease.c \
 	daemon/broker/ledger.c daemon/broker/ledger_file.c \
 	daemon/broker/spool.c daemon/node/alone.c daemon/node/finder.c \
@@ -124,15 +124,15 @@ $(B)/guarded/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $< (guards)")
 	$(Q)$(CC) $(ALL_C) -DROLE_MUTANTS -c -o $@ $<
-# Its JSON is its own; SQLite static: a fifth of its time goes there, and a call
-# through a table costs.
-SIM_LIBS := $(patsubst -lsqlite3,-l:libsqlite3.a,$(filter-out -ljansson,\
-	$(D_LIBS)))
+# Static: most of its time goes into these two, and a call through a table costs.
+SIM_LIBS := $(patsubst -lsqlite3,-l:libsqlite3.a,\
+	$(patsubst -ljansson,-l:libjansson.a,$(D_LIBS)))
 $(B)/sim: $(call obj,$(wildcard tests/sim/sim*.c)) \
     $(patsubst %.c,$(B)/guarded/%.o,$(SIM_GUARDED)) $(B)/libdaemon.a \
     $(B)/libshared.a
 	$(Q)$(link) $(SIM_LIBS) $(foreach f,clock_now clock_mono clock_wall \
-	    getrandom log_at statx lstat stat opendir readdir closedir,-Wl,--wrap=$f)
+	    getrandom log_at statx lstat stat opendir readdir closedir,\
+	    -Wl,--wrap=$f)
 
 tests: $(UNIT) $(BENCH)
 unit: $(UNIT) $(PROGS)

@@ -5,8 +5,7 @@
  * Only what touches the world outside is replaced, at link time: session_*
  * (sim_net.c), store_* (sim_store.c: the shipped statements on a database in
  * memory), keeper_* (sim_keeper.c), and by --wrap the clock, getrandom and the
- * log (sim_world.c).  Two more for speed alone: malloc (sim_alloc.c) and
- * jansson (sim_json.c). */
+ * log (sim_world.c).  One more for speed alone: malloc (sim_alloc.c). */
 #ifndef SIM_H
 #define SIM_H
 

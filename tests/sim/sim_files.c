@@ -23,6 +23,7 @@ struct node {
 	bool	there, writing;
 	int64_t ino, size, mtime, ctime, birth;	/* ns */
 	int64_t changed;			/* us, true time */
+	int64_t looked;			/* it is on record as of then */
 };
 
 struct seen {			/* an occurrence on record */
@@ -462,10 +463,10 @@ files_now(struct world *w)
 	if (w->files == NULL)
 		return;
 	for (int i = 0; i < NAMES; i++) {
-		const struct node *n = &w->files->at[i];
+		struct node *n = &w->files->at[i];
 		char key[96], path[16];
 
-		if (!n->there || n->writing ||
+		if (!n->there || n->writing || n->looked == n->changed ||
 		    w->now - n->changed < QUIET_S * (int64_t)SEC)
 			continue;
 		(void)snprintf(path, sizeof(path), "/drop/f%d", i);
@@ -478,6 +479,7 @@ files_now(struct world *w)
 				    (long long)n->ino, (long long)n->mtime,
 				    (long long)((w->now - n->changed) / SEC));
 		}
+		n->looked = n->changed;
 	}
 }
 

@@ -338,14 +338,11 @@ bool
 machine_linked(struct machine *m)
 {
 	const struct member *mb = machine_member(m);
-	char start[24];
 
 	if (!m->up || m->seat == NULL || !seat_up(m->seat) || mb == NULL)
 		return false;
-	(void)snprintf(start, sizeof(start), "%lld",
-	    (long long)seat_facts(m->seat)->start);
 	return member_connected(m->w->m[BROKER].broker->roster, mb) &&
-	    strcmp(mb->start, start) == 0;
+	    strtoll(mb->start, NULL, 10) == seat_facts(m->seat)->start;
 }
 
 /* ---- all of them ---- */
