@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <fcntl.h>
+#include <utlist.h>
 
 #include "core/token.h"
 #include "js.h"
@@ -15,7 +16,11 @@
 #include "node/node_impl.h"
 #include "text.h"
 
-enum { POLL_MS = 3000, AUTO_MS = 10000 };
+enum {
+	POLL_MS = 3000,
+	AUTO_MS = 10000,
+	LINK_MS = 5000		/* a link that is being made may take so long */
+};
 
 enum step { STEP_REQUEST, STEP_POLL, STEP_COMPLETE };
 
@@ -40,6 +45,7 @@ struct joins {
 	struct node   *n;
 	struct errand *errands;
 	json_t	      *open;		/* this node's request, as on disk */
+	struct leaving *leaving;	/* wait for the link */
 	mono	       poll_at, auto_at;
 	bool	       closing;
 };
@@ -383,10 +389,20 @@ node_join_complete(struct node *n, const struct node_join *nj,
 }
 
 struct leaving {
-	struct node *n;
-	node_done   *done;
-	void	    *arg;
+	struct node    *n;
+	char	       *reason;
+	mono		until;
+	node_done      *done;
+	void	       *arg;
+	struct leaving *next;
 };
+
+static void
+leaving_free(struct leaving *l)
+{
+	free(l->reason);
+	free(l);
+}
 
 static void
 left(struct leaving *l, bool told, const char *trouble)
@@ -421,7 +437,50 @@ on_left(void *arg, const json_t *result, const struct err *e)
 		left(l, result != NULL, e != NULL ? e->msg : "");
 	else				/* the broker's word came first */
 		l->done(l->arg, json_null(), NULL);
-	free(l);
+	leaving_free(l);
+}
+
+/* Who has just joined has no link yet, and the broker should hear of it. */
+static bool
+link_is_on_its_way(const struct leaving *l)
+{
+	return seat_trouble(l->n->away)[0] == '\0' &&
+	    l->n->now.mono.us < l->until.us;
+}
+
+static void
+leave(struct leaving *l)
+{
+	struct seat *away = l->n->away;
+
+	if (seat_up(away)) {
+		seat_ask(away, "link.leave", json_pack("{s:o}", "reason",
+		    js_text(l->reason)), on_left, l);
+		return;
+	}
+	left(l, false, seat_trouble(away)[0] != '\0' ? seat_trouble(away)
+	    : "no answer yet");
+	leaving_free(l);
+}
+
+static mono
+leaving_turn(struct joins *j)
+{
+	mono next = MONO_NEVER;
+	struct leaving *l, *tmp;
+
+	LL_FOREACH_SAFE(j->leaving, l, tmp) {
+		if (l->n->away == NULL) {	/* another one was first */
+			LL_DELETE(j->leaving, l);
+			l->done(l->arg, json_null(), NULL);
+			leaving_free(l);
+		} else if (seat_up(l->n->away) || !link_is_on_its_way(l)) {
+			LL_DELETE(j->leaving, l);
+			leave(l);
+		} else
+			next = mono_min(next, l->until);
+	}
+	return next;
 }
 
 void
@@ -438,15 +497,12 @@ node_leave(struct node *n, const char *reason, node_done *done, void *arg)
 	}
 	l = mem_zero(1, sizeof(*l));
 	l->n = n;
+	l->reason = reason != NULL ? mem_dup(reason) : NULL;
+	l->until = mono_add_ms(n->now.mono, LINK_MS);
 	l->done = done;
 	l->arg = arg;
-	if (seat_up(n->away))
-		seat_ask(n->away, "link.leave", json_pack("{s:o}", "reason",
-		    js_text(reason)), on_left, l);
-	else {
-		left(l, false, seat_trouble(n->away));
-		free(l);
-	}
+	LL_APPEND(n->joins->leaving, l);
+	(void)leaving_turn(n->joins);
 }
 
 /* ---- unattended, and waiting ---- */
@@ -510,7 +566,7 @@ joins_turn(struct node *n, struct now now)
 {
 	struct joins *j = n->joins;
 	const char *state = js_str(j->open, "state", "");
-	mono next = MONO_NEVER;
+	mono next = leaving_turn(j);
 
 	if (n->member.joined || n->cfg->broker)
 		return next;
@@ -520,7 +576,7 @@ joins_turn(struct node *n, struct now now)
 			go(n, STEP_POLL, js_str(j->open, "host", ""),
 			    json_object(), NULL, quietly, j);
 		}
-		next = j->poll_at;
+		next = mono_min(next, j->poll_at);
 	}
 	if (n->cfg->join_brokers.n > 0) {
 		if (j->auto_at.us <= now.mono.us) {
@@ -547,10 +603,14 @@ joins_new(struct node *n)
 void
 joins_free(struct joins *j)
 {
+	struct leaving *l, *tmp;
+
 	if (j == NULL)
 		return;
 	while (j->errands != NULL)
 		errand_free(j->errands);
+	LL_FOREACH_SAFE(j->leaving, l, tmp)
+		leaving_free(l);
 	json_decref(j->open);
 	free(j);
 }
