@@ -240,9 +240,10 @@ run(void *arg)
 	struct orders o;
 
 	while (o = obey(l, f, &gen), !o.quit) {
-		mono next = finder_turn(f, clock_now());
 		struct find_fire *fires =
 		    o.ask ? finder_due(f, clock_now()) : NULL;
+		/* After it: what is not as it was has to be looked at again. */
+		mono next = finder_turn(f, clock_now());
 
 		report(l, gen, o.ask, fires, finder_ready(f));
 		rest(l, f, next);

@@ -92,7 +92,6 @@ on_look(struct world *w, void *arg, int64_t id)
 	l->turns++;
 	obey(l, now);
 	finder_hear(l->finder);
-	next = finder_turn(l->finder, now);
 	tell = l->ask;
 	if (l->ask) {
 		struct find_fire *fires = finder_due(l->finder, now);
@@ -100,6 +99,7 @@ on_look(struct world *w, void *arg, int64_t id)
 		DL_CONCAT(l->fires, fires);
 		l->ask = l->asked = false;
 	}
+	next = finder_turn(l->finder, now);
 	more = finder_ready(l->finder);
 	tell = tell || (more && !l->ready);
 	l->ready = more;

@@ -139,7 +139,7 @@ sim_clock(const struct machine *m)
 	int64_t t = m->w->now;
 
 	return (struct now){
-		{ m->mono_base + t + t / 1000 * m->ppm / 1000 },
+		{ m->mono_base + t + t * m->ppm / 1000000 },
 		{ 1790000000000 + t / MS + m->wall_off } };
 }
 
