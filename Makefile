@@ -135,7 +135,8 @@ $(B)/sim: $(call obj,$(wildcard tests/sim/sim*.c)) \
 	    -Wl,--wrap=$f)
 
 tests: $(UNIT) $(BENCH)
-unit: $(UNIT) $(PROGS)
+units: $(UNIT) $(PROGS)
+unit: units
 	@MUSTER_BUILD=$(B) tests/run $(UNIT)
 explore: $(B)/explore
 	$(B)/explore --seconds 40
@@ -213,7 +214,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps demo check tests unit explore sim e2e e2e-slow soak \
+.PHONY: all deps demo check tests units unit explore sim e2e e2e-slow soak \
 	fuzz fuzz-each bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
