@@ -579,8 +579,7 @@ alone_slice(struct alone *a, size_t most)
 		if (state == RUNS_DOUBT)
 			break;
 		if (state == RUNS_HELD)	/* it never started: not here */
-			runs_settled(a->runs, a->cluster, e->run, 1,
-			    true);
+			runs_settled(a->runs, a->cluster, e->run, 1, true);
 		(void)json_array_append_new(list, spool_json(e,
 		    e->skip != NULL ? "skip" : state == RUNS_LIVE ||
 		    state == RUNS_ENDED ? "start" : "wait"));

@@ -400,9 +400,8 @@ hand_over(struct files *f, size_t post, struct find_fire *fires)
 }
 
 json_t *
-files_due(struct files *f, struct now now)
+files_due(struct files *f)
 {
-	(void)now;
 	if (f == NULL || !f->on)
 		return NULL;
 	for (size_t i = 0; i < POSTS; i++) {
@@ -418,13 +417,12 @@ files_due(struct files *f, struct now now)
 }
 
 void
-files_answer(struct files *f, const json_t *doc, struct now now)
+files_answer(struct files *f, const json_t *doc)
 {
 	int64_t id = js_int(doc, "id", 0);
 	bool taken = json_object_get(doc, "run") != NULL;
 	struct sent *x;
 
-	(void)now;
 	if (f == NULL)
 		return;
 	DL_FOREACH(f->sent, x)

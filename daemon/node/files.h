@@ -31,9 +31,9 @@ void	files_stop(struct files *);
 mono	files_turn(struct files *, struct now);
 /* Fires for the broker, or NULL.  Again and again, until it is NULL; the loop
  * takes a turn when there are more. */
-json_t *files_due(struct files *, struct now);
+json_t *files_due(struct files *);
 /* The broker's answer to one of them. */
-void	files_answer(struct files *, const json_t *doc, struct now);
+void	files_answer(struct files *, const json_t *doc);
 /* What was not answered, to be sent again after a reconnect; or NULL. */
 json_t *files_pending(const struct files *);
 /* A path, encoded, at which a thread has been for too long while rules wait for

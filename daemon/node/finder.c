@@ -268,6 +268,17 @@ find_fire_free(struct find_fire *x)
 	free(x);
 }
 
+void
+find_fires_free(struct find_fire **list)
+{
+	struct find_fire *x, *tmp;
+
+	DL_FOREACH_SAFE(*list, x, tmp) {
+		DL_DELETE(*list, x);
+		find_fire_free(x);
+	}
+}
+
 static void
 rule_free(struct finder *f, struct rule *r)
 {

@@ -45,6 +45,8 @@ struct find_fire {
 	struct find_fire *prev, *next;
 };
 void	find_fire_free(struct find_fire *);
+/* The whole list; it is empty then. */
+void	find_fires_free(struct find_fire **list);
 
 struct finder_ops {
 	/* The next call may hang at this path; NULL: it did not.  Keeps

@@ -66,17 +66,6 @@ leave_lock(struct lookout *l)
 }
 
 static void
-fires_free(struct find_fire **list)
-{
-	struct find_fire *x, *tmp;
-
-	DL_FOREACH_SAFE(*list, x, tmp) {
-		DL_DELETE(*list, x);
-		find_fire_free(x);
-	}
-}
-
-static void
 lines_take(struct line **list, bool say)
 {
 	struct line *x, *tmp;
@@ -111,7 +100,7 @@ let_go(struct lookout *l)
 		return;
 	find_rules_clear(&l->in.rules);
 	forget_answers(&l->in);
-	fires_free(&l->fires);
+	find_fires_free(&l->fires);
 	lines_take(&l->lines, false);
 	(void)close(l->wake);
 	(void)pthread_mutex_destroy(&l->lock);
@@ -206,7 +195,7 @@ report(struct lookout *l, int64_t gen, bool asked, struct find_fire *fires,
 		fires = NULL;
 	}
 	leave_lock(l);
-	fires_free(&fires);
+	find_fires_free(&fires);
 }
 
 static void
@@ -283,7 +272,7 @@ lookout_work(struct lookout *l, int64_t gen)
 	take_lock(l);
 	if (gen != l->in.gen) {
 		forget_answers(&l->in);
-		fires_free(&l->fires);
+		find_fires_free(&l->fires);
 		l->ready = l->asked = l->in.ask = false;
 	}
 	l->in.gen = gen;

@@ -563,7 +563,7 @@ work(struct seat *s)
 			fire(s, files_pending(s->files));
 	}
 	fire(s, watch_due(s->watch, s->now));
-	for (json_t *f; s->up && (f = files_due(s->files, s->now)) != NULL;)
+	for (json_t *f; s->up && (f = files_due(s->files)) != NULL;)
 		fire(s, f);
 }
 

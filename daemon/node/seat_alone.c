@@ -81,8 +81,9 @@ seat_go_on(struct seat *s)
 		.cap = s->facts.cap, .broker = s->facts.broker, .now = s->now };
 
 	/* With the link up it is the broker that does not back it. */
-	t.on = (!s->up || MUTANT(MUTANT_ALONE_LINKED)) && !s->facts.near && lease_may_fire(&s->lease,
-	    &s->policy, s->now.mono) == LEASE_FIRE_LOCAL;
+	t.on = (!s->up || MUTANT(MUTANT_ALONE_LINKED)) && !s->facts.near &&
+	    lease_may_fire(&s->lease, &s->policy, s->now.mono) ==
+	    LEASE_FIRE_LOCAL;
 	if (t.on)
 		t.refuses = s->ops->refuses(s->ctx);
 	return mono_min(alone_turn(s->alone, &t), tell_spool(s));

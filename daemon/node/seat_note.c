@@ -105,7 +105,7 @@ static void
 on_fired(struct seat *s, const json_t *p)
 {
 	if (json_object_get(p, "id") != NULL)
-		files_answer(s->files, p, s->now);
+		files_answer(s->files, p);
 	else
 		watch_answer(s->watch, p, s->now);
 	if (strcmp(js_str(p, "code", ""), "epoch") == 0)

@@ -336,6 +336,7 @@ void	ops_pace(struct world *, bool hasten);	/* other timeouts */
 bool	ops_hold(struct world *, struct machine *, bool);	/* at the node */
 struct machine *ops_somebody(struct world *);
 void	fault_happen(struct world *);
+void	fault_boot(struct world *, void *machine, int64_t);
 /* Dies by itself in the middle of something soon, and comes back. */
 void	fault_crash(struct world *, struct machine *);
 void	fault_mend(struct world *);	/* everything */

@@ -11,8 +11,8 @@ a_while(struct world *w)
 				 : sim_range(w, SEC, 60 * SEC);
 }
 
-static void
-on_boot(struct world *w, void *arg, int64_t n)
+void
+fault_boot(struct world *w, void *arg, int64_t n)
 {
 	(void)w;
 	(void)n;
@@ -59,10 +59,10 @@ fault_crash(struct world *w, struct machine *m)
 	if (sim_chance(w, 60)) {	/* in the middle of something */
 		m->crash_in = (int)sim_range(w, 1, 6);
 		m->crash_before = sim_chance(w, 50);
-		sim_at(w, back + 5 * SEC, on_boot, m, 0);
+		sim_at(w, back + 5 * SEC, fault_boot, m, 0);
 	} else {
 		machine_kill(m, sim_chance(w, 25));
-		sim_at(w, back, on_boot, m, 0);
+		sim_at(w, back, fault_boot, m, 0);
 	}
 }
 
@@ -79,7 +79,7 @@ restore(struct world *w, struct machine *m)
 	machine_kill(m, false);
 	if (!m->up && sim_disk_restore(m))
 		sim_say(w, m, "gets an older copy of its disk");
-	sim_at(w, w->now + a_while(w) / 2, on_boot, m, 0);
+	sim_at(w, w->now + a_while(w) / 2, fault_boot, m, 0);
 }
 
 void

@@ -43,17 +43,6 @@ on_log(void *ctx, enum log_level level, const char *text)
 	log_at(level, "files", "%s", text);
 }
 
-static void
-fires_free(struct find_fire **list)
-{
-	struct find_fire *x, *tmp;
-
-	DL_FOREACH_SAFE(*list, x, tmp) {
-		DL_DELETE(*list, x);
-		find_fire_free(x);
-	}
-}
-
 /* ---- the thread ---- */
 
 static void
@@ -159,7 +148,7 @@ lookout_free(struct lookout *l)
 	l->m->lookout = NULL;
 	finder_free(l->finder);
 	find_rules_clear(&l->rules);
-	fires_free(&l->fires);
+	find_fires_free(&l->fires);
 	free(l);
 }
 
@@ -178,7 +167,7 @@ lookout_work(struct lookout *l, int64_t gen)
 {
 	if (gen != l->gen) {
 		l->nanswers = 0;
-		fires_free(&l->fires);
+		find_fires_free(&l->fires);
 		l->ready = l->asked = l->ask = false;
 	}
 	l->gen = gen;

@@ -6,14 +6,6 @@
 #include "sim.h"
 
 static void
-on_boot(struct world *w, void *arg, int64_t n)
-{
-	(void)w;
-	(void)n;
-	machine_boot(arg);
-}
-
-static void
 on_moved(struct world *w, void *arg, int64_t from)
 {
 	if (sim_chance(w, 70))
@@ -48,7 +40,7 @@ on_power(struct world *w, void *arg, int64_t life)
 	if (m->life != (unsigned)life)
 		return;
 	machine_kill(m, sim_chance(w, 50));
-	sim_at(w, w->now + sim_range(w, 50, 4000) * MS, on_boot, m, 0);
+	sim_at(w, w->now + sim_range(w, 50, 4000) * MS, fault_boot, m, 0);
 }
 
 static void
@@ -165,7 +157,7 @@ static void
 on_restart(struct world *w, void *arg, int64_t power)
 {
 	machine_kill(arg, power != 0);
-	sim_at(w, w->now + sim_range(w, 50, 500) * MS, on_boot, arg, 0);
+	sim_at(w, w->now + sim_range(w, 50, 500) * MS, fault_boot, arg, 0);
 }
 
 /* The broker forgets what it renewed, and nobody can remind it. */
@@ -262,7 +254,7 @@ on_cut_off(struct world *w, void *arg, int64_t what)
 		break;
 	case 5:				/* … in which it starts again */
 		machine_kill(m, false);
-		sim_at(w, w->now + 100 * MS, on_boot, m, 0);
+		sim_at(w, w->now + 100 * MS, fault_boot, m, 0);
 		sim_at(w, w->now + sim_range(w, 2, 9) * SEC, on_cut_off, m, 4);
 		break;
 	default:
@@ -302,7 +294,7 @@ trap_alone(struct world *w)
 	}
 	if (sim_chance(w, 30)) {
 		machine_kill(&w->m[BROKER], sim_chance(w, 30));
-		sim_at(w, w->now + d, on_boot, &w->m[BROKER], 0);
+		sim_at(w, w->now + d, fault_boot, &w->m[BROKER], 0);
 	} else {
 		m->cut[0] = m->cut[1] = w->now + d;
 		net_break(m, 4 * SEC, sim_chance(w, 50));

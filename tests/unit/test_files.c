@@ -109,7 +109,7 @@ take(void)
 	json_t *list, *f;
 	size_t i;
 
-	while ((list = files_due(files, clock_now())) != NULL) {
+	while ((list = files_due(files)) != NULL) {
 		json_array_foreach(list, i, f) {
 			ids[fired.n] = js_int(f, "id", 0);
 			strs_add(&fired, js_str(f, "path", "?"));
@@ -166,7 +166,7 @@ settle(size_t i)
 	json_t *doc = json_pack("{s:I,s:i}", "id", (json_int_t)ids[i], "run",
 	    1);
 
-	files_answer(files, doc, clock_now());
+	files_answer(files, doc);
 	json_decref(doc);
 }
 
@@ -176,7 +176,7 @@ refuse(size_t i)
 	json_t *doc = json_pack("{s:I,s:s}", "id", (json_int_t)ids[i],
 	    "refused", "busy");
 
-	files_answer(files, doc, clock_now());
+	files_answer(files, doc);
 	json_decref(doc);
 }
 

@@ -85,6 +85,17 @@ a_refusal_that_is_not_stored_is_asked_for_again(void **state)
 	UNTIL(recorded(run, "succeeded", false));
 }
 
+/* The agent has a run of a job that has one at a time. */
+static int64_t
+one_goes_on(void)
+{
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ];\n"
+	    "  overlap = \"queue\"; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	return agent.run;
+}
+
 /* A run is stored while the one before it ends: the slot was free before it
  * could be given, and nothing else happens afterwards. */
 static void
@@ -94,11 +105,7 @@ a_run_that_is_stored_after_its_slot_became_free_goes(void **state)
 	int64_t first;
 
 	(void)state;
-	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ];\n"
-	    "  overlap = \"queue\"; } );\n");
-	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
-	UNTIL(agent.run != 0);
-	first = agent.run;
+	first = one_goes_on();
 	begin(&second, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "j"));
 	agent_ends("exited", 0);
 	/* The broker hears all but what its store has done. */
@@ -121,11 +128,7 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	int64_t first;
 
 	(void)state;
-	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ];\n"
-	    "  overlap = \"queue\"; } );\n");
-	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
-	UNTIL(agent.run != 0);
-	first = agent.run;
+	first = one_goes_on();
 	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
 	r = dispatch_find(broker, first + 1);
 	assert_int_equal(r->state, RUN_QUEUED);

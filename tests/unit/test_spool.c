@@ -265,11 +265,25 @@ test_doubled_is_marked_and_not_followed(void **state)
 	UNTIL(events("run_doubled", 0, 0) == 1);
 }
 
-static void
-test_one_on_record_as_skipped_did_run_once(void **state)
+/* An occurrence of tick that is on record as skipped; returns its run. */
+static int64_t
+passed_over(wall at)
 {
 	struct batch *b = batch_new();
 	char occ[CLOCK_RFC3339];
+	int64_t run;
+
+	broker->now = clock_now();
+	run = dispatch_skip(broker, catalog_job(broker->catalog, "tick"),
+	    clock_rfc3339(at, occ), "every 1s", RUN_SKIPPED, "misfire", b);
+	batch_add(b, S_OCC_PUT, "tti", "tick", occ, run);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	return run;
+}
+
+static void
+test_one_on_record_as_skipped_did_run_once(void **state)
+{
 	const json_t *a;
 	int64_t other;
 	wall at;
@@ -278,11 +292,7 @@ test_one_on_record_as_skipped_did_run_once(void **state)
 	apply(jobs);
 	at = begin_at();
 	at.ms += 1000;
-	broker->now = clock_now();
-	other = dispatch_skip(broker, catalog_job(broker->catalog, "tick"),
-	    clock_rfc3339(at, occ), "every 1s", RUN_SKIPPED, "misfire", b);
-	batch_add(b, S_OCC_PUT, "tti", "tick", occ, other);
-	assert_int_equal(store_write(store, b), STORE_OK);
+	other = passed_over(at);
 	a = tell(entry(1, "start", "tick", at.ms));
 	assert_false(js_bool(a, "doubled", true));
 	UNTIL(events("run_alone", recorded(a), other) == 1);
@@ -295,9 +305,7 @@ test_one_on_record_as_skipped_did_run_once(void **state)
 static void
 test_two_alone_of_one_on_record_as_skipped(void **state)
 {
-	struct batch *b = batch_new();
-	char occ[CLOCK_RFC3339];
-	int64_t other, first;
+	int64_t first;
 	const json_t *a;
 	wall at;
 
@@ -305,11 +313,7 @@ test_two_alone_of_one_on_record_as_skipped(void **state)
 	apply(jobs);
 	at = begin_at();
 	at.ms += 1000;
-	broker->now = clock_now();
-	other = dispatch_skip(broker, catalog_job(broker->catalog, "tick"),
-	    clock_rfc3339(at, occ), "every 1s", RUN_SKIPPED, "misfire", b);
-	batch_add(b, S_OCC_PUT, "tti", "tick", occ, other);
-	assert_int_equal(store_write(store, b), STORE_OK);
+	(void)passed_over(at);
 	first = recorded(tell(entry(1, "start", "tick", at.ms)));
 	ends(1, 0);
 	UNTIL(state_is(first, "succeeded"));
