@@ -36,6 +36,9 @@ killed_at()
 
 	shift
 	epoch=$(on_disk a "select epoch from role")
+	# It can't be granted what it does not ask for: not a heartbeat of it
+	# may be on its way when it is asked.
+	[ "$step" != proof ] || freeze "$NEW"
 	close_gate a
 	"$@"
 	case $step in
@@ -53,8 +56,6 @@ killed_at()
 		    '.[0].steps | any(.step | startswith("off sent"))' why
 		;;
 	proof)
-		# It can't be granted what it does not ask for.
-		freeze "$NEW"
 		gate_at a "epoch = $epoch and holder = '0'"
 		;;
 	sent)
