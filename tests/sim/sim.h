@@ -314,6 +314,7 @@ void	net_kill(struct machine *, bool power);
 void	net_break(struct machine *, int64_t within, bool late);
 void	net_hold(struct machine *, int64_t until);
 void	net_release(struct world *);
+bool	net_alive(const struct machine *);
 void	net_free(struct world *);
 void	keeper_link(struct machine *);
 void	keeper_crash(struct machine *, bool power);

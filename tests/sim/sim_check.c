@@ -476,7 +476,10 @@ settling(struct world *w, struct check *c, bool at_work)
 
 	for (int i = 0; i < w->n; i++)
 		if (w->m[i].seat != NULL || !w->m[i].up)
-			linked = linked && machine_linked(&w->m[i]);
+			linked = linked && machine_linked(&w->m[i]) &&
+			    net_alive(&w->m[i]);
+	/* A cut lasts into the calm, and who is cut off counts as connected
+	 * for three of its intervals: it is asked and does not answer. */
 	c->linked = c->linked || linked;
 	if (!c->linked && w->now - c->quiet > LINK_S * (int64_t)SEC)
 		for (int i = 0; i < w->n; i++)

@@ -460,6 +460,20 @@ net_break(struct machine *m, int64_t within, bool late)
 	}
 }
 
+/* What either end says now reaches the other: not cut, and no end is about to
+ * be told that it is alone. */
+bool
+net_alive(const struct machine *m)
+{
+	for (const struct wire *x = m->w->wires; x != NULL; x = x->next)
+		if (x->end[0].m == m && x->end[0].state == END_OPEN &&
+		    x->end[1].state == END_OPEN && !dead(&x->end[0]) &&
+		    !dead(&x->end[1]) && cut_until(&x->end[0]) <= m->w->now &&
+		    cut_until(&x->end[1]) <= m->w->now)
+			return true;
+	return false;
+}
+
 void
 net_free(struct world *w)
 {
