@@ -305,18 +305,20 @@ on_changed(void *arg, json_t *result, const struct err *e)
 		    js_str(result, "job", ""), what);
 }
 
-void
-do_job_pause(struct call *c)
+static void
+pause_job(void *arg)
 {
+	struct call *c = arg;
 	struct cat_job *j = call_job(c);
 
 	if (j != NULL)
 		catalog_pause(c->b, j, true, on_changed, c);
 }
 
-void
-do_job_resume(struct call *c)
+static void
+resume_job(void *arg)
 {
+	struct call *c = arg;
 	struct cat_job *j = call_job(c);
 
 	if (j == NULL)
@@ -328,13 +330,32 @@ do_job_resume(struct call *c)
 		catalog_pause(c->b, j, false, on_changed, c);
 }
 
-void
-do_job_remove(struct call *c)
+static void
+remove_job(void *arg)
 {
+	struct call *c = arg;
 	struct cat_job *j = call_job(c);
 
 	if (j != NULL)
 		catalog_remove(c->b, j, on_changed, c);
+}
+
+void
+do_job_pause(struct call *c)
+{
+	catalog_in_turn(c->b, pause_job, c);
+}
+
+void
+do_job_resume(struct call *c)
+{
+	catalog_in_turn(c->b, resume_job, c);
+}
+
+void
+do_job_remove(struct call *c)
+{
+	catalog_in_turn(c->b, remove_job, c);
 }
 
 /* ---- apply, export ---- */
@@ -380,9 +401,10 @@ on_applied(void *arg, json_t *result, const struct err *e)
 		call_done(c, without_keeps(result));
 }
 
-void
-do_apply(struct call *c)
+static void
+apply(void *arg)
 {
+	struct call *c = arg;
 	const char *text = call_str(c, "text"), *file = call_str(c, "file");
 	int64_t seen = js_int(c->params, "revision", c->b->catalog->rev);
 	bool prune = js_bool(c->params, "prune", false);
@@ -411,6 +433,12 @@ do_apply(struct call *c)
 		catalog_apply(c->b, text, file, false, prune, c->who,
 		    on_applied, c);
 	}
+}
+
+void
+do_apply(struct call *c)
+{
+	catalog_in_turn(c->b, apply, c);
 }
 
 void

@@ -166,6 +166,7 @@ broker_free(struct broker *b)
 	dispatch_free(b->dispatch);
 	scheduler_free(b->scheduler);
 	roster_free(b->roster);
+	catalog_turns_free(b);
 	catalog_free(b->catalog);
 	events_free(b->events);
 	gate_free(b->gate);

@@ -31,6 +31,7 @@ struct scheduler;
 struct ledger;
 struct dispatch;
 struct gate;
+struct catalog_turn;
 
 struct broker {
 	struct store	 *store;
@@ -49,6 +50,8 @@ struct broker {
 	mono		  spool_at;	/* next look at its alerts; 0 none */
 	struct events	 *events;
 	struct catalog	 *catalog;
+	struct catalog_turn *turns;	/* who waits to change the catalogue */
+	bool		  changing;	/* a change of it is being stored */
 	struct roster	 *roster;
 	struct desk	 *desk;
 	struct scheduler *scheduler;

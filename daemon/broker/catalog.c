@@ -1,8 +1,10 @@
 #include "broker/catalog_impl.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "broker/catalogue_text.h"
 #include "broker/roster.h"
@@ -290,6 +292,63 @@ catalog_load(struct broker *b, struct err *e)
 	return c;
 }
 
+/* ---- one change at a time ---- */
+
+struct catalog_turn {
+	catalog_begin	    *begin;
+	void		    *arg;
+	struct catalog_turn *next;
+};
+
+static void
+next_turn(struct broker *b)
+{
+	struct catalog_turn *t;
+
+	while (!b->changing && (t = b->turns) != NULL) {
+		LL_DELETE(b->turns, t);
+		t->begin(t->arg);
+		free(t);
+	}
+}
+
+void
+catalog_in_turn(struct broker *b, catalog_begin *begin, void *arg)
+{
+	struct catalog_turn *t = mem_zero(1, sizeof(*t));
+
+	t->begin = begin;
+	t->arg = arg;
+	LL_APPEND(b->turns, t);
+	next_turn(b);
+}
+
+void
+catalog_turns_free(struct broker *b)
+{
+	struct catalog_turn *t, *next;
+
+	LL_FOREACH_SAFE(b->turns, t, next)
+		free(t);
+	b->turns = NULL;
+}
+
+void
+catalog_change(struct broker *b, struct batch *batch, store_done *done,
+    void *arg)
+{
+	assert(!b->changing);
+	b->changing = true;
+	store_submit(b->store, batch, done, arg);
+}
+
+void
+catalog_changed(struct broker *b)
+{
+	b->changing = false;
+	next_turn(b);
+}
+
 /* ---- single jobs ---- */
 
 struct single {
@@ -312,6 +371,7 @@ on_single(enum store_rc rc, void *arg)
 		(void)err_set(&e, ERR_IO, "job \"%s\": nothing was stored: %s",
 		    s->name, store_rc_word(rc));
 		s->done(s->arg, NULL, &e);
+		catalog_changed(s->b);
 		free(s);
 		return;
 	}
@@ -327,6 +387,7 @@ on_single(enum store_rc rc, void *arg)
 	result = json_pack("{s:s}", "job", s->name);
 	s->done(s->arg, result, NULL);
 	json_decref(result);
+	catalog_changed(s->b);
 	free(s);
 }
 
@@ -395,7 +456,7 @@ catalog_pause(struct broker *b, struct cat_job *j, bool paused,
 	}
 	free(text);
 	catalog_put_rev(batch, b->catalog->rev + 1);
-	store_submit(b->store, batch, on_single, s);
+	catalog_change(b, batch, on_single, s);
 }
 
 void
@@ -410,7 +471,7 @@ catalog_remove(struct broker *b, struct cat_job *j, catalog_done *done,
 	batch_add(batch, S_CURSOR_DEL, "t", j->def.name);
 	batch_add(batch, S_FILE_FLOOR_DEL, "t", j->def.name);
 	catalog_put_rev(batch, b->catalog->rev + 1);
-	store_submit(b->store, batch, on_single, s);
+	catalog_change(b, batch, on_single, s);
 }
 
 /* ---- out ---- */
@@ -464,9 +525,10 @@ catalog_cursors(const struct catalog *c)
 	return o;
 }
 
-void
-catalog_rezone(struct broker *b)
+static void
+rezone(void *arg)
 {
+	struct broker *b = arg;
 	struct batch *batch = batch_new();
 	struct cat_job *j;
 
@@ -490,4 +552,10 @@ catalog_rezone(struct broker *b)
 	catalog_put_rev(batch, ++b->catalog->rev);
 	store_submit(b->store, batch, NULL, NULL);
 	roster_catalog_changed(b);
+}
+
+void
+catalog_rezone(struct broker *b)
+{
+	catalog_in_turn(b, rezone, b);
 }

@@ -1,6 +1,7 @@
 /* The catalogue in memory: jobs with what the broker needs to know of them,
  * queues, calendars, flows.  Changed only by catalog_apply and the few verbs
- * below, each one transaction; the revision grows with each.  Loop thread. */
+ * below, each one transaction; the revision grows with each.  One change at a
+ * time: each is planned on what the one before it left.  Loop thread. */
 #ifndef BROKER_CATALOG_H
 #define BROKER_CATALOG_H
 
@@ -45,7 +46,15 @@ void	catalog_free(struct catalog *);
 struct cat_job *catalog_job(const struct catalog *, const char *name);
 const struct queue_def *catalog_queue(const struct catalog *, const char *name);
 
-/* What a text would change, and with dry_run false does it.  The result is
+/* Calls begin when no change is being stored: now, or later in the order of
+ * asking.  Whatever depends on what the catalogue holds is looked at there; it
+ * starts at most one change. */
+typedef void catalog_begin(void *arg);
+void	catalog_in_turn(struct broker *, catalog_begin *, void *arg);
+/* Nobody's turn comes any more. */
+void	catalog_turns_free(struct broker *);
+
+/* In turn.  What a text would change, and with dry_run false does it.  The result is
  * {plan: [{action, kind, name, detail}], warnings: [text], revision}; done is
  * called with it (and NULL) when it is stored, or with NULL and the error.
  * Everything or nothing. */
@@ -56,6 +65,7 @@ void	catalog_apply(struct broker *, const char *text, const char *file,
 /* NULL and ERR_NOTFOUND, with the nearest name. */
 struct cat_job *catalog_find(const struct broker *, const char *name,
 	    struct err *);
+/* In turn. */
 void	catalog_pause(struct broker *, struct cat_job *, bool paused,
 	    catalog_done *, void *arg);
 void	catalog_remove(struct broker *, struct cat_job *, catalog_done *,

@@ -348,7 +348,7 @@ carry_over(struct catalog *was, struct catalog *next)
 
 		if (w == NULL)
 			continue;
-		if (same_schedule(w->spec->doc, j->spec->doc))
+		if (w->cursor.ms > j->cursor.ms)
 			j->cursor = w->cursor;
 		if (same_files(w->spec->doc, j->spec->doc))
 			j->files = w->files;
@@ -368,6 +368,7 @@ on_applied(enum store_rc rc, void *arg)
 		    "apply: nothing was stored: %s (muster doctor)",
 		    store_rc_word(rc));
 		ch->done(ch->arg, NULL, &e);
+		catalog_changed(b);
 		change_free(ch);
 		return;
 	}
@@ -382,6 +383,7 @@ on_applied(enum store_rc rc, void *arg)
 	roster_catalog_changed(b);
 	dispatch_changed(b);
 	ch->done(ch->arg, ch->result, NULL);
+	catalog_changed(b);
 	change_free(ch);
 }
 
@@ -461,7 +463,7 @@ catalog_apply(struct broker *b, const char *text, const char *file,
 
 			catalog_put_rev(batch, ch->next->rev);
 			ch->batch = NULL;
-			store_submit(b->store, batch, on_applied, ch);
+			catalog_change(b, batch, on_applied, ch);
 		}
 	}
 	catalogue_clear(&parsed);

@@ -234,6 +234,7 @@ struct sim_result {
 struct check;
 struct alone_check;
 struct files_world;
+struct edit;
 
 struct world {
 	struct sim_options o;
@@ -251,6 +252,7 @@ struct world {
 	unsigned	   kept;	/* see sim_promise.c */
 	struct alone_check *alone;
 	struct files_world *files;	/* NULL: none in this schedule */
+	struct edit	   *edits;	/* all that were asked for */
 	bool		   calm;	/* no new faults */
 	bool		   over;
 	bool		   tidying;
@@ -328,6 +330,7 @@ void	keeper_sweep(struct world *);
 void	story_begin(struct world *);
 void	ops_setup(struct world *);
 void	ops_operate(struct world *);
+void	ops_free(struct world *);
 /* They take back what keeps everybody from the role. */
 void	ops_tidy(struct world *);
 void	ops_role(struct world *, enum role_event_kind, struct machine *,

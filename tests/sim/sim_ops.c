@@ -1,6 +1,8 @@
 /* Operators: at the broker, whose verbs end in these calls, and at the nodes. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "broker/catalog.h"
 #include "broker/desk.h"
@@ -202,6 +204,61 @@ edited(void *arg, json_t *result, const struct err *e)
 	    : e->msg);
 }
 
+/* One that an operator asked for; its turn comes now, later, or not at all if
+ * the broker dies before it. */
+struct edit {
+	struct world *w;
+	char	     *text;		/* apply this … */
+	bool	      prune;
+	char	      job[16];		/* … or pause this, or let it go on */
+	struct edit  *next;
+};
+
+static struct edit *
+edit_new(struct world *w)
+{
+	struct edit *ed = mem_zero(1, sizeof(*ed));
+
+	ed->w = w;
+	LL_PREPEND(w->edits, ed);
+	check_edit(w, 1);
+	return ed;
+}
+
+void
+ops_free(struct world *w)
+{
+	struct edit *ed, *next;
+
+	LL_FOREACH_SAFE(w->edits, ed, next) {
+		free(ed->text);
+		free(ed);
+	}
+	w->edits = NULL;
+}
+
+static void
+begin_apply(void *arg)
+{
+	const struct edit *ed = arg;
+
+	catalog_apply(ed->w->m[BROKER].broker, ed->text, "sim", false,
+	    ed->prune, "op", edited, ed->w);
+}
+
+static void
+begin_pause(void *arg)
+{
+	const struct edit *ed = arg;
+	struct broker *b = ed->w->m[BROKER].broker;
+	struct cat_job *j = catalog_job(b->catalog, ed->job);
+
+	if (j != NULL)
+		catalog_pause(b, j, !j->paused, edited, ed->w);
+	else
+		check_edit(ed->w, -1);	/* removed meanwhile */
+}
+
 /* Which of the jobs are busy depends on the seed, so that cheap schedules and
  * dear ones are both there. */
 static void
@@ -211,11 +268,13 @@ apply(struct world *w, bool prune)
 	static const char *const overlap[] = { "queue", "skip", "allow",
 		"replace" };
 	struct broker *b = operator_at(w);
-	char text[4096];
+	struct edit *ed;
 
 	if (b == NULL)
 		return;
-	(void)snprintf(text, sizeof(text),
+	ed = edit_new(w);
+	ed->prune = prune;
+	ed->text = mem_fmt(
 	    "jobs = ("
 	    "{ name = \"tick\"; command = [ \"/bin/true\" ]; misfire = \"%s\";"
 	    " overlap = \"%s\"; triggers = ( { every = \"%s\"; } ); },"
@@ -239,9 +298,8 @@ apply(struct world *w, bool prune)
 	    policy[sim_range(w, 0, 2)], sim_chance(w, 50) ? "" :
 	    ", { name = \"extra\"; command = [ \"/bin/true\" ];"
 	    " triggers = ( { every = \"20s\"; } ); }", files_jobs(w));
-	sim_say(w, NULL, "operator: apply %s", text);
-	check_edit(w, 1);
-	catalog_apply(b, text, "sim", false, prune, "op", edited, w);
+	sim_say(w, NULL, "operator: apply %s", ed->text);
+	catalog_in_turn(b, begin_apply, ed);
 	operator_done(w);
 }
 
@@ -252,6 +310,7 @@ single_job(struct world *w)
 		"extra" };
 	struct broker *b = operator_at(w);
 	struct cat_job *j;
+	struct edit *ed;
 
 	if (b == NULL)
 		return;
@@ -259,8 +318,9 @@ single_job(struct world *w)
 	if (j != NULL) {
 		sim_say(w, NULL, "operator: %s %s", j->paused ? "resume"
 		    : "pause", j->def.name);
-		check_edit(w, 1);
-		catalog_pause(b, j, !j->paused, edited, w);
+		ed = edit_new(w);
+		(void)MEM_STR(ed->job, j->def.name);
+		catalog_in_turn(b, begin_pause, ed);
 	}
 	operator_done(w);
 }

@@ -314,6 +314,7 @@ sim_run(const struct sim_options *o, struct sim_result *result)
 	if (!w->r.broken) {
 		w->tidying = true;
 		machines_free(w);
+		ops_free(w);
 		net_free(w);
 		keeper_sweep(w);
 		check_free(w);

@@ -1,0 +1,296 @@
+/* Several operators change the catalogue at once, while the disk is slow.  What
+ * a user would lose: an edit that was acknowledged, and is gone after the next
+ * start. */
+#include "api_fixture.h"
+
+#include "broker/ledger.h"
+
+#define JOBS "jobs: ( { name = \"tick\"; command = [ \"/bin/true\" ];\n"       \
+	"  triggers: ( { every = \"1h\"; } ); },\n"                          \
+	"  { name = \"other\"; command = [ \"/bin/true\" ]; } );\n"
+#define EDITED "jobs: ( { name = \"tick\"; command = [ \"/bin/false\" ];\n"    \
+	"  triggers: ( { every = \"7s\"; } ); } );\n"
+#define MORE "jobs: ( { name = \"more\"; command = [ \"/bin/true\" ];\n"       \
+	"  triggers: ( { every = \"5s\"; } ); } );\n"
+
+static json_t *
+job(const char *name)
+{
+	return json_pack("{s:s}", "job", name);
+}
+
+static json_t *
+text(const char *jobs)
+{
+	return json_pack("{s:s,s:s}", "file", "t", "text", jobs);
+}
+
+static void
+taken(struct ask *a)
+{
+	UNTIL(a->ended);
+	if (a->result == NULL)
+		fail_msg("%s", a->e.msg);
+	ask_clear(a);
+}
+
+/* What a broker that starts now would have. */
+static void
+as_on_disk(void)
+{
+	struct broker again = *broker;
+	struct cat_job *j, *k;
+	struct err e = { 0 };
+
+	again.catalog = NULL;
+	again.catalog = catalog_load(&again, &e);
+	if (again.catalog == NULL)
+		fail_msg("%s", e.msg);
+	assert_int_equal(again.catalog->rev, broker->catalog->rev);
+	assert_int_equal(HASH_COUNT(again.catalog->jobs),
+	    HASH_COUNT(broker->catalog->jobs));
+	for (j = broker->catalog->jobs; j != NULL; j = j->hh.next) {
+		k = catalog_job(again.catalog, j->def.name);
+		assert_non_null(k);
+		assert_true(json_equal(j->spec->doc, k->spec->doc));
+		assert_int_equal(j->paused, k->paused);
+		assert_int_equal(j->cursor.ms, k->cursor.ms);
+		assert_int_equal(j->files.ms, k->files.ms);
+	}
+	catalog_free(again.catalog);
+}
+
+static const char *
+command(const char *name)
+{
+	const struct cat_job *j = catalog_job(broker->catalog, name);
+
+	assert_non_null(j);
+	return json_string_value(json_array_get(json_object_get(j->spec->doc,
+	    "command"), 0));
+}
+
+static void
+a_pause_in_the_middle_of_an_apply_keeps_both(void **state)
+{
+	struct ask edit, pause;
+
+	(void)state;
+	apply(JOBS);
+	store_stops();
+	begin(&edit, PRIVS_ALL, "apply", text(EDITED));
+	begin(&pause, PRIVS_ALL, "job.pause", job("tick"));
+	store_goes_on();
+	taken(&edit);
+	taken(&pause);
+	assert_string_equal(command("tick"), "/bin/false");
+	assert_true(catalog_job(broker->catalog, "tick")->paused);
+	as_on_disk();
+}
+
+static void
+a_resume_in_the_middle_of_an_apply_keeps_both(void **state)
+{
+	struct ask edit, resume, again;
+
+	(void)state;
+	apply(JOBS);
+	json_decref(get("job.pause", job("tick")));
+	store_stops();
+	begin(&edit, PRIVS_ALL, "apply", text(EDITED));
+	begin(&resume, PRIVS_ALL, "job.resume", job("tick"));
+	/* It goes on already when that one's turn comes. */
+	begin(&again, PRIVS_ALL, "job.resume", job("tick"));
+	store_goes_on();
+	taken(&edit);
+	taken(&resume);
+	taken(&again);
+	assert_string_equal(command("tick"), "/bin/false");
+	assert_false(catalog_job(broker->catalog, "tick")->paused);
+	as_on_disk();
+}
+
+static void
+two_texts_at_once_are_both_applied(void **state)
+{
+	struct ask one, two;
+
+	(void)state;
+	apply(JOBS);
+	store_stops();
+	begin(&one, PRIVS_ALL, "apply", text(EDITED));
+	begin(&two, PRIVS_ALL, "apply", text(MORE));
+	store_goes_on();
+	taken(&one);
+	taken(&two);
+	assert_string_equal(command("tick"), "/bin/false");
+	assert_non_null(catalog_job(broker->catalog, "more"));
+	as_on_disk();
+}
+
+/* An operator confirmed a plan that is no longer what would be done. */
+static void
+a_plan_that_was_shown_is_stale_when_its_turn_comes(void **state)
+{
+	struct ask one, two;
+	json_t *seen = text(MORE);
+
+	(void)state;
+	apply(JOBS);
+	(void)json_object_set_new(seen, "revision",
+	    json_integer(broker->catalog->rev));
+	store_stops();
+	begin(&one, PRIVS_ALL, "apply", text(EDITED));
+	begin(&two, PRIVS_ALL, "apply", seen);
+	store_goes_on();
+	taken(&one);
+	UNTIL(two.ended);
+	assert_null(two.result);
+	assert_int_equal(two.e.code, ERR_STALE);
+	assert_null(catalog_job(broker->catalog, "more"));
+	as_on_disk();
+}
+
+static void
+what_was_removed_before_its_turn_is_not_there(void **state)
+{
+	struct ask gone, pause, next;
+
+	(void)state;
+	apply(JOBS);
+	store_stops();
+	begin(&gone, PRIVS_ALL, "job.remove", job("tick"));
+	begin(&pause, PRIVS_ALL, "job.pause", job("tick"));
+	begin(&next, PRIVS_ALL, "job.pause", job("other"));
+	store_goes_on();
+	taken(&gone);
+	UNTIL(pause.ended);
+	assert_null(pause.result);
+	assert_int_equal(pause.e.code, ERR_NOTFOUND);
+	taken(&next);
+	assert_null(catalog_job(broker->catalog, "tick"));
+	as_on_disk();
+}
+
+/* Its schedule was edited while it fired: what is on record is not due again. */
+static void
+an_edit_never_takes_a_cursor_back(void **state)
+{
+	struct batch *b = batch_new();
+	struct ask edit;
+	struct cat_job *j;
+	int64_t fired;
+
+	(void)state;
+	apply(JOBS);
+	store_stops();
+	begin(&edit, PRIVS_ALL, "apply", text(EDITED));
+	j = catalog_job(broker->catalog, "tick");
+	fired = j->cursor.ms += 60000;
+	batch_add(b, S_CURSOR_PUT, "ti", "tick", j->cursor.ms);
+	store_submit(store, b, NULL, NULL);
+	store_goes_on();
+	taken(&edit);
+	assert_int_equal(catalog_job(broker->catalog, "tick")->cursor.ms,
+	    fired);
+	UNTIL(store_pending(store) == 0);
+	as_on_disk();
+}
+
+/* ---- a fire behind an edit ---- */
+
+static json_t *answered;
+
+static void
+on_answer(struct broker *b, int64_t member, json_t *doc)
+{
+	(void)b;
+	(void)member;
+	json_decref(answered);
+	answered = doc;
+}
+
+/* The Scheduler fires by the schedule that it knows; on its way to the disk
+ * waits an edit.  It is told where to go on: nothing is passed over. */
+static void
+a_fire_behind_an_edit_is_told_where_to_go_on(void **state)
+{
+	struct ask edit;
+	json_t *params;
+	struct cat_job *j;
+	int64_t due;
+
+	(void)state;
+	apply(JOBS);
+	agent_says_on(0);
+	UNTIL(scheduler_epoch(broker) > 0);
+	agent_says_on(scheduler_epoch(broker));
+	j = catalog_job(broker->catalog, "tick");
+	due = due_next(j->due, j->cursor).ms;
+	store_stops();
+	begin(&edit, PRIVS_ALL, "apply", text(EDITED));
+	params = json_pack("{s:I,s:[{s:s,s:I,s:I,s:i,s:s}]}", "epoch",
+	    (json_int_t)scheduler_epoch(broker), "fires", "job", "tick", "at",
+	    (json_int_t)due, "first", (json_int_t)due, "count", 1, "act",
+	    "fire");
+	broker->now.wall.ms = due;
+	ledger_fire(broker, broker->roster->members[0], params, on_answer);
+	json_decref(params);
+	assert_null(answered);
+	store_goes_on();
+	taken(&edit);
+	UNTIL(answered != NULL);
+	assert_null(json_object_get(answered, "run"));
+	j = catalog_job(broker->catalog, "tick");
+	assert_int_equal(js_int(answered, "cursor", 0), j->cursor.ms);
+	assert_true(j->cursor.ms < due);
+	as_on_disk();
+	json_decref(answered);
+	answered = NULL;
+}
+
+/* A schedule knows its zone: the plan was made with the one before. */
+static void
+another_zone_in_the_middle_of_an_apply_is_everybodys(void **state)
+{
+	struct setting_pair zone = { "zone", "Pacific/Auckland" };
+	struct cat_job *j;
+	struct ask edit;
+	struct due *due;
+	struct err e = { 0 };
+
+	(void)state;
+	apply("jobs: ( { name = \"daily\"; command = [ \"/bin/true\" ];\n"
+	    "  triggers: ( { cron = \"0 3 * * *\"; } ); } );\n");
+	store_stops();
+	begin(&edit, PRIVS_ALL, "apply", text(MORE));
+	store_goes_on();
+	/* The setting waits for the disk; the text is on it then, not told. */
+	assert_int_equal(broker_set(broker, &zone, 1, "root", &e), 0);
+	taken(&edit);
+	j = catalog_job(broker->catalog, "daily");
+	due = due_new(&j->def, broker->set.zone, NULL, 0, &e);
+	assert_non_null(due);
+	assert_int_equal(due_next(j->due, j->cursor).ms,
+	    due_next(due, j->cursor).ms);
+	due_free(due);
+	UNTIL(store_pending(store) == 0);
+	as_on_disk();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_pause_in_the_middle_of_an_apply_keeps_both),
+		T(a_resume_in_the_middle_of_an_apply_keeps_both),
+		T(two_texts_at_once_are_both_applied),
+		T(a_plan_that_was_shown_is_stale_when_its_turn_comes),
+		T(what_was_removed_before_its_turn_is_not_there),
+		T(an_edit_never_takes_a_cursor_back),
+		T(a_fire_behind_an_edit_is_told_where_to_go_on),
+		T(another_zone_in_the_middle_of_an_apply_is_everybodys),
+	};
+
+	return cmocka_run_group_tests_name("changes", tests, NULL, NULL);
+}
