@@ -209,7 +209,10 @@ on_renamed(enum store_rc rc, void *arg)
 	struct member *m = roster_by_id(c->b->roster, rn->member);
 	char from[64];
 
-	if (rc != STORE_OK)
+	if (rc == STORE_CONFLICT)
+		call_failed(c, ERR_FAILED, "agent rename: the name %s was "
+		    "taken meanwhile: choose another", rn->to);
+	else if (rc != STORE_OK)
 		call_failed(c, ERR_IO, "agent rename: nothing was stored (%s): "
 		    "free disk space, then try again", store_rc_word(rc));
 	else if (m != NULL) {
@@ -386,6 +389,19 @@ edit_swap(struct broker *b, struct member *m, struct edit *d)
 	}
 }
 
+static void
+edit_store(const struct edit *d, struct batch *batch)
+{
+	char *labels = d->has_labels ? js_dump(d->labels) : NULL;
+	char *addresses = d->has_addresses ? js_dump(d->addresses) : NULL;
+
+	batch_add(batch, S_MEMBER_EDIT, "iiittii", d->member,
+	    (int64_t)d->has_priority, d->priority, labels, addresses,
+	    (int64_t)d->has_offline, (int64_t)d->offline);
+	free(labels);
+	free(addresses);
+}
+
 static json_t *
 edit_json(const struct broker *b, const struct member *m)
 {
@@ -448,8 +464,8 @@ do_agent_set(struct call *c)
 		}
 	was = edit_json(c->b, m);
 	batch = batch_new();
+	edit_store(d, batch);
 	edit_swap(c->b, m, d);
-	roster_store(c->b, m, batch);
 	c->facts = json_pack("{s:o,s:o}", "old", was, "new",
 	    edit_json(c->b, m));
 	edit_swap(c->b, m, d);		/* until it is on disk */

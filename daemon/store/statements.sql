@@ -325,6 +325,14 @@ UPDATE member SET state = ?2 WHERE id = ?1;
 -- ?1 id, ?2 name
 UPDATE member SET name = ?2 WHERE id = ?1;
 
+-- name: MEMBER_EDIT
+-- ?1 id; ?3 priority and ?7 offline_ok if ?2 and ?6 are not 0, ?4 labels and
+-- ?5 addresses if not NULL: what somebody else sets meanwhile stays
+UPDATE member SET priority = CASE WHEN ?2 <> 0 THEN ?3 ELSE priority END,
+	labels = coalesce(?4, labels), addresses = coalesce(?5, addresses),
+	offline_ok = CASE WHEN ?6 <> 0 THEN ?7 ELSE offline_ok END
+WHERE id = ?1;
+
 -- name: MEMBER_FLOOR
 -- ?1 id, ?2 floor; never falls
 UPDATE member SET floor = ?2 WHERE id = ?1 AND floor < ?2;

@@ -1,4 +1,4 @@
-/* Several operators change the catalogue at once, while the disk is slow.  What
+/* Several operators change the same thing at once, while the disk is slow.  What
  * a user would lose: an edit that was acknowledged, and is gone after the next
  * start. */
 #include "api_fixture.h"
@@ -249,6 +249,48 @@ a_fire_behind_an_edit_is_told_where_to_go_on(void **state)
 	answered = NULL;
 }
 
+/* ---- members ---- */
+
+/* Each operator sets something else of the same node. */
+static void
+two_edits_of_a_member_at_once_are_both_stored(void **state)
+{
+	struct ask rename, one, two;
+	struct broker *again;
+	const struct member *m;
+	struct err e = { 0 };
+
+	(void)state;
+	store_stops();
+	begin(&rename, PRIVS_ALL, "agent.rename", json_pack("{s:s,s:s}",
+	    "agent", "node-a", "name", "node-x"));
+	begin(&one, PRIVS_ALL, "agent.set", json_pack("{s:s,s:{s:s,s:s}}",
+	    "agent", "node-a", "values", "priority", "5", "offline_ok",
+	    "true"));
+	begin(&two, PRIVS_ALL, "agent.set", json_pack("{s:s,s:{s:s,s:s}}",
+	    "agent", "node-a", "values", "labels", "eu,fast", "addresses",
+	    "10.0.0.7"));
+	store_goes_on();
+	taken(&rename);
+	taken(&one);
+	taken(&two);
+	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
+	if (again == NULL)
+		fail_msg("%s", e.msg);
+	for (int i = 0; i < 2; i++) {		/* in memory, on disk */
+		const struct roster *r = i == 0 ? broker->roster
+						 : again->roster;
+
+		m = r->members[0];
+		assert_string_equal(m->name, "node-x");
+		assert_int_equal(r->agents[0].priority, 5);
+		assert_true(m->offline_ok);
+		assert_int_equal(json_array_size(m->labels), 2);
+		assert_int_equal(json_array_size(m->addresses), 1);
+	}
+	broker_free(again);
+}
+
 /* A schedule knows its zone: the plan was made with the one before. */
 static void
 another_zone_in_the_middle_of_an_apply_is_everybodys(void **state)
@@ -289,6 +331,7 @@ main(void)
 		T(what_was_removed_before_its_turn_is_not_there),
 		T(an_edit_never_takes_a_cursor_back),
 		T(a_fire_behind_an_edit_is_told_where_to_go_on),
+		T(two_edits_of_a_member_at_once_are_both_stored),
 		T(another_zone_in_the_middle_of_an_apply_is_everybodys),
 	};
 
