@@ -255,6 +255,7 @@ broker_set(struct broker *b, const struct setting_pair *pairs, size_t n,
 	}
 	b->set = next;
 	(void)roster_settings(b, NULL);
+	roster_conditions(b);
 	scheduler_settings(b);
 	if (zone)
 		catalog_rezone(b);

@@ -142,6 +142,8 @@ void	roster_as_if_free(struct member *);
  * replaced by a copy, as they would be with these members (parallel to the
  * roster's, NULL for as it is). */
 void	roster_suppose(struct broker *, struct member **as_if);
+/* Everybody's switch condition anew: the settings are others. */
+void	roster_conditions(struct broker *);
 /* A condition about this member, explained when explain is not NULL. */
 enum cond_result roster_eval(struct broker *, const struct member *,
 	    const struct cond *, json_t *explain);

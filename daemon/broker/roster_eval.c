@@ -148,6 +148,23 @@ roster_eval(struct broker *b, const struct member *m, const struct cond *c,
 	return cond_eval(c, &env);
 }
 
+static void
+switch_condition(struct broker *b, size_t i)
+{
+	struct roster *r = b->roster;
+
+	r->agents[i].condition_met = roster_eval(b, r->members[i],
+	    r->switch_cond, NULL) == COND_TRUE;
+}
+
+void
+roster_conditions(struct broker *b)
+{
+	for (size_t i = 0; i < b->roster->n; i++)
+		if (b->roster->agents[i].connected)
+			switch_condition(b, i);
+}
+
 /* ---- supposing ---- */
 
 enum { SUPPOSED_MOST = 8192 };
@@ -230,8 +247,7 @@ roster_suppose(struct broker *b, struct member **as_if)
 
 		if (!member_active(r->members[i]))
 			continue;
-		a->condition_met = roster_eval(b, r->members[i],
-		    r->switch_cond, NULL) == COND_TRUE;
+		switch_condition(b, i);
 		if (as_if[i] == NULL)
 			continue;
 		a->health = (int)r->members[i]->health.level;

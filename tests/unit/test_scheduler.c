@@ -1,5 +1,5 @@
-/* The Scheduler role's shell at the broker, on days when its disk does not take
- * a decision: a cluster without a Scheduler for longer than it must be. */
+/* The Scheduler role's shell at the broker: a cluster without a Scheduler for
+ * longer than it must be, or a decision by what is no longer so. */
 #include "api_fixture.h"
 
 static bool
@@ -31,11 +31,31 @@ a_decision_that_was_not_stored_is_made_again(void **state)
 	UNTIL(!role_is("HELD"));
 }
 
+/* Case 2 is decided by the condition that an operator has set, not by what the
+ * members' last heartbeats were compared with: a spare says nothing for a whole
+ * sample_interval, and "nobody can take over" would be wrong until then. */
+static void
+a_new_switch_condition_counts_for_all_at_once(void **state)
+{
+	struct setting_pair met = { "switch_condition", "name = \"node-a\"" };
+	struct setting_pair not = { "switch_condition", "name = \"node-b\"" };
+	struct role_agent *a = &broker->roster->agents[0];
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(a->condition_met);
+	assert_int_equal(broker_set(broker, &met, 1, "root", &e), 0);
+	assert_true(a->condition_met);
+	assert_int_equal(broker_set(broker, &not, 1, "root", &e), 0);
+	assert_false(a->condition_met);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_decision_that_was_not_stored_is_made_again),
+		T(a_new_switch_condition_counts_for_all_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
