@@ -274,13 +274,27 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 		    (long long)r->d.epoch, a->name);
 }
 
+/* One record is open at a time; a proposal that still holds is made again. */
+static void
+end_former(struct step *s, int move, int64_t to, const char *why)
+{
+	char by[ROLE_TEXT];
+
+	if (s->r->d.move == 0 && s->r->proposal.move == 0)
+		return;
+	(void)snprintf(by, sizeof(by), "superseded by case %d%s%s: %s", move,
+	    to != 0 ? ", " : "", to != 0 ? step_name(s, to) : "", why);
+	step_decided(s, ROLE_SUPERSEDED, by);
+	step_lapse(s, by);
+}
+
 void
 step_decide(struct step *s, int move, int64_t from, int64_t to,
     const char *why)
 {
 	struct role_act *x;
 
-	step_decided(s, ROLE_SUPERSEDED, why);
+	end_former(s, move, to, why);
 	x = act(s, ROLE_ACT_DECIDE);
 	x->op = s->ev->op != 0 ? s->ev->op : s->r->op.id;
 	x->move = s->r->d.move = move;

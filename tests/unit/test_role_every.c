@@ -193,7 +193,8 @@ check_act(const struct step *s, const struct role_act *x)
 }
 
 /* Each opened decision is closed, once, and none is closed that was not
- * opened; a wish is answered once. */
+ * opened; one at a time, proposals too, for a record is closed by what comes
+ * next, not by its number.  A wish is answered once. */
 static void
 check_records(const struct step *s)
 {
@@ -221,6 +222,7 @@ check_records(const struct step *s)
 			assert_true(open == (x->outcome != ROLE_BEGUN));
 			open = !open;
 		}
+		assert_false(open && proposed);
 	}
 	assert_true(open == (s->r.d.move != 0));
 	assert_true(proposed == (s->r.proposal.move != 0));

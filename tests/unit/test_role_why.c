@@ -361,6 +361,63 @@ proposals_lapse_with_their_reason_or_are_confirmed(void **unused)
 	assert_int_equal(bed_at_work(&b), B);
 }
 
+static void
+in_order(const char *text, const char *first, const char *second)
+{
+	const char *x = strstr(text, first), *y = strstr(text, second);
+
+	if (x == NULL || y == NULL || x > y)
+		fail_msg("not \"%s\", then \"%s\" in:\n%s", first, second,
+		    text);
+}
+
+/* One record is open at a time: why would say of the decision that came in
+ * between that it lapsed, and of the proposal that it still waits. */
+static void
+a_decision_ends_the_proposal_before_it(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.p.control = ROLE_ADVISE;
+	bed_kill(&b, A);
+	bed_run(&b, 17000);
+	has(b.why, "1 proposed A>B: ");
+	bed_restart(&b, A);		/* it goes on by itself */
+	bed_run(&b, 1000);
+	assert_int_equal(bed_at_work(&b), A);
+	in_order(b.why, "1 lapsed A>B: ", "1 begun A>A: ");
+	in_order(b.why, "1 begun A>A: ", "1 done ->A: ");
+
+	with_a(&b);
+	b.p.control = ROLE_ADVISE;
+	b.p.transfer_on_condition = true;
+	b.a[A].condition_met = true;
+	bed_run(&b, 2000);
+	has(b.why, "2 proposed A>B: ");
+	bed_off(&b, C, 1, false);	/* moves nothing, and is on record */
+	in_order(b.why, "2 lapsed A>B: ", "5 begun A>A: ");
+	b.why[0] = '\0';
+	bed_run(&b, 2000);
+	has(b.why, "2 proposed A>B: ");	/* it still holds */
+}
+
+/* Who reads why must see which of two commands ended the other. */
+static void
+a_superseded_decision_says_by_what(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.deaf[A] = true;
+	bed_on(&b, B, 1);
+	bed_on(&b, C, 2);
+	has(b.why, "4 superseded ->A: superseded by case 4, node-c: turned on "
+	    "by an operator");
+}
+
 int
 main(void)
 {
@@ -382,6 +439,8 @@ main(void)
 		    one_that_waits_to_be_in_sync_is_asked_again_then),
 		cmocka_unit_test(
 		    proposals_lapse_with_their_reason_or_are_confirmed),
+		cmocka_unit_test(a_decision_ends_the_proposal_before_it),
+		cmocka_unit_test(a_superseded_decision_says_by_what),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
