@@ -172,8 +172,10 @@ confirm(struct step *s, const char *why)
 	step_wait(s);
 	r->ready = false;
 	r->asked = 0;
-	if (r->state != ROLE_HELD)
+	if (r->state != ROLE_HELD) {
+		r->drained = s->who->drained;
 		step_state(s, ROLE_HELD, why);
+	}
 	step_calm(s, ROLE_ALERT_NO_SCHEDULER);
 	step_calm(s, ROLE_ALERT_VACANT);
 	if (r->d.move != 0) {
@@ -311,10 +313,24 @@ held_condition(struct step *s)
 		return;
 	}
 	if (s->p->control == ROLE_ADVISE) {
+		step_calm(s, ROLE_ALERT_NO_SPARE);
 		step_propose(s, 2, s->who->id, x->id);
 		return;
 	}
 	move_revoke(s, 2, ROLE_AIM_OTHER, 0, "the switch condition is met");
+}
+
+/* "A Scheduler that is drained hands over first": also when control_status was
+ * off at that time, or the broker died before the move was on disk. */
+static bool
+held_drained(struct step *s)
+{
+	if (!s->r->drained || !s->who->drained || s->r->observing ||
+	    role_best_but(s->r, s->a, s->n, ROLE_FOR_CASE2, s->who->id,
+	        false) == NULL)
+		return false;
+	move_revoke(s, 5, ROLE_AIM_OTHER, 0, "the Scheduler is drained");
+	return true;
 }
 
 static void
@@ -324,6 +340,8 @@ held_holder(struct step *s)
 		move_gone(s, "the holder turned itself off");
 	} else if (!s->who->controlled) {
 		key_cleared(s);
+	} else if (held_drained(s)) {
+		return;
 	} else if (backed(s) && !s->who->beat.fresh) {
 		held_condition(s);
 		if (s->r->state == ROLE_HELD)
@@ -488,6 +506,17 @@ ask_tick(struct step *s)
 	r->asked = 0;
 }
 
+/* Nothing is moved while control_status is off, but what the holder fired is
+ * not fired any more. */
+static void
+unwatched(struct step *s)
+{
+	s->r->timer = MONO_NEVER;
+	if (s->r->d.holder != 0 && s->r->state == ROLE_WAIT)
+		move_none(s, "control_status is off: muster setting set "
+		    "control_status=true");
+}
+
 static void
 tick(struct step *s)
 {
@@ -515,7 +544,7 @@ tick(struct step *s)
 	if (!step_fence_passed(s))
 		r->timer = r->fence;
 	else if (r->observing)
-		r->timer = MONO_NEVER;
+		unwatched(s);
 	else
 		move_give_up(s);
 }
@@ -569,17 +598,22 @@ static void
 observe(struct step *s)
 {
 	struct role *r = s->r;
-	bool	     now = !s->p->control_status;
+	bool	     was = r->observing, now = !s->p->control_status;
 
 	if (s->p->off_timeout > r->d.fence_ms) {
 		r->d.fence_ms = s->p->off_timeout;
 		step_persist(s);
 	}
-	if (now && !r->observing)
+	if (now && !was)
 		abandon(s);
-	if (r->observing && !now && r->state == ROLE_WAIT && !r->d.vacant)
+	if (was && !now && r->state == ROLE_WAIT && !r->d.vacant)
 		move_wait(s, "control_status is on");
 	r->observing = now;
+	if (was && !now) {
+		const struct role_agent *h = step_holder(s);
+
+		r->drained = h != NULL && h->drained;
+	}
 	if (now)
 		step_lapse(s, "control_status is off");
 	else if (r->proposal.move != 0 && s->p->control != ROLE_ADVISE)

@@ -131,6 +131,8 @@ struct role {
 	int64_t waits;		/* the connection_timeout that it counts */
 	bool ready;		/* WAIT: choose as soon as the fence allows */
 	bool observing;		/* control_status was off */
+	bool drained;		/* HELD: the holder was before that began, and
+				 * hands over as soon as somebody else can */
 	mono pin_end;
 	mono switch_after;	/* case 2 not before */
 	int64_t asked;		/* a fresh heartbeat was asked of it … */
@@ -161,12 +163,15 @@ enum role_event_kind {
 	ROLE_NEVENTS
 };
 
+enum { ROLE_EPOCH_ZERO = -1 };
+
 struct role_event {
 	enum role_event_kind kind;
 	int64_t	   agent;	/* id; 0: none */
 	size_t	   at;		/* its index, if known: a hint, never trusted */
 	int64_t	   op;		/* the operator's request, to be told; 0 none */
-	int64_t	   epoch;	/* the operator saw this one; 0: did not say */
+	int64_t	   epoch;	/* the operator saw this one, ROLE_EPOCH_ZERO
+				 * that there was none; 0: did not say */
 	int64_t	   for_ms;	/* OP_ON: pin, 0: the setting manual_hold */
 	bool	   vacant;	/* OP_OFF */
 	bool	   must;	/* LEAVING: off even if nobody can take over;

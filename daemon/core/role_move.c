@@ -141,8 +141,8 @@ nobody(struct step *s)
 	move_wait(s, "nobody could be chosen");
 }
 
-static void
-no_scheduler(struct step *s, const char *why)
+void
+move_none(struct step *s, const char *why)
 {
 	s->r->asked = 0;
 	/* Who is there and why nobody was chosen, once. */
@@ -185,7 +185,7 @@ automatic(struct step *s)
 	    MUTANT(MUTANT_UNASKED))
 		return true;
 	if (s->p->control == ROLE_MANUAL)
-		no_scheduler(s, "control is manual: muster agent on NAME");
+		move_none(s, "control is manual: muster agent on NAME");
 	return false;
 }
 
@@ -207,7 +207,7 @@ propose(struct step *s)
 		return;
 	}
 	step_lapse(s, "it is not eligible any more");
-	no_scheduler(s, "no agent is eligible");
+	move_none(s, "no agent is eligible");
 }
 
 /* The one that was asked, as long as it may yet answer. */
@@ -258,7 +258,7 @@ move_try(struct step *s)
 		return;
 	}
 	if (x == NULL) {
-		no_scheduler(s, "no agent is eligible");
+		move_none(s, "no agent is eligible");
 		return;
 	}
 	if (r->d.move == 0)

@@ -368,7 +368,8 @@ op_event(struct step *s)
 	const struct role_event *ev = s->ev;
 	struct role		*r = s->r;
 
-	if (ev->epoch != 0 && ev->epoch != r->d.epoch) {
+	if (ev->epoch != 0 && ev->epoch != (r->d.epoch != 0 ? r->d.epoch
+	    : ROLE_EPOCH_ZERO)) {
 		step_tell(s, ev->op, ROLE_TOLD_STALE,
 		    "the role moved to %s (epoch %lld) since you looked",
 		    step_name(s, r->d.holder), (long long)r->d.epoch);

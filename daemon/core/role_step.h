@@ -79,6 +79,8 @@ void	move_unpin(struct step *);
 void	move_revoked(struct step *, bool proved);
 void	move_gone(struct step *, const char *why);
 void	move_give_up(struct step *);
+/* Nobody is the Scheduler: on record once, and an alert. */
+void	move_none(struct step *, const char *why);
 
 /* role_op.c: what operators ask for, and agents that go. */
 void	op_synced(struct step *);	/* an agent on waited for this */

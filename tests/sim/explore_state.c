@@ -254,7 +254,7 @@ world_hash(const struct world *w)
 	byte(&c, b->restores << 4 | b->controls);
 	byte(&c, b->facts << 4 | b->settings << 2 | b->walls);
 	byte(&c, w->off | w->control << 1 | w->r.observing << 3 |
-	    w->longer << 4);
+	    w->longer << 4 | w->r.drained << 7);
 	byte(&c, w->r.proposal.move << 4 | w->r.proposal.to);
 	return mix(&c) + network(w);
 }

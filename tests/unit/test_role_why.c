@@ -418,6 +418,97 @@ a_superseded_decision_says_by_what(void **unused)
 	    "by an operator");
 }
 
+/* "A Scheduler that is drained hands over first", also when that could not be
+ * done at once: else maintenance begins on the machine that fires. */
+static void
+one_that_was_drained_meanwhile_hands_over(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.p.control_status = false;
+	settings(&b);
+	b.a[A].drained = true;
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_LEAVING,
+	    .agent = A + 1, .must = true });
+	bed_run(&b, 3000);
+	assert_int_equal(bed_at_work(&b), A);	/* it only observes */
+	b.p.control_status = true;
+	settings(&b);
+	assert_true(bed_until(&b, B, 1000) >= 0);
+	has(b.why, "5 begun A>B: the Scheduler is drained");
+
+	/* The broker died when that it is drained was on disk, and no more. */
+	with_a(&b);
+	b.a[A].drained = true;
+	bed_broker_restart(&b);
+	assert_true(bed_until(&b, B, 6000) >= 0);
+	has(b.why, "5 begun A>B: the Scheduler is drained");
+}
+
+/* The broker moves nothing then, but nobody fires: an operator must see that,
+ * and what to do. */
+static void
+nobody_is_at_work_while_control_is_off(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.p.control_status = false;
+	settings(&b);
+	bed_kill(&b, A);
+	bed_run(&b, 10000);
+	assert_int_equal(b.r.alerts & 1u << ROLE_ALERT_NO_SCHEDULER, 0);
+	bed_run(&b, 7000);
+	assert_int_not_equal(b.r.alerts & 1u << ROLE_ALERT_NO_SCHEDULER, 0);
+	assert_int_equal(bed_at_work(&b), -1);
+	bed_restart(&b, B);		/* of no help */
+	assert_int_not_equal(b.r.alerts & 1u << ROLE_ALERT_NO_SCHEDULER, 0);
+	b.p.control_status = true;
+	settings(&b);
+	assert_true(bed_until(&b, B, 17000) >= 0);
+	assert_int_equal(b.r.alerts & 1u << ROLE_ALERT_NO_SCHEDULER, 0);
+}
+
+/* "If none: stay, and raise an alert": it ends when there is one. */
+static void
+a_proposal_ends_the_alert_that_nobody_can_take_over(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	b.p.control = ROLE_ADVISE;
+	b.p.transfer_on_condition = true;
+	for (int i = 0; i < BED_N; i++)
+		b.a[i].condition_met = true;
+	bed_run(&b, 2000);
+	assert_int_not_equal(b.r.alerts & 1u << ROLE_ALERT_NO_SPARE, 0);
+	b.a[C].condition_met = false;
+	bed_run(&b, 2000);
+	has(b.why, "2 proposed A>C: ");
+	assert_int_equal(b.r.alerts & 1u << ROLE_ALERT_NO_SPARE, 0);
+}
+
+/* Who saw a cluster without a Scheduler must not move the one that came. */
+static void
+epoch_0_is_stale_once_there_was_a_grant(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	with_a(&b);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_ON,
+	    .agent = B + 1, .op = 1, .epoch = ROLE_EPOCH_ZERO });
+	assert_int_equal(b.told[1], ROLE_TOLD_STALE + 1);
+	bed_make(&b, false);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_ON,
+	    .agent = B + 1, .op = 1, .epoch = ROLE_EPOCH_ZERO });
+	assert_true(bed_until(&b, B, 1000) >= 0);
+}
+
 int
 main(void)
 {
@@ -441,6 +532,11 @@ main(void)
 		    proposals_lapse_with_their_reason_or_are_confirmed),
 		cmocka_unit_test(a_decision_ends_the_proposal_before_it),
 		cmocka_unit_test(a_superseded_decision_says_by_what),
+		cmocka_unit_test(one_that_was_drained_meanwhile_hands_over),
+		cmocka_unit_test(nobody_is_at_work_while_control_is_off),
+		cmocka_unit_test(
+		    a_proposal_ends_the_alert_that_nobody_can_take_over),
+		cmocka_unit_test(epoch_0_is_stale_once_there_was_a_grant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
