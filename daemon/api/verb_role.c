@@ -61,6 +61,15 @@ member_or_self(struct call *c)
 	return NULL;
 }
 
+/* What the operator saw; a role that nobody held yet is something, too. */
+static int64_t
+seen_epoch(const struct call *c)
+{
+	int64_t seen = js_int(c->params, "epoch", -1);
+
+	return seen < 0 ? 0 : seen == 0 ? ROLE_EPOCH_ZERO : seen;
+}
+
 static void
 operate(struct call *c, enum role_event_kind kind, int64_t for_ms, bool vacant)
 {
@@ -70,10 +79,35 @@ operate(struct call *c, enum role_event_kind kind, int64_t for_ms, bool vacant)
 
 	if (m == NULL)
 		return;			/* the call has ended */
-	ev.epoch = js_int(c->params, "epoch", 0);
+	ev.epoch = seen_epoch(c);
 	ev.agent = m->id;
 	ev.at = m->at;
 	scheduler_op(c->b, &ev, c->who, call_str(c, "reason"), on_told, c);
+}
+
+/* Who follows, and for how long, is decided at the broker; an epoch that was
+ * seen here is this node's own. */
+static bool
+may_hold_here(struct call *c, const struct seat *away, bool off)
+{
+	const struct seat_facts *f = seat_facts(away);
+	int64_t seen = js_int(c->params, "epoch", -1);
+	int64_t is = seat_lease(away)->d.epoch;
+
+	if (js_bool(c->params, "vacant", false) ||
+	    json_object_get(c->params, "for") != NULL ||
+	    json_object_get(c->params, "until") != NULL)
+		call_failed(c, ERR_FAILED, "agent %s: who is the Scheduler, "
+		    "and until when, is decided at the broker: muster -H %s "
+		    "agent %s %s%s", off ? "off" : "on", f->broker,
+		    off ? "off" : "on", f->name, off ? " --vacant" : "");
+	else if (seen >= 0 && seen != is)
+		call_failed(c, ERR_STALE, "%s has epoch %lld, not %lld: look "
+		    "again (muster status)", node_name(c->api->node),
+		    (long long)is, (long long)seen);
+	else
+		return true;
+	return false;
 }
 
 /* An agent of another broker, asked about itself: it may hold itself off, and
@@ -82,20 +116,27 @@ static bool
 held_here(struct call *c, bool off)
 {
 	struct seat *away = node_away(c->api->node);
+	const char *name = node_name(c->api->node);
 
 	/* One that is not controlled has triggers of its own. */
 	if (away == NULL || call_str(c, "agent") != NULL || c->b->awake)
 		return false;
-	seat_hold(away, off, c->b->now);
-	if (off)
+	if (!may_hold_here(c, away, off))
+		return true;
+	if (seat_hold(away, off, c->b->now) == -1)
+		call_failed(c, ERR_IO, "%s goes on as it was: its store takes "
+		    "no writes: free disk space, or muster -H %s agent %s %s",
+		    name, seat_facts(away)->broker, off ? "off" : "on",
+		    seat_facts(away)->name);
+	else if (off)
 		call_told(c, NULL, "%s is off and holds itself off until muster "
-		    "agent on: the broker %s decides who takes over",
-		    node_name(c->api->node), seat_facts(away)->broker);
+		    "agent on: the broker %s decides who takes over", name,
+		    seat_facts(away)->broker);
 	else
 		call_told(c, NULL, "%s no longer holds itself off: whether it "
 		    "gets the role is decided at the broker (muster -H %s "
-		    "agent on %s)", node_name(c->api->node),
-		    seat_facts(away)->broker, seat_facts(away)->name);
+		    "agent on %s)", name, seat_facts(away)->broker,
+		    seat_facts(away)->name);
 	return true;
 }
 
@@ -107,6 +148,8 @@ do_agent_on(struct call *c)
 	if (held_here(c, false))
 		return;
 	ms = call_for(c, 0);
+	if (ms == 0 && json_object_get(c->params, "for") != NULL)
+		ms = 1;			/* 0s: no pin; 0 is manual_hold */
 	if (ms >= 0)
 		operate(c, ROLE_EV_OP_ON, ms, false);
 }
@@ -129,7 +172,7 @@ void
 do_agent_confirm(struct call *c)
 {
 	struct role_event ev = { .kind = ROLE_EV_OP_CONFIRM,
-		.epoch = js_int(c->params, "epoch", 0) };
+		.epoch = seen_epoch(c) };
 
 	scheduler_op(c->b, &ev, c->who, call_str(c, "reason"), on_told, c);
 }
@@ -248,13 +291,19 @@ do_agent_remove(struct call *c)
 void
 do_why(struct call *c)
 {
-	int64_t id = 0;
+	int64_t id = 0, kase = js_int(c->params, "case", 0);
 	json_t *list;
 
 	if (call_str(c, "decision") != NULL &&
 	    (id = call_number(c, "decision")) == -1)
 		return;
-	list = scheduler_why(c->b, id, js_int(c->params, "case", 0),
+	if (json_object_get(c->params, "case") != NULL &&
+	    (kase < 1 || kase > 5)) {
+		call_failed(c, ERR_USAGE, "--case: must be a whole number "
+		    "1 to 5, not %lld", (long long)kase);
+		return;
+	}
+	list = scheduler_why(c->b, id, kase,
 	    id != 0 ? (wall){ 0 } : call_since(c), call_limit(c, WHY));
 	if (id == 0) {
 		call_done(c, list);

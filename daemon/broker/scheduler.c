@@ -326,15 +326,20 @@ drain(struct broker *b)
 }
 
 /* Facts are read when the event's turn comes, so one waiting heartbeat of an
- * agent stands for all of them. */
+ * agent stands for all of them; but not for one that came after a command or a
+ * new session, which its turn would come before. */
 static bool
 stands_for(const struct waiting *w, const struct role_event *ev)
 {
+	bool stands = false;
+
 	for (; w != NULL; w = w->next)
-		if (w->ev.kind == ev->kind && w->ev.agent == ev->agent &&
-		    (ev->kind == ROLE_EV_HEARTBEAT || ev->kind == ROLE_EV_TICK))
-			return true;
-	return false;
+		if (w->ev.kind != ROLE_EV_HEARTBEAT &&
+		    w->ev.kind != ROLE_EV_TICK)
+			stands = false;
+		else if (w->ev.kind == ev->kind && w->ev.agent == ev->agent)
+			stands = true;
+	return stands;
 }
 
 /* What was heard is true all the same, and its agent may not say it again for

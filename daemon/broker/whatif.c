@@ -406,23 +406,36 @@ static const char verbs[] = "kill, return, drain, undrain, on, off, vacant, "
     "release or condition, and an agent; forward 20m; or what is measured: "
     "cpu NODE=95 (mem, disk, load1, running, health, ...)";
 
-static int
-about(struct dream *d, const char *verb, struct role_agent *a, struct err *e)
+static bool
+known(const char *verb)
+{
+	static const char *const all[] = { "kill", "return", "condition",
+	    "drain", "undrain", "on", "off", "vacant", "release" };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(verb, all[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A verb that is known, of an agent. */
+static void
+about(struct dream *d, const char *verb, struct role_agent *a)
 {
 	struct role_event ev = { .agent = a->id, .op = 1 };
 
 	if (strcmp(verb, "kill") == 0) {
 		away(d, a);
-		return 0;
+		return;
 	}
 	if (strcmp(verb, "return") == 0) {
 		back(d, a);
-		return 0;
+		return;
 	}
 	if (strcmp(verb, "condition") == 0) {
 		d->condition[a - d->agents] = a->condition_met = true;
 		say(d, mem_fmt("%s meets the switch condition", a->name));
-		return 0;
+		return;
 	}
 	if (strcmp(verb, "drain") == 0) {
 		a->drained = ev.must = true;
@@ -437,14 +450,11 @@ about(struct dream *d, const char *verb, struct role_agent *a, struct err *e)
 	else if (strcmp(verb, "off") == 0 || strcmp(verb, "vacant") == 0) {
 		ev.kind = ROLE_EV_OP_OFF;
 		ev.vacant = verb[0] == 'v';
-	} else if (strcmp(verb, "release") == 0) {
+	} else {
 		ev.kind = ROLE_EV_OP_RELEASE;
 		a->beat.held = false;
-	} else
-		return err_set(e, ERR_USAGE, "whatif \"%.40s\": suppose %s",
-		    verb, verbs);
+	}
 	happens(d, ev);
-	return 0;
 }
 
 /* One event of the words from *at on. */
@@ -460,7 +470,9 @@ suppose(struct dream *d, const json_t *words, size_t *at, struct err *e)
 
 	if (verb == NULL)
 		return err_set(e, ERR_USAGE, "whatif: suppose %s", verbs);
-	if (strcmp(verb, "and") == 0 || strcmp(verb, "then") == 0)
+	if (strcmp(verb, "and") == 0 || strcmp(verb, "then") == 0 ||
+	    (strcmp(verb, "clock") == 0 && word != NULL &&
+	    strcmp(word, "forward") == 0))
 		return 0;
 	(*at)++;
 	if (metric < METRIC_COUNT && metric != METRIC_CONNECTED &&
@@ -475,11 +487,17 @@ suppose(struct dream *d, const json_t *words, size_t *at, struct err *e)
 		forward(d, ms);
 		return 0;
 	}
+	if (!known(verb))
+		return err_set(e, ERR_USAGE, "whatif \"%.40s\": suppose %s",
+		    verb, verbs);
 	if (word == NULL)
 		return err_set(e, ERR_USAGE, "whatif %.40s: which agent? "
 		    "(whatif kill node-b)", verb);
 	m = roster_find(d->b, word, e);
-	return m != NULL ? about(d, verb, &d->agents[m->at], e) : -1;
+	if (m == NULL)
+		return -1;
+	about(d, verb, &d->agents[m->at]);
+	return 0;
 }
 
 /* ---- asked ---- */

@@ -112,7 +112,7 @@ lease_perform(struct seat *s, const struct lease *was,
 	}
 }
 
-void
+int
 seat_lease_event(struct seat *s, struct lease_event ev)
 {
 	struct lease was = s->lease;
@@ -124,10 +124,11 @@ seat_lease_event(struct seat *s, struct lease_event ev)
 		if (out.act[i].kind == LEASE_ACT_PERSIST &&
 		    lease_store(s, &s->lease.d) == -1) {
 			s->lease = was;	/* it did not happen */
-			return;
+			return -1;
 		}
 	for (size_t i = 0; i < out.n; i++)
 		lease_perform(s, &was, &out.act[i]);
+	return 0;
 }
 
 /* ---- sending ---- */
@@ -653,13 +654,16 @@ seat_turn(struct seat *s, struct now now)
 	return next;
 }
 
-void
+int
 seat_hold(struct seat *s, bool hold, struct now now)
 {
+	int rc;
+
 	s->now = now;
-	seat_lease_event(s, (struct lease_event){
+	rc = seat_lease_event(s, (struct lease_event){
 	    .kind = hold ? LEASE_EV_HOLD : LEASE_EV_RELEASE });
 	seat_beat(s);
+	return rc;
 }
 
 void

@@ -76,8 +76,9 @@ int64_t	seat_rev(const struct seat *);
 
 /* A report of a run for this seat's broker. */
 void	seat_report(struct seat *, const json_t *report);
-/* An operator at this node itself: ON/OFF without the broker (hold). */
-void	seat_hold(struct seat *, bool hold, struct now);
+/* An operator at this node itself: ON/OFF without the broker (hold).  -1: it
+ * could not be stored, and nothing changed. */
+int	seat_hold(struct seat *, bool hold, struct now);
 /* A request to the broker; done is called once: result or error. */
 typedef void seat_done(void *arg, const json_t *result, const struct err *);
 void	seat_ask(struct seat *, const char *method, json_t *params,

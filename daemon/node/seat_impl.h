@@ -59,7 +59,8 @@ struct seat {
 };
 
 void	seat_beat(struct seat *);
-void	seat_lease_event(struct seat *, struct lease_event);
+/* -1: it could not be stored, and did not happen. */
+int	seat_lease_event(struct seat *, struct lease_event);
 int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
 
 /* Without the broker, and telling it afterwards; the next deadline. */

@@ -73,6 +73,9 @@ held_up()
 	is a "true scheduler" '.[] | select(.name == "b")
 	    | "\(.connected) \(.role)"' agent list
 	! grep -q 'cluster=a .* stopped:' "$T/b/log"
+	# Nor can an emergency stop be, there: that is said, and how else.
+	refused 1 "b goes on as it was" m b agent off
+	is b on .status status
 	# Its OFF can't be stored, so it proves nothing: the lease ends.
 	m a agent on c
 	wait_for 8 scheduler_is a c

@@ -41,12 +41,14 @@ static struct {
 	seat_done    *ask_done;
 	void	     *ask_arg;
 	int	      held;		/* 1 on hold, -1 released */
+	bool	      hold_fails;	/* its store takes no writes */
 	node_done    *left;
 	void	     *left_arg;
 } nd;
 static struct key key;
 static struct seat_facts away_facts = { .cluster = "prod", .name = "node-e",
 	.broker = "hub.example:7422" };
+static struct lease away_lease;
 
 struct seat {
 	int unused;
@@ -120,13 +122,18 @@ seat_skew(const struct seat *s, int64_t *ms, int64_t *most)
 	*most = 2000;
 	return true;
 }
-void
+int
 seat_hold(struct seat *s, bool hold, struct now now)
 {
 	(void)s;
 	(void)now;
+	if (nd.hold_fails)
+		return -1;
 	nd.held = hold ? 1 : -1;
+	return 0;
 }
+const struct lease *seat_lease(const struct seat *s)
+{ (void)s; return &away_lease; }
 void
 seat_ask(struct seat *s, const char *method, json_t *params, seat_done *done,
     void *arg)

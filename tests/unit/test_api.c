@@ -538,7 +538,7 @@ measured(void)
 	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
 	    "event", "cpu", "nobody=9")).code, ERR_NOTFOUND);
 	assert_int_equal(refused(PRIVS_ALL, "whatif", json_pack("{s:[s,s]}",
-	    "event", "uptime", "node-a=9")).code, ERR_NOTFOUND);
+	    "event", "uptime", "node-a=9")).code, ERR_USAGE);
 	assert_non_null(strstr(refused(PRIVS_ALL, "whatif",
 	    json_pack("{s:[s,s]}", "event", "rain", "node-a")).msg,
 	    "cpu NODE=95"));
