@@ -421,7 +421,8 @@ heartbeat(struct step *s)
 	bool	     holder = s->who->id == r->d.holder;
 	enum role_state was;
 
-	if (s->who->beat.floor > INT64_MAX / 2) {	/* not an epoch */
+	/* A session that ended while it waited; or not an epoch. */
+	if (s->who->beat.seq == 0 || s->who->beat.floor > INT64_MAX / 2) {
 		r->count.ignored++;
 		return;
 	}

@@ -270,6 +270,26 @@ a_raised_connection_timeout_counts_for_the_wait_under_way(void **unused)
 	assert_int_equal(bed_at_work(&b), B);
 }
 
+/* One that waited for the disk while its session was replaced says nothing: as
+ * "OFF, floor 0" it would cost an epoch, and a grant that nobody takes. */
+static void
+a_heartbeat_of_a_session_that_ended_says_nothing(void **unused)
+{
+	struct bed b;
+	int64_t	   epoch;
+
+	(void)unused;
+	with_a(&b);
+	epoch = b.r.d.epoch;
+	memset(&b.a[A].beat, 0, sizeof(b.a[A].beat));
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_HEARTBEAT,
+	    .agent = A + 1 });
+	assert_int_equal(b.r.d.epoch, epoch);
+	bed_run(&b, 3000);
+	assert_int_equal(b.r.d.epoch, epoch);
+	assert_int_equal(bed_at_work(&b), A);
+}
+
 int
 main(void)
 {
@@ -289,6 +309,8 @@ main(void)
 		    one_that_leaves_when_it_is_asked_is_replaced_at_once),
 		cmocka_unit_test(
 		    a_raised_connection_timeout_counts_for_the_wait_under_way),
+		cmocka_unit_test(
+		    a_heartbeat_of_a_session_that_ended_says_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
