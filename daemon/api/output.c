@@ -15,6 +15,7 @@
 #include "api/call.h"
 #include "base64.h"
 #include "broker/dispatch.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
@@ -106,7 +107,7 @@ static bool
 locate(struct call *c)
 {
 	struct log *l = c->state;
-	const struct run *r = dispatch_find(c->b, l->run);
+	const struct run *r = live_find(c->b, l->run);
 
 	l->over = false;
 	l->state[0] = '\0';

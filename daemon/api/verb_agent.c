@@ -4,6 +4,7 @@
 
 #include "api/call.h"
 #include "broker/dispatch.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
@@ -192,7 +193,7 @@ static void
 move_runs(struct broker *b, const char *from, const char *to,
     struct batch *batch)
 {
-	for (struct run *r = (struct run *)dispatch_first(b); r != NULL;
+	for (struct run *r = (struct run *)live_first(b); r != NULL;
 	     r = r->hh.next)
 		if (strcmp(r->agent, from) == 0 && !run_ended(r->state)) {
 			(void)MEM_STR(r->agent, to);
@@ -262,7 +263,7 @@ do_agent_rename(struct call *c)
 	rn->member = m->id;
 	(void)MEM_STR(rn->to, name);
 	batch_add(batch, S_MEMBER_NAME, "it", m->id, name);
-	for (const struct run *r = dispatch_first(c->b); r != NULL;
+	for (const struct run *r = live_first(c->b); r != NULL;
 	     r = r->hh.next) {
 		struct run copy = *r;
 

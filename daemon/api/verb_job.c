@@ -7,6 +7,7 @@
 #include "broker/catalog.h"
 #include "broker/dispatch.h"
 #include "broker/ledger.h"
+#include "broker/live.h"
 #include "core/trigger.h"
 #include "js.h"
 #include "mem.h"
@@ -122,7 +123,7 @@ do_job_show(struct call *c)
 			    js_time(j->files));
 	(void)json_object_update_new(doc, json_pack("{s:o,s:I,s:I}", "cursor",
 	    js_time(j->cursor), "revision", (json_int_t)j->rev, "running",
-	    (json_int_t)dispatch_running(c->b, j->def.name)));
+	    (json_int_t)live_running(c->b, j->def.name)));
 	call_done(c, doc);
 }
 

@@ -3,6 +3,7 @@
 
 #include "api/call.h"
 #include "broker/dispatch.h"
+#include "broker/live.h"
 #include "js.h"
 
 enum { RUNS = 100 };
@@ -50,7 +51,7 @@ live(struct call *c, const char *cannot)
 
 	if (id == -1)
 		return NULL;
-	r = dispatch_find(c->b, id);
+	r = live_find(c->b, id);
 	if (r != NULL && !run_ended(r->state))
 		return r;
 	doc = dispatch_show(c->b, id);

@@ -9,6 +9,7 @@
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/gate.h"
+#include "broker/live.h"
 #include "broker/restored.h"
 #include "broker/retain.h"
 #include "broker/roster.h"
@@ -164,6 +165,7 @@ broker_free(struct broker *b)
 		return;
 	desk_free(b->desk);
 	dispatch_free(b->dispatch);
+	live_free(b);
 	scheduler_free(b->scheduler);
 	roster_free(b->roster);
 	catalog_turns_free(b);

@@ -49,6 +49,7 @@ struct broker {
 	mono		  retain_at;	/* next look at old history */
 	mono		  spool_at;	/* next look at its alerts; 0 none */
 	struct events	 *events;
+	struct run	 *live;		/* see live.h */
 	struct catalog	 *catalog;
 	struct catalog_turn *turns;	/* who waits to change the catalogue */
 	bool		  changing;	/* a change of it is being stored */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/dispatch_impl.h"
+#include "broker/live.h"
 #include "broker/placing.h"
 #include "broker/restored.h"
 #include "broker/roster.h"
@@ -19,46 +20,7 @@ enum {
 	WATCH_MS = 100		/* between looks at deadlines of single runs */
 };
 
-struct live_key {
-	int64_t id, attempt;
-};
-
-/* ---- the table of live runs ---- */
-
-struct run *
-live_get(const struct dispatch *d, int64_t id, int64_t attempt)
-{
-	struct live_key key = { id, attempt };
-	struct run *r;
-
-	HASH_FIND(hh, d->live, &key, sizeof(key), r);
-	return r;
-}
-
-struct run *
-live_alone(const struct dispatch *d, int64_t alone)
-{
-	struct run *r = d->live;
-
-	while (r != NULL && r->alone != alone)
-		r = r->hh.next;
-	return r;
-}
-
-void
-live_add(struct dispatch *d, struct run *r)
-{
-	_Static_assert(offsetof(struct run, attempt) ==
-	        offsetof(struct run, id) + sizeof(int64_t), "key of a run");
-	HASH_ADD(hh, d->live, id, sizeof(struct live_key), r);
-}
-
-bool
-run_holds_slot(const struct run *r)
-{
-	return r->state == RUN_DISPATCHED || r->state == RUN_RUNNING ||
-	    r->state == RUN_UNKNOWN;
-}
+/* ---- slots ---- */
 
 struct queue *
 queue_for(struct dispatch *d, const struct run *r)
@@ -95,7 +57,7 @@ on_live(const struct row *row, void *arg)
 	struct run *r = run_of_live(row);
 
 	run_clock(r, d->b->now);
-	live_add(d, r);
+	live_add(d->b, r);
 	if (r->state == RUN_DISPATCHED || r->state == RUN_RUNNING)
 		run_set_state(r, RUN_UNKNOWN, "the broker was restarted");
 	r->since = d->b->now.mono;
@@ -146,14 +108,8 @@ dispatch_load(struct broker *b)
 void
 dispatch_free(struct dispatch *d)
 {
-	struct run *r, *tmp;
-
 	if (d == NULL)
 		return;
-	HASH_ITER(hh, d->live, r, tmp) {
-		HASH_DEL(d->live, r);
-		run_free(r);
-	}
 	queues_free(&d->queues);
 	while (d->watchers != NULL) {
 		struct watcher *w = d->watchers;
@@ -247,7 +203,7 @@ make_one(struct broker *b, const struct cat_job *j, const char *occ,
 	run_clock(r, b->now);
 	if (agent != NULL)
 		(void)MEM_STR(r->agent, agent);
-	live_add(d, r);
+	live_add(b, r);
 	if (!try_place(b, r))
 		queue_push(queue_for(d, r), r);
 	run_store_new(r, batch);
@@ -290,8 +246,7 @@ dispatch_stored(struct broker *b, struct run_set *set, enum store_rc rc)
 				b->dispatch->dirty = true;
 		} else {
 			run_let_go(b, r);
-			HASH_DEL(b->dispatch->live, r);
-			run_free(r);
+			live_drop(b, r);
 		}
 	}
 	free(set->v);
@@ -337,7 +292,7 @@ dispatch_agent_up(struct broker *b, struct member *m, const json_t *runs)
 {
 	struct run *r, *tmp;
 
-	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+	HASH_ITER(hh, b->live, r, tmp) {
 		if (strcmp(r->agent, m->name) != 0 || !run_holds_slot(r) ||
 		    !r->stored || listed(runs, r))
 			continue;
@@ -359,7 +314,7 @@ dispatch_agent_heard(struct broker *b, struct member *m)
 {
 	struct run *r, *tmp;
 
-	HASH_ITER(hh, b->dispatch->live, r, tmp)
+	HASH_ITER(hh, b->live, r, tmp)
 		if (r->state == RUN_UNKNOWN && strcmp(r->agent, m->name) == 0)
 			run_set_state(r, r->started.ms != 0 ? RUN_RUNNING
 							    : RUN_DISPATCHED,
@@ -374,7 +329,7 @@ dispatch_agent_down(struct broker *b, struct member *m)
 	char why[120];
 
 	(void)snprintf(why, sizeof(why), "%s is not heard", m->name);
-	HASH_ITER(hh, b->dispatch->live, r, tmp)
+	HASH_ITER(hh, b->live, r, tmp)
 		if ((r->state == RUN_DISPATCHED || r->state == RUN_RUNNING) &&
 		    r->stored && strcmp(r->agent, m->name) == 0) {
 			run_set_state(r, RUN_UNKNOWN, why);
@@ -387,7 +342,7 @@ dispatch_agent_gone(struct broker *b, struct member *m, const char *why)
 {
 	struct run *r, *tmp;
 
-	HASH_ITER(hh, b->dispatch->live, r, tmp)
+	HASH_ITER(hh, b->live, r, tmp)
 		if (r->stored && !run_ended(r->state) &&
 		    strcmp(r->agent, m->name) == 0)
 			run_end(b, r, RUN_LOST, why, NULL, "", 0);
@@ -488,7 +443,7 @@ look_at_runs(struct broker *b)
 	bool stuck = b->dispatch->retry.us != 0;
 	mono next = MONO_NEVER;
 
-	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+	HASH_ITER(hh, b->live, r, tmp) {
 		char why[256];
 		int64_t left;
 
@@ -555,7 +510,7 @@ try_again(struct broker *b)
 	for (size_t i = 0; i < b->roster->n; i++)
 		(void)roster_send(b->roster->members[i], "link.tell",
 		    json_object());
-	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+	HASH_ITER(hh, b->live, r, tmp) {
 		const struct member *m = run_agent(b, r);
 
 		if (!r->again || r->accepted || !r->stored ||
@@ -573,7 +528,7 @@ dispatch_turn(struct broker *b)
 	struct dispatch *d = b->dispatch;
 	mono next = MONO_NEVER;
 
-	if (d->live == NULL && d->retry.us == 0)
+	if (b->live == NULL && d->retry.us == 0)
 		return next;
 	if (d->retry.us != 0 && d->retry.us <= b->now.mono.us) {
 		d->retry.us = 0;

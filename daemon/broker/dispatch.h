@@ -43,20 +43,15 @@ void	dispatch_agent_down(struct broker *, struct member *);
 /* It left or was removed: its runs go the same way. */
 void	dispatch_agent_gone(struct broker *, struct member *, const char *why);
 
-struct run *dispatch_find(const struct broker *, int64_t id);	/* newest attempt */
 /* result {run} is the callee's; NULL with the reason: it was not done. */
 typedef void dispatch_told(void *arg, json_t *result, const struct err *);
 /* done may be NULL; it comes once that is on disk, or at once when refused. */
 void	dispatch_abort(struct broker *, struct run *, const char *actor,
 	    dispatch_told *done, void *arg);
-int64_t	dispatch_running(const struct broker *, const char *job);
 /* Called before an occurrence of the job gets its run: why it gets none (overlap
  * skip), or NULL, and then the earlier ones are being ended (overlap replace). */
 const char *dispatch_overlap(struct broker *, const struct cat_job *);
-size_t	dispatch_live(const struct broker *);
 int64_t	dispatch_newest(const struct broker *);	/* run id */
-/* The live runs, by ->hh.next. */
-const struct run *dispatch_first(const struct broker *);
 /* Live runs first, then history; newest first; filters NULL for all. */
 struct run_filter {
 	const char *job, *agent, *state, *cause;

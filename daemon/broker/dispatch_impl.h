@@ -15,7 +15,6 @@ struct watcher {
 };
 
 struct dispatch {
-	struct run     *live;		/* hash by (id, attempt) */
 	struct queue   *queues;
 	struct watcher *watchers;
 	int64_t		next_id;
@@ -27,12 +26,6 @@ struct dispatch {
 	struct broker  *b;
 };
 
-struct run *live_get(const struct dispatch *, int64_t id, int64_t attempt);
-/* The one that its agent started by itself under this number. */
-struct run *live_alone(const struct dispatch *, int64_t alone);
-void	live_add(struct dispatch *, struct run *);
-/* Dispatched, running, or not known: its slot is taken. */
-bool	run_holds_slot(const struct run *);
 struct queue *queue_for(struct dispatch *, const struct run *);
 struct member *run_agent(const struct broker *, const struct run *);
 /* Gives back its slot, or its place in the queue. */

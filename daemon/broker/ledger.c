@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "broker/dispatch.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "core/mutant.h"
@@ -467,7 +468,7 @@ ledger_retry(struct broker *b, int64_t run, const char *actor,
 	char cause[96];
 
 	(void)store_query(b->store, S_RUN_HIST_GET, on_old, &old, "i", run);
-	if (dispatch_find(b, run) != NULL)
+	if (live_find(b, run) != NULL)
 		(void)err_set(&e, ERR_FAILED,
 		    "run %lld: it has not ended: abort it first",
 		    (long long)run);

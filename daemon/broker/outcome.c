@@ -6,6 +6,7 @@
 
 #include "base64.h"
 #include "broker/dispatch_impl.h"
+#include "broker/live.h"
 #include "broker/placing.h"
 #include "broker/roster.h"
 #include "core/order.h"
@@ -79,8 +80,7 @@ not_ended(struct broker *b, struct run *r, bool held)
 
 	b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
 	if (r->late) {
-		HASH_DEL(b->dispatch->live, r);
-		run_free(r);
+		live_drop(b, r);
 		return;
 	}
 	r->ended.ms = 0;
@@ -103,7 +103,7 @@ on_ended(enum store_rc rc, void *arg)
 {
 	struct ending *e = arg;
 	struct broker *b = e->b;
-	struct run *r = live_get(b->dispatch, e->id, e->attempt);
+	struct run *r = live_get(b, e->id, e->attempt);
 
 	dispatch_stored(b, &e->next, rc);
 	if (r != NULL && rc == STORE_OK) {
@@ -113,8 +113,7 @@ on_ended(enum store_rc rc, void *arg)
 		remember_last(b, r);
 		if (!e->again)
 			tell_watchers(b, r);
-		HASH_DEL(b->dispatch->live, r);
-		run_free(r);
+		live_drop(b, r);
 	} else if (r != NULL && rc != STORE_DOWN) {
 		log_error("run", "run=%lld its end could not be stored: %s",
 		    (long long)e->id, store_rc_word(rc));
@@ -157,7 +156,7 @@ make_retry(struct broker *b, const struct run *r, struct ending *e,
 	if (!placing_moves(r->spec->doc))
 		(void)MEM_STR(next->agent, r->agent);
 	run_set_state(next, RUN_WAITING, "for its next attempt");
-	live_add(b->dispatch, next);
+	live_add(b, next);
 	queue_push(queue_for(b->dispatch, next), next);
 	run_store_new(next, batch);
 	e->next.v = mem_grow(e->next.v, (e->next.n + 1) * sizeof(*e->next.v));
@@ -340,7 +339,7 @@ on_late(const struct row *row, void *arg)
 	run_set_state(r, RUN_UNKNOWN, NULL);
 	queue_occupy(queue_for(l->b->dispatch, r));
 	l->m->sent++;
-	live_add(l->b->dispatch, r);
+	live_add(l->b, r);
 	take_end(l->b, l->m, r, l->report);
 	l->taken = true;
 	return 1;
@@ -379,8 +378,8 @@ void
 dispatch_report(struct broker *b, struct member *m, const json_t *report)
 {
 	int64_t id = js_int(report, "run", 0);
-	struct run *r = order_is_alone(id) ? live_alone(b->dispatch, id)
-	    : live_get(b->dispatch, id, js_int(report, "attempt", 0));
+	struct run *r = order_is_alone(id) ? live_alone(b, id)
+	    : live_get(b, id, js_int(report, "attempt", 0));
 	const char *word = js_str(report, "state", "");
 
 	if (r == NULL || strcmp(r->agent, m->name) != 0) {

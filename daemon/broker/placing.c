@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "broker/catalog.h"
-#include "broker/dispatch.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "core/place.h"
@@ -214,7 +214,7 @@ placing_overlaps(const struct broker *b, const struct run *r)
 
 	if (strcmp(policy, "queue") != 0 && strcmp(policy, "replace") != 0)
 		return false;
-	for (const struct run *o = dispatch_first(b); o != NULL;
+	for (const struct run *o = live_first(b); o != NULL;
 	     o = o->hh.next)
 		if (o != r && o->id < r->id && strcmp(o->job, r->job) == 0 &&
 		    !run_ended(o->state) && strcmp(o->occ, r->occ) != 0)

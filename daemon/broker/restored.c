@@ -6,6 +6,7 @@
 
 #include "broker/catalog.h"
 #include "broker/dispatch_impl.h"
+#include "broker/live.h"
 #include "broker/scheduler.h"
 #include "log.h"
 #include "mem.h"
@@ -104,7 +105,7 @@ doubt_all(struct broker *b, const char *when, struct batch *batch)
 {
 	struct run *r, *tmp;
 
-	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+	HASH_ITER(hh, b->live, r, tmp) {
 		bool held = run_holds_slot(r);
 
 		if (!held)
@@ -115,8 +116,7 @@ doubt_all(struct broker *b, const char *when, struct batch *batch)
 			r->ended.ms = 0;
 			continue;
 		}
-		HASH_DEL(b->dispatch->live, r);
-		run_free(r);
+		live_drop(b, r);
 	}
 }
 

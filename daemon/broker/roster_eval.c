@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "broker/catalog.h"
-#include "broker/dispatch.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
@@ -104,7 +104,7 @@ ev_running(void *ctx, const char *job)
 
 	return catalog_job(ev->b->catalog, job) == NULL
 	    ? -1
-	    : dispatch_running(ev->b, job);
+	    : live_running(ev->b, job);
 }
 
 static int

@@ -75,7 +75,7 @@ struct run {
 					 * run_clock */
 	mono	       since;		/* UNKNOWN: since when */
 	struct run    *qnext;		/* in its queue */
-	UT_hash_handle hh;		/* by (id, attempt) in struct broker */
+	UT_hash_handle hh;		/* by (id, attempt): live.h */
 };
 
 struct run *run_new(int64_t id, int64_t attempt, const char *job,
@@ -86,6 +86,13 @@ static inline int64_t
 run_wire(const struct run *r)
 {
 	return r->alone != 0 ? r->alone : r->id;
+}
+/* Dispatched, running, or not known: its slot is taken. */
+static inline bool
+run_holds_slot(const struct run *r)
+{
+	return r->state == RUN_DISPATCHED || r->state == RUN_RUNNING ||
+	    r->state == RUN_UNKNOWN;
 }
 /* Sets queued_at and due_at from queued and due, by a clock that never steps:
  * for a run that was read from the disk, as far as the wall clock can tell. */

@@ -5,21 +5,11 @@
 #include <string.h>
 
 #include "broker/dispatch_impl.h"
+#include "broker/live.h"
 #include "broker/placing.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
-
-struct run *
-dispatch_find(const struct broker *b, int64_t id)
-{
-	struct run *best = NULL;
-
-	for (struct run *r = b->dispatch->live; r != NULL; r = r->hh.next)
-		if (r->id == id && (best == NULL || r->attempt > best->attempt))
-			best = r;
-	return best;
-}
 
 struct abort {
 	struct broker *b;
@@ -32,7 +22,7 @@ static void
 on_abort(enum store_rc rc, void *arg)
 {
 	struct abort *a = arg;
-	struct run *r = live_get(a->b->dispatch, a->id, a->attempt);
+	struct run *r = live_get(a->b, a->id, a->attempt);
 	struct err e;
 
 	if (rc == STORE_OK) {
@@ -98,7 +88,7 @@ dispatch_overlap(struct broker *b, const struct cat_job *j)
 	if (j->def.overlap != JOB_OVERLAP_SKIP &&
 	    j->def.overlap != JOB_OVERLAP_REPLACE)
 		return NULL;
-	HASH_ITER(hh, b->dispatch->live, r, tmp) {
+	HASH_ITER(hh, b->live, r, tmp) {
 		if (!goes_on(r, j->def.name))
 			continue;
 		if (j->def.overlap == JOB_OVERLAP_SKIP)
@@ -114,32 +104,9 @@ dispatch_overlap(struct broker *b, const struct cat_job *j)
 }
 
 int64_t
-dispatch_running(const struct broker *b, const char *job)
-{
-	int64_t n = 0;
-
-	for (const struct run *r = b->dispatch->live; r != NULL; r = r->hh.next)
-		if (run_holds_slot(r) && strcmp(r->job, job) == 0)
-			n++;
-	return n;
-}
-
-size_t
-dispatch_live(const struct broker *b)
-{
-	return HASH_COUNT(b->dispatch->live);
-}
-
-int64_t
 dispatch_newest(const struct broker *b)
 {
 	return b->dispatch->next_id - 1;
-}
-
-const struct run *
-dispatch_first(const struct broker *b)
-{
-	return b->dispatch->live;
 }
 
 struct listing {
@@ -166,7 +133,7 @@ on_hist(const struct row *row, void *arg)
 	struct listing *l = arg;
 
 	/* Stored just now, and listed from memory already. */
-	if (live_get(l->b->dispatch, row_int(row, 0), row_int(row, 1)) != NULL)
+	if (live_get(l->b, row_int(row, 0), row_int(row, 1)) != NULL)
 		return 0;
 	if (row_int(row, 11) < l->f->since.ms ||
 	    !same(l->f->job, row_text(row, 2)) ||
@@ -193,10 +160,10 @@ json_t *
 dispatch_list(const struct broker *b, const struct run_filter *f)
 {
 	struct listing l = { b, f, json_array() };
-	struct run **v = mem_zero(dispatch_live(b) + 1, sizeof(struct run *));
+	struct run **v = mem_zero(live_count(b) + 1, sizeof(struct run *));
 	size_t n = 0;
 
-	for (struct run *r = b->dispatch->live; r != NULL; r = r->hh.next)
+	for (struct run *r = b->live; r != NULL; r = r->hh.next)
 		/* One whose end is on its way to the disk is not in history yet. */
 		if (r->stored && same(f->job, r->job) &&
 		    same(f->agent, r->agent) && has(f->cause, r->cause) &&
@@ -229,7 +196,7 @@ on_show(const struct row *row, void *arg)
 {
 	struct showing *s = arg;
 
-	if (live_get(s->b->dispatch, row_int(row, 0), row_int(row, 1)) != NULL)
+	if (live_get(s->b, row_int(row, 0), row_int(row, 1)) != NULL)
 		return 0;
 	(void)json_array_append_new(s->attempts, run_json_hist(row));
 	return 0;
@@ -243,7 +210,7 @@ dispatch_show(const struct broker *b, int64_t id)
 	json_t *last;
 
 	(void)store_query(b->store, S_RUN_HIST_GET, on_show, &s, "i", id);
-	for (r = b->dispatch->live; r != NULL; r = r->hh.next)
+	for (r = b->live; r != NULL; r = r->hh.next)
 		if (r->id == id && r->stored)
 			(void)json_array_append_new(s.attempts, run_json(r));
 	if (json_array_size(s.attempts) == 0) {
@@ -273,7 +240,7 @@ on_wire(const struct row *row, void *arg)
 int64_t
 dispatch_wire(const struct broker *b, int64_t id, int64_t attempt)
 {
-	const struct run *r = live_get(b->dispatch, id, attempt);
+	const struct run *r = live_get(b, id, attempt);
 	struct wire w = { attempt, 0 };
 
 	if (r != NULL)

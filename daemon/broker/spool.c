@@ -8,6 +8,7 @@
 #include "broker/catalog.h"
 #include "broker/dispatch_impl.h"
 #include "broker/ledger.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "core/mutant.h"
 #include "core/order.h"
@@ -169,7 +170,7 @@ static void
 look(struct broker *b, const char *job, const char *occ, struct other *o)
 {
 	*o = (struct other){ 0 };
-	for (struct run *r = b->dispatch->live; r != NULL; r = r->hh.next)
+	for (struct run *r = b->live; r != NULL; r = r->hh.next)
 		if (strcmp(r->job, job) == 0 && strcmp(r->occ, occ) == 0 &&
 		    (o->live == NULL || r->attempt > o->live->attempt) &&
 		    !r->doubled)
@@ -218,8 +219,7 @@ static void
 drop_live(struct broker *b, struct run *r)
 {
 	run_let_go(b, r);
-	HASH_DEL(b->dispatch->live, r);
-	run_free(r);
+	live_drop(b, r);
 }
 
 /* It is on record twice now. */
@@ -423,7 +423,7 @@ record_start(struct item *it, struct cat_job *j, const struct other *o,
 	r->doubled = runs_elsewhere(o, m) && !MUTANT(MUTANT_SPOOL_DOUBLED);
 	r->accepted = true;
 	hold_slot(b, r, m);
-	live_add(b->dispatch, r);
+	live_add(b, r);
 	it->run = r;
 	if (o->run == 0) {
 		move_cursor(it, j, batch);
@@ -465,7 +465,7 @@ take(struct item *it)
 	const char *job = js_str(it->entry, "job", "");
 	const char *act = js_str(it->entry, "act", "");
 	struct cat_job *j = catalog_job(b->catalog, job);
-	struct run *r = live_alone(b->dispatch, it->alone);
+	struct run *r = live_alone(b, it->alone);
 	struct known k = { 0 };
 	struct other o;
 

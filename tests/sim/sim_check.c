@@ -7,6 +7,7 @@
 
 #include "broker/catalog.h"
 #include "broker/dispatch_impl.h"
+#include "broker/live.h"
 #include "broker/placing.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
@@ -656,12 +657,12 @@ nothing_stuck(struct world *w)
 	struct broker *b = w->m[BROKER].broker;
 	wall now = sim_clock(&w->m[BROKER]).wall;
 
-	for (const struct run *r = dispatch_first(b), *o; r != NULL;
+	for (const struct run *r = live_first(b), *o; r != NULL;
 	     r = r->hh.next) {
 		bool busy = false;
 
 		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
-			for (o = dispatch_first(b); o != NULL; o = o->hh.next)
+			for (o = live_first(b); o != NULL; o = o->hh.next)
 				busy |= o != r && strcmp(o->job, r->job) == 0;
 			if (!busy && r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000)
@@ -733,7 +734,7 @@ nothing_lost(struct world *w)
 			sim_broken(w, RULE_LOST, "run %s ended and is in no "
 			    "history", f->key);
 		if (f->n == 1 &&
-		    dispatch_find(b, strtoll(f->key, NULL, 10)) == NULL)
+		    live_find(b, strtoll(f->key, NULL, 10)) == NULL)
 			sim_broken(w, RULE_LOST, "run %s was recorded and is "
 			    "lost", f->key);
 	}

@@ -8,6 +8,7 @@
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/ledger.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "mem.h"
@@ -352,10 +353,10 @@ by_hand(struct world *w)
 	if (j != NULL && sim_chance(w, 70)) {
 		sim_say(w, NULL, "operator: job run %s", j->def.name);
 		ledger_manual(b, j, NULL, "op", taken, w);
-	} else if (dispatch_first(b) != NULL) {
+	} else if (live_first(b) != NULL) {
 		sim_say(w, NULL, "operator: run abort %lld",
-		    (long long)dispatch_first(b)->id);
-		dispatch_abort(b, (struct run *)dispatch_first(b), "op", NULL,
+		    (long long)live_first(b)->id);
+		dispatch_abort(b, (struct run *)live_first(b), "op", NULL,
 		    NULL);
 	}
 	operator_done(w);

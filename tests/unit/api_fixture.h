@@ -22,6 +22,7 @@
 #include "base64.h"
 #include "broker/catalog.h"
 #include "broker/dispatch.h"
+#include "broker/live.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"

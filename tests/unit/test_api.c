@@ -303,14 +303,14 @@ runs(void **state)
 
 	/* The asker goes while it waits: the run goes on, nobody is told. */
 	agent.finish = false;
-	UNTIL(dispatch_live(broker) == 0);
+	UNTIL(live_count(broker) == 0);
 	begin(&a, PRIVS_ALL, "job.run", json_pack("{s:s,s:b}", "job", "byhand",
 	    "wait", 1));
 	agent.run = 0;
 	UNTIL(agent.run != 0);
 	call_gone(api, &a);
 	agent_ends("exited", 3);
-	UNTIL(dispatch_live(broker) == 0);
+	UNTIL(live_count(broker) == 0);
 	assert_false(a.ended);
 	ask_clear(&a);
 	o = get("run.list", json_pack("{s:s}", "state", "failed"));
@@ -592,10 +592,10 @@ renamed(void **state)
 	json_decref(get("agent.rename", json_pack("{s:s,s:s}", "agent",
 	    "node-a", "name", "node-z")));
 	/* Its runs are still its own: their ends are taken. */
-	r = dispatch_find(broker, agent.run);
+	r = live_find(broker, agent.run);
 	assert_string_equal(r->agent, "node-z");
 	agent_ends("exited", 0);
-	UNTIL(dispatch_live(broker) == 0);
+	UNTIL(live_count(broker) == 0);
 	assert_int_equal(refused(PRIVS_ALL, "agent.show", json_pack("{s:s}",
 	    "agent", "node-a")).code, ERR_NOTFOUND);
 	json_decref(get("agent.rename", json_pack("{s:s,s:s}", "agent",

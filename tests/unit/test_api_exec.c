@@ -182,7 +182,7 @@ output_is_safe_on_terminals(void **state)
 	agent.output_len = sizeof(bytes) - 1;
 	agent.output_ended = true;
 	agent_ends("exited", 0);
-	UNTIL(dispatch_live(broker) == 0);
+	UNTIL(live_count(broker) == 0);
 	assert_int_equal(run("run log 1"), 0);
 	assert_int_equal(x.out.len, sizeof(bytes) - 1);
 	assert_memory_equal(x.out.p, bytes, sizeof(bytes) - 1);

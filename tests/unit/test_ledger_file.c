@@ -120,7 +120,7 @@ test_under_way(void **state)
 	size_t before;
 
 	(void)state;
-	before = dispatch_live(broker);
+	before = live_count(broker);
 	tell(s, true, 1);
 	tell(s, true, 2);
 	tell(s, true, 3);
@@ -129,7 +129,7 @@ test_under_way(void **state)
 	for (int64_t id = 2; id <= 3; id++)
 		assert_int_equal(js_int(answer_to(id), "run", 0),
 		    js_int(answer_to(1), "run", 0));
-	UNTIL(dispatch_live(broker) == before);
+	UNTIL(live_count(broker) == before);
 }
 
 static void

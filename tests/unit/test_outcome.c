@@ -3,6 +3,7 @@
 #include "api_fixture.h"
 
 #include "broker/dispatch_impl.h"
+#include "broker/live.h"
 
 static bool
 recorded(int64_t run, const char *state, bool late)
@@ -31,11 +32,11 @@ lost_run(void)
 	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
 	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
 	    "state", "accepted", "started_at"));
-	UNTIL(dispatch_find(broker, agent.run) != NULL &&
-	    dispatch_find(broker, agent.run)->accepted);
+	UNTIL(live_find(broker, agent.run) != NULL &&
+	    live_find(broker, agent.run)->accepted);
 	dispatch_agent_up(broker, broker->roster->members[0], none);
 	json_decref(none);
-	UNTIL(dispatch_find(broker, agent.run) == NULL);
+	UNTIL(live_find(broker, agent.run) == NULL);
 	assert_true(recorded(agent.run, "lost", false));
 }
 
@@ -109,7 +110,7 @@ a_run_that_is_stored_after_its_slot_became_free_goes(void **state)
 	begin(&second, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "j"));
 	agent_ends("exited", 0);
 	/* The broker hears all but what its store has done. */
-	while (!run_ended(dispatch_find(broker, first)->state)) {
+	while (!run_ended(live_find(broker, first)->state)) {
 		(void)broker_turn(broker, clock_now());
 		(void)uv_run(&loop, UV_RUN_NOWAIT);
 	}
@@ -130,7 +131,7 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	(void)state;
 	first = one_goes_on();
 	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
-	r = dispatch_find(broker, first + 1);
+	r = live_find(broker, first + 1);
 	assert_int_equal(r->state, RUN_QUEUED);
 	store_stops();
 	agent_ends("exited", 0);
@@ -143,7 +144,7 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	/* What the agent never took it is sent again, once. */
 	UNTIL(agent.run == first + 1);
 	agent_ends("exited", 0);
-	UNTIL(dispatch_find(broker, first + 1) == NULL);
+	UNTIL(live_find(broker, first + 1) == NULL);
 	assert_true(recorded(first + 1, "succeeded", false));
 }
 

@@ -120,7 +120,7 @@ shown_as(int64_t id, const char *state)
 static bool
 state_is(int64_t id, const char *state)
 {
-	if (dispatch_find(broker, id) != NULL)
+	if (live_find(broker, id) != NULL)
 		return false;
 	return shown_as(id, state);
 }
@@ -357,7 +357,7 @@ test_what_never_came_and_is_aborted_is_the_same_run(void **state)
 	at = begin_at();
 	at.ms += 1000;
 	id = other_ran("node-a", at, false);
-	dispatch_abort(broker, dispatch_find(broker, id), "test", NULL, NULL);
+	dispatch_abort(broker, live_find(broker, id), "test", NULL, NULL);
 	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
 	ends(1, 0);
 	UNTIL(state_is(id, "aborted"));
@@ -495,7 +495,7 @@ test_a_restarted_broker_knows_them(void **state)
 	id = recorded(tell(entry(1, "start", "tick", at.ms)));
 	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
 	assert_non_null(again);
-	r = dispatch_find(again, id);
+	r = live_find(again, id);
 	assert_non_null(r);
 	assert_true(r->doubled && r->alone == order_alone(3, 1) && r->accepted);
 	assert_int_equal(dispatch_wire(again, id, 1), r->alone);

@@ -32,7 +32,7 @@ stepped(void)
 static const struct run *
 only_run(void)
 {
-	return dispatch_first(broker);
+	return live_first(broker);
 }
 
 static void
