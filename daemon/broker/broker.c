@@ -9,51 +9,17 @@
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/gate.h"
+#include "broker/grammar.h"
 #include "broker/live.h"
 #include "broker/restored.h"
 #include "broker/retain.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "broker/spool.h"
-#include "core/condition.h"
-#include "core/trigger.h"
 #include "log.h"
 #include "mem.h"
 #include "strs.h"
 #include "tz.h"
-
-/* ---- texts with a grammar of their own ---- */
-
-static bool
-check_cron(const char *text, struct err *e)
-{
-	struct trigger t;
-
-	return trigger_parse_cron(text, &t, e) == 0;
-}
-
-static bool
-check_condition(const char *text, struct err *e)
-{
-	struct cond *c;
-
-	if (cond_parse(text, COND_STATE, &c, e) == -1)
-		return false;
-	cond_free(c);
-	return true;
-}
-
-static bool
-check_zone(const char *text, struct err *e)
-{
-	return tz_get(text, e) != NULL;
-}
-
-const struct checks broker_checks = {
-	.cron = check_cron,
-	.condition = check_condition,
-	.zone = check_zone,
-};
 
 /* ---- starting ---- */
 
@@ -94,9 +60,9 @@ load_settings(struct broker *b)
 	for (size_t i = 0; i < n; i++)
 		pairs[i] = (struct setting_pair){ st.text.v[2 * i],
 			st.text.v[2 * i + 1] };
-	if (settings_set(&b->set, pairs, n, &broker_checks, &e) == -1)
+	if (settings_set(&b->set, pairs, n, &grammar_checks, &e) == -1)
 		for (size_t i = 0; i < n; i++)
-			if (settings_set(&b->set, &pairs[i], 1, &broker_checks,
+			if (settings_set(&b->set, &pairs[i], 1, &grammar_checks,
 			        &e) == -1)
 				log_warn("settings", "%s", e.msg);
 	free(pairs);
@@ -231,7 +197,7 @@ broker_set(struct broker *b, const struct setting_pair *pairs, size_t n,
 	bool zone = false;
 	char *was, *is;
 
-	if (settings_set(&next, pairs, n, &broker_checks, e) == -1) {
+	if (settings_set(&next, pairs, n, &grammar_checks, e) == -1) {
 		batch_free(batch);
 		return -1;
 	}

@@ -19,7 +19,6 @@
 #include "broker/event.h"
 #include "broker/run.h"
 #include "clock.h"
-#include "core/checks.h"
 #include "core/setting.h"
 #include "net/key.h"
 #include "store/store.h"
@@ -71,9 +70,6 @@ void	broker_free(struct broker *);
 void	broker_wake(struct broker *, bool awake, struct now);
 /* Does what is due; returns when to be called again at the latest. */
 mono	broker_turn(struct broker *, struct now);
-
-/* Checks of texts with a grammar of their own, for settings and catalogue. */
-extern const struct checks broker_checks;
 
 /* Several settings together or none; the callback comes when they are stored. */
 int	broker_set(struct broker *, const struct setting_pair *, size_t,

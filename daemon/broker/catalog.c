@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "broker/catalogue_text.h"
+#include "broker/grammar.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "log.h"
@@ -128,7 +129,7 @@ on_calendar(const struct row *r, void *arg)
 
 	c->calendars = mem_grow(c->calendars,
 	    (c->ncalendars + 1) * sizeof(*c->calendars));
-	if (o == NULL || calendar_of_json(o, &broker_checks,
+	if (o == NULL || calendar_of_json(o, &grammar_checks,
 	                     &c->calendars[c->ncalendars], l->e) == -1)
 		l->bad = true;
 	else
@@ -145,7 +146,7 @@ on_queue(const struct row *r, void *arg)
 	json_t *o = body(l, r, "queue");
 
 	c->queues = mem_grow(c->queues, (c->nqueues + 1) * sizeof(*c->queues));
-	if (o == NULL || queue_of_json(o, &broker_checks,
+	if (o == NULL || queue_of_json(o, &grammar_checks,
 	                     &c->queues[c->nqueues], l->e) == -1)
 		l->bad = true;
 	else
@@ -162,7 +163,7 @@ on_flow(const struct row *r, void *arg)
 	json_t *o = body(l, r, "flow");
 
 	c->flows = mem_grow(c->flows, (c->nflows + 1) * sizeof(*c->flows));
-	if (o == NULL || flow_of_json(o, &broker_checks, &c->flows[c->nflows],
+	if (o == NULL || flow_of_json(o, &grammar_checks, &c->flows[c->nflows],
 	                     l->e) == -1)
 		l->bad = true;
 	else
@@ -197,7 +198,7 @@ on_job(const struct row *r, void *arg)
 	struct cat_job *j = NULL;
 	struct job def;
 
-	if (o != NULL && job_of_json(o, &broker_checks, &def, l->e) == 0) {
+	if (o != NULL && job_of_json(o, &grammar_checks, &def, l->e) == 0) {
 		j = cat_job_new(l->b, l->c, &def, l->e);
 		job_clear(&def);
 	}

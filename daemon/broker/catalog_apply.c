@@ -5,6 +5,7 @@
 #include "broker/catalog_impl.h"
 #include "broker/catalogue_text.h"
 #include "broker/dispatch.h"
+#include "broker/grammar.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
@@ -172,7 +173,7 @@ plan_rest(struct change *ch, bool prune, struct err *e)
 			    was->def.name);
 			continue;
 		}
-		if (job_of_json(was->spec->doc, &broker_checks, &def, e) == -1)
+		if (job_of_json(was->spec->doc, &grammar_checks, &def, e) == -1)
 			return -1;
 		j = cat_job_new(ch->b, ch->next, &def, e);
 		job_clear(&def);
@@ -207,7 +208,7 @@ struct kind_ops {
 
 #define KEEP(list, of_json)                                                   \
 	c->list = mem_grow(c->list, (c->n##list + 1) * sizeof(*c->list));     \
-	if (of_json(doc, &broker_checks, &c->list[c->n##list], NULL) == 0)    \
+	if (of_json(doc, &grammar_checks, &c->list[c->n##list], NULL) == 0)    \
 		c->n##list++
 
 static json_t *
@@ -428,7 +429,7 @@ void
 catalog_apply(struct broker *b, const char *text, const char *file,
     bool dry_run, bool prune, const char *actor, catalog_done *done, void *arg)
 {
-	struct catalogue_context ctx = { .checks = broker_checks,
+	struct catalogue_context ctx = { .checks = grammar_checks,
 		.exists = exists, .arg = b->catalog };
 	struct catalogue parsed = { 0 };
 	struct catalogue_warnings warn = { 0 };

@@ -1,6 +1,7 @@
 /* The protocol as a client sees it: hello, answers and errors by id, lists that
  * do not fit in one message. */
 #include "api_fixture.h"
+#include "broker/grammar.h"
 
 static struct {
 	struct session *s, *far;
@@ -148,7 +149,7 @@ long_lists_come_in_parts(void **state)
 		    "\"15 6 * * mon,tue,wed,thu,fri\"}]}", i);
 
 		jobs = json_loads(doc, 0, NULL);
-		if (job_of_json(jobs, &broker_checks, &j->def, &e) == -1)
+		if (job_of_json(jobs, &grammar_checks, &j->def, &e) == -1)
 			fail_msg("%s", e.msg);
 		j->spec = spec_new(jobs);
 		j->due = due_new(&j->def, "UTC", NULL, 0, &e);

@@ -1,6 +1,7 @@
 /* Subscriptions: what a console shows is what the daemon has, with the
  * difference alone on the wire, and nothing piles up for one that is slow. */
 #include "api_fixture.h"
+#include "broker/grammar.h"
 
 static struct {
 	struct session *s, *far;
@@ -143,7 +144,7 @@ add_jobs(size_t n)
 		    "\"15 4 * * mon,tue,wed,thu,fri\"}]}", i);
 
 		j->spec = spec_new(json_loads(text, 0, NULL));
-		if (job_of_json(j->spec->doc, &broker_checks, &j->def, &e) == -1)
+		if (job_of_json(j->spec->doc, &grammar_checks, &j->def, &e) == -1)
 			fail_msg("%s", e.msg);
 		j->due = due_new(&j->def, "UTC", NULL, 0, &e);
 		HASH_ADD_KEYPTR(hh, broker->catalog->jobs, j->def.name,

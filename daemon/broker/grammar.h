@@ -1,0 +1,10 @@
+/* The checks of texts with a grammar of their own, for settings and catalogue:
+ * schedules, conditions, time zones. */
+#ifndef BROKER_GRAMMAR_H
+#define BROKER_GRAMMAR_H
+
+#include "core/checks.h"
+
+extern const struct checks grammar_checks;
+
+#endif
