@@ -7,6 +7,7 @@
 #include "broker/desk.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "broker/whatif.h"
 #include "js.h"
 #include "mem.h"
 
@@ -321,8 +322,8 @@ void
 do_whatif(struct call *c)
 {
 	struct err e;
-	json_t *doc = scheduler_whatif(c->b, json_object_get(c->params,
-	    "event"), &e);
+	json_t *doc = whatif(c->b, json_object_get(c->params, "event"),
+	    &e);
 
 	if (doc != NULL)
 		call_done(c, doc);

@@ -9,7 +9,6 @@
 #include "broker/decision.h"
 #include "broker/role_disk.h"
 #include "broker/roster.h"
-#include "broker/whatif.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -663,8 +662,14 @@ scheduler_why(const struct broker *b, int64_t id, int64_t kase, wall since,
 	return decision_list(b->scheduler->decisions, id, kase, since, limit);
 }
 
-json_t *
-scheduler_whatif(struct broker *b, const json_t *words, struct err *e)
+const struct role *
+scheduler_role(const struct broker *b)
 {
-	return whatif(b, &b->scheduler->role, &b->scheduler->policy, words, e);
+	return &b->scheduler->role;
+}
+
+const struct role_policy *
+scheduler_policy(const struct broker *b)
+{
+	return &b->scheduler->policy;
 }

@@ -43,7 +43,8 @@ void	scheduler_op(struct broker *, struct role_event *, const char *actor,
 /* Decisions, newest first; id 0: all, limit of them. */
 json_t *scheduler_why(const struct broker *, int64_t id, int64_t kase,
 	    wall since, int64_t limit);
-/* What would happen; NULL with a message.  words as in `whatif kill node-b`. */
-json_t *scheduler_whatif(struct broker *, const json_t *words, struct err *);
+/* As they are now, for who asks what would be. */
+const struct role *scheduler_role(const struct broker *);
+const struct role_policy *scheduler_policy(const struct broker *);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "broker/decision.h"
 #include "broker/roster.h"
+#include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
 #include "text.h"
@@ -530,11 +531,11 @@ scheduler_of(const struct dream *d)
 }
 
 json_t *
-whatif(struct broker *b, const struct role *role, const struct role_policy *p,
-    const json_t *words, struct err *e)
+whatif(struct broker *b, const json_t *words, struct err *e)
 {
-	struct dream d = { .b = b, .role = *role, .p = p, .n = b->roster->n,
-		.now = b->now, .start = b->now };
+	const struct role *role = scheduler_role(b);
+	struct dream d = { .b = b, .role = *role, .p = scheduler_policy(b),
+		.n = b->roster->n, .now = b->now, .start = b->now };
 	json_t *result = NULL;
 	size_t at = 0;
 	int rc = 0;
