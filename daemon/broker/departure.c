@@ -119,7 +119,7 @@ departures_turn(struct broker *b)
 		after = p->next;
 		if (p->storing)
 			continue;
-		if (scheduler_holder(b) != p->member ||
+		if (b->roster->holder != p->member ||
 		    p->until.us <= b->now.mono.us)
 			finish(b, p);
 		else

@@ -7,7 +7,6 @@
 #include "broker/catalog.h"
 #include "broker/live.h"
 #include "broker/roster.h"
-#include "broker/scheduler.h"
 #include "core/place.h"
 #include "js.h"
 #include "mem.h"
@@ -101,7 +100,7 @@ static struct member *
 stand_in(const struct broker *b)
 {
 	const struct roster *r = b->roster;
-	struct member *m = roster_by_id(r, scheduler_holder(b));
+	struct member *m = roster_by_id(r, r->holder);
 
 	if (m != NULL && member_connected(r, m))
 		return m;

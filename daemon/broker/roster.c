@@ -313,8 +313,8 @@ role_event(struct broker *b, const struct member *m, enum role_event_kind kind)
 static int64_t
 interval(const struct broker *b, const struct member *m)
 {
-	return scheduler_holder(b) == m->id ? b->set.heartbeat
-					    : b->set.sample_interval;
+	return b->roster->holder == m->id ? b->set.heartbeat
+					  : b->set.sample_interval;
 }
 
 json_t *
@@ -687,7 +687,7 @@ json_t *
 roster_json(const struct broker *b, const struct member *m)
 {
 	const struct role_agent *a = roster_agent(b->roster, m);
-	bool holder = scheduler_holder(b) == m->id && a->beat.on;
+	bool holder = b->roster->holder == m->id && a->beat.on;
 	bool controlled = a->controlled && b->set.control_status;
 	double rtt = worst_latency(m);
 	json_t *o = json_pack(

@@ -69,6 +69,8 @@ struct roster {
 	struct role_agent *agents;	/* parallel */
 	size_t		   n;
 	int64_t		   next_id;
+	int64_t		   holder;	/* the Scheduler's id, 0: nobody; kept
+					 * by scheduler.c */
 	mono		   look_at;	/* nobody's deadline is before it */
 	struct health_policy health;
 	struct cond	  *switch_cond, *filter_cond;

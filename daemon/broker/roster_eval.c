@@ -6,7 +6,6 @@
 #include "broker/catalog.h"
 #include "broker/live.h"
 #include "broker/roster.h"
-#include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
 #include "tz.h"
@@ -67,8 +66,8 @@ ev_field(void *ctx, enum cond_field f)
 	case COND_MODE:
 		return ev->m->worker ? "worker" : "agent";
 	case COND_ROLE:
-		return scheduler_holder(ev->b) == ev->m->id ? "scheduler"
-							     : "spare";
+		return ev->b->roster->holder == ev->m->id ? "scheduler"
+							   : "spare";
 	case COND_LABELS:
 		labels[0] = '\0';
 		for (size_t i = 0; i < json_array_size(ev->m->labels); i++)

@@ -305,6 +305,13 @@ perform_all(struct broker *b)
 		tell_op(s, leaving, ROLE_TOLD_DONE, "");
 }
 
+/* Those below ask the roster who it is. */
+static void
+note_holder(struct broker *b)
+{
+	b->roster->holder = b->scheduler->role.d.holder;
+}
+
 static void step(struct broker *, const struct role_event *);
 
 static void
@@ -403,6 +410,7 @@ on_persisted(enum store_rc rc, void *arg)
 		/* It did not happen: nothing was sent, and the old picture
 		 * still holds.  The role goes on being renewed. */
 		s->role = s->was;
+		note_holder(b);
 		role_undo(b->roster->agents, b->roster->n, &s->out);
 		s->retry = mono_add_ms(b->now.mono, 1000);
 		keep_for_later(s);
@@ -465,6 +473,7 @@ step(struct broker *b, const struct role_event *ev)
 	memset(&s->out, 0, sizeof(s->out));
 	role_step(&s->role, &s->policy, b->roster->agents, b->roster->n, ev,
 	    &s->out);
+	note_holder(b);
 	if (wants_disk(&s->out))
 		persist(b);
 	else
@@ -506,6 +515,7 @@ scheduler_boot(struct broker *b)
 	    k.d.intent || k.d.holder != 0);
 	role_boot(&s->role, rows == 1 ? &k.d : NULL, &s->policy, b->now,
 	    &s->out);
+	note_holder(b);
 	s->retry = (mono){ 0 };
 	s->booting = wants_disk(&s->out);
 	s->busy = false;
@@ -594,12 +604,6 @@ int64_t
 scheduler_epoch(const struct broker *b)
 {
 	return b->scheduler->role.d.epoch;
-}
-
-int64_t
-scheduler_holder(const struct broker *b)
-{
-	return b->scheduler != NULL ? b->scheduler->role.d.holder : 0;
 }
 
 int64_t

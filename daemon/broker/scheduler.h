@@ -24,7 +24,6 @@ void	scheduler_settings(struct broker *);
 mono	scheduler_turn(struct broker *);
 
 int64_t	scheduler_epoch(const struct broker *);
-int64_t	scheduler_holder(const struct broker *);	/* member id, 0 */
 /* The number of the decision that is being carried out, 0: none. */
 int64_t	scheduler_decision(const struct broker *);
 /* A fire with this epoch from this member is the Scheduler's. */
