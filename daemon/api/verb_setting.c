@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "broker/eval.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "core/condition.h"
@@ -165,7 +166,7 @@ do_condition_check(struct call *c)
 		enum cond_result result;
 
 		if (member_active(m)) {
-			result = roster_eval(c->b, m, cond, terms);
+			result = eval_member(c->b, m, cond, terms);
 			row = json_pack("{s:s,s:s,s:o,s:O}", "agent", m->name,
 			    "result", cond_result_word(result), "explanation",
 			    explanation(terms), "terms", terms);

@@ -8,6 +8,7 @@
 #include "broker/catalog.h"
 #include "broker/desk.h"
 #include "broker/dispatch.h"
+#include "broker/eval.h"
 #include "broker/gate.h"
 #include "broker/grammar.h"
 #include "broker/live.h"
@@ -223,7 +224,7 @@ broker_set(struct broker *b, const struct setting_pair *pairs, size_t n,
 	}
 	b->set = next;
 	(void)roster_settings(b, NULL);
-	roster_conditions(b);
+	eval_conditions(b);
 	scheduler_settings(b);
 	if (zone)
 		catalog_rezone(b);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/eval.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
@@ -354,7 +355,7 @@ decision_inputs(struct broker *b, const struct role *role, int64_t from)
 	json_t *terms = json_array(), *o;
 
 	if (m != NULL)
-		(void)roster_eval(b, m, b->roster->switch_cond, terms);
+		(void)eval_member(b, m, b->roster->switch_cond, terms);
 	o = json_pack("{s:s,s:o,s:o,s:o,s:b,s:s,s:o,s:o,s:b}", "control",
 	    set->control_status ? control_word(set->control) : "off",
 	    "connection_timeout", js_secs(set->connection_timeout),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/catalog.h"
+#include "broker/eval.h"
 #include "broker/live.h"
 #include "broker/roster.h"
 #include "core/place.h"
@@ -59,7 +60,7 @@ facts(struct broker *b, const json_t *spec, const struct member *fired)
 		    : settings_agent_passes(&b->set, m->name);
 		pa[i].has_labels = has_labels(m,
 		    json_object_get(spec, "requires"));
-		pa[i].condition_met = roster_eval(b, m,
+		pa[i].condition_met = eval_member(b, m,
 		    own != NULL ? own : b->roster->filter_cond, NULL) ==
 		    COND_TRUE;
 	}
@@ -276,7 +277,7 @@ measured(struct broker *b, const struct run *r, const struct place_agent *pa,
 	case PLACE_CONDITION:
 		terms = json_array();
 		if (cond_parse(filter, COND_STATE, &c, NULL) == 0)
-			(void)roster_eval(b, m, c, terms);
+			(void)eval_member(b, m, c, terms);
 		cond_free(c);
 		return json_pack("{s:o,s:s}", "measured", terms, "required",
 		    filter);

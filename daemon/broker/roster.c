@@ -1,3 +1,4 @@
+#include "broker/eval.h"
 #include "broker/roster.h"
 
 #include <stdio.h>
@@ -622,7 +623,7 @@ roster_beat(struct broker *b, struct member *m, const json_t *beat)
 	    mono_diff_ms(b->now.mono, m->since) < b->set.improve_after;
 	if (sample != NULL)
 		take_sample(b, m, sample);
-	a->condition_met = roster_eval(b, m, b->roster->switch_cond, NULL) ==
+	a->condition_met = eval_member(b, m, b->roster->switch_cond, NULL) ==
 	    COND_TRUE;
 	if (a->beat.floor > m->floor) {
 		struct batch *batch = batch_new();

@@ -134,20 +134,5 @@ double	roster_uptime(const struct broker *, const struct member *);
 
 /* The fields of SPEC section 8. */
 json_t *roster_json(const struct broker *, const struct member *);
-/* What if this were measured of a connected member, and had been for as long as
- * the switch condition looks back: a copy of it, or of what was supposed of it
- * before, which is freed. */
-struct member *roster_as_if(struct broker *, const struct member *,
-	    struct member *was, enum metric, double);
-void	roster_as_if_free(struct member *);
-/* Sets health, running and condition_met in roster.agents, which the caller has
- * replaced by a copy, as they would be with these members (parallel to the
- * roster's, NULL for as it is). */
-void	roster_suppose(struct broker *, struct member **as_if);
-/* Everybody's switch condition anew: the settings are others. */
-void	roster_conditions(struct broker *);
-/* A condition about this member, explained when explain is not NULL. */
-enum cond_result roster_eval(struct broker *, const struct member *,
-	    const struct cond *, json_t *explain);
 
 #endif

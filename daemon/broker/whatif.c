@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/decision.h"
+#include "broker/eval.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
@@ -301,7 +302,7 @@ conditions(struct dream *d)
 	struct role_agent *real = r->agents;
 
 	r->agents = d->agents;
-	roster_suppose(d->b, d->as_if);
+	eval_suppose(d->b, d->as_if);
 	r->agents = real;
 	for (size_t i = 0; i < d->n; i++)
 		if (d->condition[i])
@@ -364,7 +365,7 @@ measure(struct dream *d, enum metric metric, const char *word, struct err *e)
 	if (!d->agents[m->at].connected)
 		return err_set(e, ERR_FAILED, "whatif: %s is not connected: "
 		    "nothing is measured of it", m->name);
-	d->as_if[m->at] = roster_as_if(d->b, m, d->as_if[m->at], metric, v);
+	d->as_if[m->at] = eval_as_if(d->b, m, d->as_if[m->at], metric, v);
 	conditions(d);
 	say(d, mem_fmt("%s of %s is %s: health %s, the switch condition is %s",
 	    metric_name(metric), m->name, metric_fmt(metric, v, value),
@@ -513,7 +514,7 @@ dream_free(struct dream *d)
 		free(n);
 	}
 	for (size_t i = 0; i < d->n; i++)
-		roster_as_if_free(d->as_if[i]);
+		eval_as_if_free(d->as_if[i]);
 	free(d->as_if);
 	free(d->condition);
 	free(d->agents);

@@ -1,4 +1,5 @@
-/* What a condition may ask about a member. */
+#include "broker/eval.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ ev_term(void *ctx, const struct cond_term *t)
 }
 
 enum cond_result
-roster_eval(struct broker *b, const struct member *m, const struct cond *c,
+eval_member(struct broker *b, const struct member *m, const struct cond *c,
     json_t *explain)
 {
 	struct eval ev = { b, m, explain };
@@ -152,12 +153,12 @@ switch_condition(struct broker *b, size_t i)
 {
 	struct roster *r = b->roster;
 
-	r->agents[i].condition_met = roster_eval(b, r->members[i],
+	r->agents[i].condition_met = eval_member(b, r->members[i],
 	    r->switch_cond, NULL) == COND_TRUE;
 }
 
 void
-roster_conditions(struct broker *b)
+eval_conditions(struct broker *b)
 {
 	for (size_t i = 0; i < b->roster->n; i++)
 		if (b->roster->agents[i].connected)
@@ -197,7 +198,7 @@ suppose_series(const struct broker *b, struct member *m,
 }
 
 struct member *
-roster_as_if(struct broker *b, const struct member *m, struct member *was,
+eval_as_if(struct broker *b, const struct member *m, struct member *was,
     enum metric metric, double v)
 {
 	struct member *as_if = mem_zero(1, sizeof(*as_if));
@@ -209,12 +210,12 @@ roster_as_if(struct broker *b, const struct member *m, struct member *was,
 	else if (metric == METRIC_OUTAGES)
 		as_if->outages = (int64_t)v;
 	suppose_series(b, as_if, &from->series, metric, v);
-	roster_as_if_free(was);
+	eval_as_if_free(was);
 	return as_if;
 }
 
 void
-roster_as_if_free(struct member *as_if)
+eval_as_if_free(struct member *as_if)
 {
 	if (as_if == NULL)
 		return;
@@ -236,7 +237,7 @@ swap_members(struct roster *r, struct member **as_if)
 
 /* Conditions of others may name them, so they stand in their place. */
 void
-roster_suppose(struct broker *b, struct member **as_if)
+eval_suppose(struct broker *b, struct member **as_if)
 {
 	struct roster *r = b->roster;
 
