@@ -384,7 +384,7 @@ on_single(enum store_rc rc, void *arg)
 		j->paused = s->paused;
 		j->rev = s->b->catalog->rev;
 	}
-	roster_catalog_changed(s->b);
+	catalog_tell(s->b);
 	result = json_pack("{s:s}", "job", s->name);
 	s->done(s->arg, result, NULL);
 	json_decref(result);
@@ -526,6 +526,20 @@ catalog_cursors(const struct catalog *c)
 	return o;
 }
 
+void
+catalog_tell(struct broker *b)
+{
+	struct roster *r = b->roster;
+	json_t *doc = catalog_replica(b);
+
+	for (size_t i = 0; i < r->n; i++) {
+		r->agents[i].in_sync = false;
+		(void)roster_send(r->members[i], "link.catalogue",
+		    json_incref(doc));
+	}
+	json_decref(doc);
+}
+
 static void
 rezone(void *arg)
 {
@@ -552,7 +566,7 @@ rezone(void *arg)
 	}
 	catalog_put_rev(batch, ++b->catalog->rev);
 	store_submit(b->store, batch, NULL, NULL);
-	roster_catalog_changed(b);
+	catalog_tell(b);
 }
 
 void

@@ -32,6 +32,8 @@ struct cat_job {
 
 struct catalog {
 	int64_t		     rev;
+	int64_t		     applied;	/* texts, since the start: queues and
+					 * jobs may be others now */
 	struct cat_job	    *jobs;
 	struct queue_def    *queues;
 	size_t		     nqueues;

@@ -4,9 +4,8 @@
 
 #include "broker/catalog_impl.h"
 #include "broker/catalogue_text.h"
-#include "broker/dispatch.h"
 #include "broker/grammar.h"
-#include "broker/roster.h"
+#include "buf.h"
 #include "js.h"
 #include "mem.h"
 
@@ -374,6 +373,7 @@ on_applied(enum store_rc rc, void *arg)
 		return;
 	}
 	carry_over(b->catalog, ch->next);
+	ch->next->applied = b->catalog->applied + 1;
 	catalog_free(b->catalog);
 	b->catalog = ch->next;
 	ch->next = NULL;
@@ -381,8 +381,7 @@ on_applied(enum store_rc rc, void *arg)
 	    b->node, ch->actor, json_pack("{s:I}", "revision",
 	    (json_int_t)b->catalog->rev), "catalogue revision %lld",
 	    (long long)b->catalog->rev);
-	roster_catalog_changed(b);
-	dispatch_changed(b);
+	catalog_tell(b);
 	ch->done(ch->arg, ch->result, NULL);
 	catalog_changed(b);
 	change_free(ch);

@@ -13,5 +13,7 @@ void	catalog_put_rev(struct batch *, int64_t rev);
 /* A change was submitted; it is stored, or was not: the next one's turn. */
 void	catalog_change(struct broker *, struct batch *, store_done *, void *);
 void	catalog_changed(struct broker *);
+/* Everybody gets it again. */
+void	catalog_tell(struct broker *);
 
 #endif

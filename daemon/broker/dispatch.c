@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/catalog.h"
 #include "broker/dispatch_impl.h"
 #include "broker/live.h"
 #include "broker/placing.h"
@@ -528,6 +529,10 @@ dispatch_turn(struct broker *b)
 	struct dispatch *d = b->dispatch;
 	mono next = MONO_NEVER;
 
+	if (d->applied != b->catalog->applied) {
+		d->applied = b->catalog->applied;
+		d->dirty = true;
+	}
 	if (b->live == NULL && d->retry.us == 0)
 		return next;
 	if (d->retry.us != 0 && d->retry.us <= b->now.mono.us) {

@@ -15,7 +15,7 @@ struct member;
 struct dispatch *dispatch_load(struct broker *);
 void	dispatch_free(struct dispatch *);
 mono	dispatch_turn(struct broker *);
-/* Queues or settings are others now: look at what waits. */
+/* An agent takes runs again: look at what waits. */
 void	dispatch_changed(struct broker *);
 
 /* The runs of one occurrence: made, placed if there is room, added to the

@@ -19,6 +19,7 @@ struct dispatch {
 	struct watcher *watchers;
 	int64_t		next_id;
 	bool		dirty;		/* something may be placed now */
+	int64_t		applied;	/* the catalogue's, when last seen */
 	mono		looked;		/* when that was last tried */
 	mono		retry;		/* ends that could not be stored */
 	mono		watched;	/* when single runs were looked at */

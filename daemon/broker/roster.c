@@ -428,23 +428,6 @@ roster_down(struct broker *b, struct member *m)
 	offline(b, m, "its connection ended");
 }
 
-void
-roster_catalog_changed(struct broker *b)
-{
-	struct roster *r = b->roster;
-	json_t *doc;
-
-	if (r == NULL)
-		return;
-	doc = catalog_replica(b);
-	for (size_t i = 0; i < r->n; i++) {
-		r->agents[i].in_sync = false;
-		(void)roster_send(r->members[i], "link.catalogue",
-		    json_incref(doc));
-	}
-	json_decref(doc);
-}
-
 /* ---- heartbeats ---- */
 
 /* An hour of raw samples for an agent that lives that long. */

@@ -122,8 +122,6 @@ int	roster_send(const struct member *, const char *method, json_t *params);
 /* Unheard members, health without samples; returns the next deadline. */
 mono	roster_turn(struct broker *);
 
-/* Everybody gets the catalogue again. */
-void	roster_catalog_changed(struct broker *);
 /* What a node must know of the settings. */
 json_t *roster_link_settings(const struct broker *, const struct member *);
 /* The same, now: after a change that concerns this member. */
