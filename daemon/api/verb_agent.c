@@ -3,15 +3,58 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "broker/catalog.h"
 #include "broker/dispatch.h"
 #include "broker/live.h"
 #include "broker/roster.h"
+#include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
 #include "text.h"
 #include "utf8.h"
 
 enum { HISTORY = 100, HISTORY_READ = 20000, LABELS_MAX = 64 };
+
+/* The fields of SPEC section 8. */
+static json_t *
+agent_json(const struct broker *b, const struct member *m)
+{
+	const struct role_agent *a = roster_agent(b->roster, m);
+	bool holder = b->roster->holder == m->id && a->beat.on;
+	bool controlled = a->controlled && b->set.control_status;
+	double rtt = roster_latency(m);
+	json_t *o = json_pack(
+	    "{s:s,s:I,s:o,s:s,s:b,s:b,s:s,s:s,s:I,s:I,s:b}", "name", m->name,
+	    "id", (json_int_t)m->id, "address", js_text(m->address), "mode",
+	    m->worker ? "worker" : "agent", "connected", a->connected,
+	    "controlled", controlled, "status", a->beat.on ? "on" : "off",
+	    "role", !controlled || !b->open ? "none"
+	        : holder ? "scheduler" : "spare",
+	    "epoch", (json_int_t)a->beat.epoch, "spooled",
+	    (json_int_t)m->alone.left, "suspended",
+	    a->beat.on && a->beat.suspended);
+
+	(void)json_object_set_new(o, "health", json_pack("{s:s,s:i,s:o,s:s}",
+	    "level", health_name(m->health.level), "value",
+	    (int)m->health.level, "since", js_time(m->health.since.wall),
+	    "reason", m->health.reason));
+	(void)json_object_update_new(o, json_pack(
+	    "{s:b,s:b,s:b,s:o,s:i,s:o,s:I,s:o,s:o,s:o,s:o}", "condition_met",
+	    a->condition_met, "drained", a->drained, "held_off",
+	    a->marks.held_off || a->beat.held, "pinned_until",
+	    scheduler_pin(b, m->id),
+	    "priority", a->priority, "labels",
+	    m->labels != NULL ? json_incref(m->labels) : json_array(),
+	    "running", (json_int_t)m->running, "uptime",
+	    json_real(roster_uptime(b, m)), "latency",
+	    a->connected && m->nlatency > 0 ? json_real(rtt) : json_null(),
+	    "version", js_text(m->version), "sync",
+	    json_pack("{s:o,s:I}", "revision",
+	        m->rev >= 0 ? json_integer(m->rev) : json_null(), "behind",
+	        (json_int_t)(m->rev >= 0 && m->rev < b->catalog->rev
+	                ? b->catalog->rev - m->rev : 0))));
+	return o;
+}
 
 static int
 by_name(const void *a, const void *b)
@@ -71,7 +114,7 @@ do_agent_list(struct call *c)
 		qsort(v, n, sizeof(struct member *), by_name);
 	for (size_t i = 0; i < n && (int64_t)json_array_size(list) < limit;
 	     i++) {
-		json_t *doc = roster_json(c->b, v[i]);
+		json_t *doc = agent_json(c->b, v[i]);
 
 		if (passes(c, doc))
 			(void)json_array_append_new(list, doc);
@@ -92,7 +135,7 @@ do_agent_show(struct call *c)
 
 	if (m == NULL)
 		return;
-	doc = roster_json(c->b, m);
+	doc = agent_json(c->b, m);
 	(void)json_object_update_new(doc, json_pack(
 	    "{s:s,s:s,s:o,s:O?,s:b,s:o,s:o,s:o,s:I}", "fingerprint",
 	    m->fingerprint, "key", m->key, "joined_at", js_time(m->joined),

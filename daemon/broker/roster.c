@@ -444,8 +444,8 @@ series_make_room(struct broker *b, struct member *m)
 	free(old);
 }
 
-static double
-worst_latency(const struct member *m)
+double
+roster_latency(const struct member *m)
 {
 	double worst = 0;
 
@@ -499,7 +499,7 @@ take_sample(struct broker *b, struct member *m, const json_t *doc)
 	}
 	sample_set(&s, METRIC_RUNNING, (double)m->running);
 	sample_set(&s, METRIC_CONNECTED, 1);
-	sample_set(&s, METRIC_LATENCY, worst_latency(m));
+	sample_set(&s, METRIC_LATENCY, roster_latency(m));
 	sample_set(&s, METRIC_UPTIME, roster_uptime(b, m));
 	sample_set(&s, METRIC_OUTAGES, (double)m->outages);
 	if (health_step(&m->health, &s, &b->roster->health, b->now))
@@ -663,45 +663,4 @@ roster_turn(struct broker *b)
 	}
 	b->roster->look_at = mono_min(b->roster->look_at, next);
 	return b->roster->look_at;
-}
-
-/* ---- out ---- */
-
-json_t *
-roster_json(const struct broker *b, const struct member *m)
-{
-	const struct role_agent *a = roster_agent(b->roster, m);
-	bool holder = b->roster->holder == m->id && a->beat.on;
-	bool controlled = a->controlled && b->set.control_status;
-	double rtt = worst_latency(m);
-	json_t *o = json_pack(
-	    "{s:s,s:I,s:o,s:s,s:b,s:b,s:s,s:s,s:I,s:I,s:b}", "name", m->name,
-	    "id", (json_int_t)m->id, "address", js_text(m->address), "mode",
-	    m->worker ? "worker" : "agent", "connected", a->connected,
-	    "controlled", controlled, "status", a->beat.on ? "on" : "off",
-	    "role", !controlled || !b->open ? "none" : holder ? "scheduler" : "spare",
-	    "epoch", (json_int_t)a->beat.epoch, "spooled",
-	    (json_int_t)m->alone.left, "suspended",
-	    a->beat.on && a->beat.suspended);
-
-	(void)json_object_set_new(o, "health", json_pack("{s:s,s:i,s:o,s:s}",
-	    "level", health_name(m->health.level), "value",
-	    (int)m->health.level, "since", js_time(m->health.since.wall),
-	    "reason", m->health.reason));
-	(void)json_object_update_new(o, json_pack(
-	    "{s:b,s:b,s:b,s:o,s:i,s:o,s:I,s:o,s:o,s:o,s:o}", "condition_met",
-	    a->condition_met, "drained", a->drained, "held_off",
-	    a->marks.held_off || a->beat.held, "pinned_until",
-	    scheduler_pin(b, m->id),
-	    "priority", a->priority, "labels",
-	    m->labels != NULL ? json_incref(m->labels) : json_array(),
-	    "running", (json_int_t)m->running, "uptime",
-	    json_real(roster_uptime(b, m)), "latency",
-	    a->connected && m->nlatency > 0 ? json_real(rtt) : json_null(),
-	    "version", js_text(m->version), "sync",
-	    json_pack("{s:o,s:I}", "revision",
-	        m->rev >= 0 ? json_integer(m->rev) : json_null(), "behind",
-	        (json_int_t)(m->rev >= 0 && m->rev < b->catalog->rev
-	                ? b->catalog->rev - m->rev : 0))));
-	return o;
 }

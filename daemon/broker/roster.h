@@ -129,8 +129,7 @@ void	roster_tell(const struct broker *, const struct member *);
 
 /* Per cent of the time since the broker knows it that it was heard. */
 double	roster_uptime(const struct broker *, const struct member *);
-
-/* The fields of SPEC section 8. */
-json_t *roster_json(const struct broker *, const struct member *);
+/* The worst round trip of its last minute, in ms. */
+double	roster_latency(const struct member *);
 
 #endif
