@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "broker/attendance.h"
 #include "broker/catalog.h"
 #include "broker/desk.h"
 #include "broker/dispatch.h"
@@ -179,7 +180,7 @@ broker_turn(struct broker *b, struct now now)
 	if (!b->awake)
 		return MONO_NEVER;
 	watch_store(b);
-	next = roster_turn(b);
+	next = attendance_turn(b);
 	next = mono_min(next, scheduler_turn(b));
 	next = mono_min(next, desk_turn(b));
 	next = mono_min(next, retain_turn(b));

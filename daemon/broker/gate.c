@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/attendance.h"
 #include "broker/catalog.h"
 #include "broker/desk.h"
 #include "broker/dispatch.h"
@@ -164,7 +165,7 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 
 		c->member = m->id;
 		if (old != NULL) {
-			roster_down(b, m);
+			attendance_down(b, m);
 			session_close(old, false, "replaced by a newer session "
 			    "of the same node");
 		}
@@ -175,7 +176,7 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 		    "name", m->name, "floor", (json_int_t)m->floor, "rev",
 		    (json_int_t)b->catalog->rev, "settings",
 		    roster_link_settings(b, m)));
-		roster_up(b, m, c->session, params);
+		attendance_up(b, m, c->session, params);
 	}
 }
 
@@ -210,7 +211,7 @@ static void
 do_beat(struct conn *c, const json_t *id, const json_t *params)
 {
 	(void)id;
-	roster_beat(c->gate->b, member_of(c), params);
+	attendance_beat(c->gate->b, member_of(c), params);
 }
 
 static void
@@ -438,7 +439,7 @@ on_closed(struct session *s, const char *why, void *ctx)
 	*link = c->next;
 	drop_questions(c->gate, c);
 	if (m != NULL && m->session == s)
-		roster_down(b, m);
+		attendance_down(b, m);
 	free(c);
 }
 
@@ -489,7 +490,7 @@ gate_depart(struct broker *b, struct member *m, const char *reason)
 	(void)roster_send(m, "link.removed", json_pack("{s:s,s:o,s:s}", "state",
 	    m->state, "reason", js_text(reason), "cluster",
 	    b->set.cluster_name));
-	roster_down(b, m);
+	attendance_down(b, m);
 	session_close(s, true, "no longer a member");
 }
 

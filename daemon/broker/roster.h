@@ -1,6 +1,7 @@
-/* The members of the cluster: who they are, whether they are heard, how they
- * fare.  A member's session belongs to broker/gate; what its heartbeat says
- * about the role goes to broker/scheduler.  Loop thread. */
+/* The members of the cluster: who they are, what is known of them, and how they
+ * are told something.  A member's session belongs to broker/gate; whether it is
+ * heard, and how it fares, is kept up to date by broker/attendance.  Stands on
+ * event.  Loop thread. */
 #ifndef BROKER_ROSTER_H
 #define BROKER_ROSTER_H
 
@@ -15,6 +16,8 @@
 #include "core/role.h"
 #include "core/series.h"
 #include "net/session.h"
+
+enum { ROSTER_LATENCIES = 12 };	/* beats of a minute */
 
 struct member {
 	int64_t	     id;
@@ -47,7 +50,7 @@ struct member {
 	/* statistics */
 	struct health_state health;
 	struct series series;
-	double	     latency[12];	/* ms, of the last minute's beats */
+	double	     latency[ROSTER_LATENCIES];	/* ms, of the last beats */
 	size_t	     nlatency;
 	mono	     online_from;	/* for uptime %: see roster.c */
 	int64_t	     offline_ms;	/* since known_from */
@@ -111,17 +114,8 @@ void	roster_store(const struct broker *, const struct member *,
 void	roster_set_state(struct broker *, struct member *, const char *state,
 	    struct batch *);
 
-/* The session of a member that said hello, and its end. */
-void	roster_up(struct broker *, struct member *, struct session *,
-	    const json_t *hello);
-void	roster_down(struct broker *, struct member *);
-/* One heartbeat. */
-void	roster_beat(struct broker *, struct member *, const json_t *beat);
 /* Sends a notification to a connected member; -1 when there is no session. */
 int	roster_send(const struct member *, const char *method, json_t *params);
-/* Unheard members, health without samples; returns the next deadline. */
-mono	roster_turn(struct broker *);
-
 /* What a node must know of the settings. */
 json_t *roster_link_settings(const struct broker *, const struct member *);
 /* The same, now: after a change that concerns this member. */
