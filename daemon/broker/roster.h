@@ -1,7 +1,7 @@
 /* The members of the cluster: who they are, what is known of them, and how they
  * are told something.  A member's session belongs to broker/gate; whether it is
  * heard, and how it fares, is kept up to date by broker/attendance.  Stands on
- * event.  Loop thread. */
+ * no other room.  Loop thread. */
 #ifndef BROKER_ROSTER_H
 #define BROKER_ROSTER_H
 
