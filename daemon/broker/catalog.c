@@ -356,6 +356,7 @@ struct single {
 	struct broker *b;
 	char	       name[64];
 	bool	       paused, removed;
+	wall	       from, files;	/* a resumed one goes on from there */
 	catalog_done  *done;
 	void	      *arg;
 };
@@ -383,6 +384,11 @@ on_single(enum store_rc rc, void *arg)
 	} else if (j != NULL) {
 		j->paused = s->paused;
 		j->rev = s->b->catalog->rev;
+		if (!s->paused) {
+			if (s->from.ms > j->cursor.ms)
+				j->cursor = s->from;
+			j->files = s->files;
+		}
 	}
 	catalog_tell(s->b);
 	result = json_pack("{s:s}", "job", s->name);
@@ -450,10 +456,11 @@ catalog_pause(struct broker *b, struct cat_job *j, bool paused,
 	batch_add(batch, S_JOB_PUT, "titii", j->def.name, b->catalog->rev + 1,
 	    text, (int64_t)j->def.enabled, (int64_t)paused);
 	if (!paused) {
-		j->cursor = catalog_from_now(b, j->def.name, j);
-		batch_add(batch, S_CURSOR_PUT, "ti", j->def.name,
-		    j->cursor.ms);
-		catalog_files_from_now(b, j, batch);
+		s->from = catalog_from_now(b, j->def.name, j);
+		s->files = b->now.wall;
+		batch_add(batch, S_CURSOR_PUT, "ti", j->def.name, s->from.ms);
+		batch_add(batch, S_FILE_FLOOR_PUT, "ti", j->def.name,
+		    s->files.ms);
 	}
 	free(text);
 	catalog_put_rev(batch, b->catalog->rev + 1);
