@@ -203,7 +203,8 @@ check_clock(struct broker *b, struct member *m, int64_t wall_ms)
 	a->clock_ok = ok;
 }
 
-/* For its history; that it is OFF is news only after it was ON. */
+/* For its history; that it is OFF is news only after it was ON, and another
+ * epoch is a grant that it took. */
 static void
 status_changed(struct broker *b, struct member *m)
 {
@@ -211,15 +212,16 @@ status_changed(struct broker *b, struct member *m)
 	int64_t decision = scheduler_decision(b);
 	char why[40] = "";
 
-	m->was_on = beat->on;
 	if (decision != 0)
 		(void)snprintf(why, sizeof(why), " (decision %lld)",
 		    (long long)decision);
 	(void)event_add(b->events, b->now.wall, SEV_INFO, "status_changed",
-	    m->name, NULL, json_pack("{s:s,s:s,s:I}", "from", beat->on ? "off"
-	    : "on", "to", beat->on ? "on" : "off", "epoch",
+	    m->name, NULL, json_pack("{s:s,s:s,s:I}", "from", m->was_on ? "on"
+	    : "off", "to", beat->on ? "on" : "off", "epoch",
 	    (json_int_t)beat->epoch), "%s is %s, epoch %lld%s", m->name,
 	    beat->on ? "ON" : "OFF", (long long)beat->epoch, why);
+	m->was_on = beat->on;
+	m->was_epoch = beat->epoch;
 }
 
 static void
@@ -291,7 +293,8 @@ attendance_beat(struct broker *b, struct member *m, const json_t *beat)
 		batch_add(batch, S_MEMBER_FLOOR, "ii", m->id, m->floor);
 		store_submit(b->store, batch, NULL, NULL);
 	}
-	if (a->beat.on != m->was_on)
+	if (a->beat.on != m->was_on || (a->beat.on &&
+	    a->beat.epoch != m->was_epoch))
 		status_changed(b, m);
 	expect(b, m);
 	role_event(b, m, ROLE_EV_HEARTBEAT);

@@ -289,8 +289,12 @@ judged(const struct role *role, const struct role_agent *a, int kase,
 		return mem_dup("not needed");
 	if (kase == 4)
 		return mem_dup("the operator chose another");
+	if (kase == 3 && !a->beat.on)	/* only who says ON is in question */
+		return mem_dup("says OFF");
 	if (role_compare(chosen, a, purpose_of(kase), &by) <= 0)
-		return mem_fmt("%s was chosen before", chosen->name);
+		return mem_fmt(kase == 3 ? "%s is pinned, or this one was "
+		    "turned off" : chosen->beat.on ? "%s was ON before"
+		    : "%s was chosen before", chosen->name);
 	return mem_fmt("%s was better by %s", chosen->name,
 	    by != NULL ? by : "name");
 }

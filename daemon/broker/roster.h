@@ -34,7 +34,8 @@ struct member {
 	char	     version[32];
 	char	     address[64];
 	int64_t	     floor;		/* highest it ever told */
-	bool	     was_on;		/* as it said last, for its history */
+	bool	     was_on;		/* as it said last, for its history … */
+	int64_t	     was_epoch;		/* … and with which epoch */
 	size_t	     at;		/* its role_agent: roster.agents[at] */
 	/* of this session */
 	struct session *session;

@@ -75,6 +75,7 @@ decided(struct dream *d, const struct role_act *act)
 	if (begins) {
 		d->began = true;
 		set(d, "from", js_text(name_of(d, act->from)));
+		set(d, "to", js_text(name_of(d, act->agent)));
 		set(d, "candidates", decision_candidates_of(&d->role, d->agents,
 		    d->b->roster, act->move, act->agent, act->from));
 		say(d, mem_fmt("case %d: %s", act->move, act->text));

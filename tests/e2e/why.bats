@@ -92,6 +92,22 @@ newest_is()
 	wait_for 5 scheduler_is a d
 }
 
+# Two say ON: who says OFF is not weighed, whatever its health.
+@test "case 3 weighs those who say ON" {
+	m a setting set improve_after=0s >/dev/null
+	kill9 b
+	wait_for 6 scheduler_other_than a b
+	start b
+	wait_for 6 newest_is 3 .case
+	is a 'chosen, says OFF' '.[0].candidates
+	    | map(select(.name != "b") | .reason) | join(", ")' why
+	is a true '.[0].candidates[] | select(.name == "b") | .reason
+	    | test("was better by|was turned off")' why
+	# The last of several decisions, and nothing of those before.
+	is a 'true null' '"\(.steps | length > 0) \(.to)"' \
+	    whatif drain b drain c drain d
+}
+
 @test "whatif says what then happens" {
 	local idle=(cpu c=5 and cpu d=5 and) said
 
@@ -139,7 +155,9 @@ newest_is()
 	m a status | grep -q 'agent confirm'
 	start b
 	wait_for 6 scheduler_is a b
-	is a true 'any(.[]; .outcome == "lapsed")' why
+	newest_is '1 done b b' '"\(.case) \(.outcome) \(.from) \(.to)"'
+	is a '1 lapsed b c' '.[1]
+	    | "\(.case) \(.outcome) \(.from) \(.to)"' why
 	is a null .scheduler.proposal status
 	kill9 b
 	wait_for 6 newest_is proposed .outcome
@@ -182,6 +200,8 @@ newest_is()
 	true off
 	false off
 	END
+	# The epoch that it held, not only the one that it had before.
+	is a true 'any(.[]; .status == "on" and .epoch == 1)' agent history b
 	q a '.[] | select(.status == "off") | .reason' agent history b |
 	    grep -q 'b is OFF, epoch 1 (decision '
 	q a '.[] | .reason' agent history b | grep -q 'health unknown -> '

@@ -208,8 +208,10 @@ truth_step(struct world *w, const struct role *was,
 	if (r->count.failed != was->count.failed ||
 	    r->count.raised != was->count.raised)
 		t->choice = 0;
+	/* One that was drained while nothing could be moved goes later. */
 	if (w->control == ROLE_AUTO || ev->kind == ROLE_EV_OP_CONFIRM ||
-	    ev->kind == ROLE_EV_LEAVING)
+	    ev->kind == ROLE_EV_LEAVING || (was->state == ROLE_HELD &&
+	    w->a[was->d.holder - 1].drained))
 		t->licence = true;
 	wished(w, was, out);
 	case_1(w, was, ev);
