@@ -135,7 +135,7 @@ nb_admit_self(void *ctx, const char *name, struct err *e)
 		return 0;
 	batch = batch_new();
 	(void)roster_admit(b, name, d->key.pub, d->key.fingerprint, false,
-	    batch);
+	    batch, NULL);
 	if (store_write(b->store, batch) != STORE_OK)
 		return err_set(e, ERR_IO, "this node could not be stored as "
 		    "its own member: free disk space, then start again");

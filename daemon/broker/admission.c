@@ -58,7 +58,7 @@ wrong(struct broker *b, struct request *r, struct err *e)
 	if (++r->wrong >= DESK_WRONG_MAX)
 		(void)MEM_STR(r->state, "locked");
 	request_store(r, batch);
-	store_submit(b->store, batch, NULL, NULL);
+	desk_store_then(b, batch, NULL, NULL, NULL);
 	(void)event_add(b->events, b->now.wall, SEV_WARN, "token_wrong",
 	    r->name, NULL, NULL, "a wrong token from %s (%lld of %d)%s",
 	    r->name, (long long)r->wrong, DESK_WRONG_MAX,
@@ -183,6 +183,7 @@ find_request(struct broker *b, const struct peer *peer, const struct token *t,
 
 struct joining {
 	struct broker *b;
+	struct roster_was was;
 	desk_done     *done;
 	void	      *arg;
 };
@@ -192,6 +193,8 @@ on_joined(void *arg, json_t *result, const struct err *e)
 {
 	struct joining *j = arg;
 
+	if (result == NULL)
+		roster_admit_undo(j->b, &j->was);
 	j->done(j->arg, result, e);
 	free(j);
 }
@@ -200,9 +203,9 @@ static void
 admit(struct broker *b, const struct peer *peer, const char *name, bool worker,
     struct batch *batch, desk_done *done, void *arg)
 {
-	struct member *m = roster_admit(b, name, peer->key, peer->fingerprint,
-	    worker, batch);
 	struct joining *j = mem_zero(1, sizeof(*j));
+	struct member *m = roster_admit(b, name, peer->key, peer->fingerprint,
+	    worker, batch, &j->was);
 
 	j->b = b;
 	j->done = done;

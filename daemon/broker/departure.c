@@ -39,6 +39,7 @@ departed(enum store_rc rc, void *arg)
 	    m != NULL ? m->name : "", "state", p->state);
 	struct err e;
 
+	desk_stored(b, rc);
 	if (rc == STORE_OK) {
 		if (p->done != NULL)
 			p->done(p->arg, result, NULL);
@@ -80,6 +81,7 @@ finish(struct broker *b, struct departure *p)
 	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");
 	alert_clear(b->events, b->now.wall, "agent_offline", m->name);
 	dispatch_agent_gone(b, m, "its agent is no longer a member");
+	desk_storing(b);
 	store_submit(b->store, batch, departed, p);
 }
 

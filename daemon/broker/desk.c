@@ -130,23 +130,25 @@ invite_store(const struct invite *i, struct batch *batch)
 	    i->made_by, i->made.ms, i->state);
 }
 
+static void
+load(struct broker *b)
+{
+	(void)store_query(b->store, S_REQUEST_ALL, on_request, b->desk, "");
+	(void)store_query(b->store, S_INVITE_ALL, on_invite, b->desk, "");
+}
+
 struct desk *
 desk_load(struct broker *b)
 {
-	struct desk *d = mem_zero(1, sizeof(*d));
-
-	d->next_id = 1;
-	b->desk = d;
-	(void)store_query(b->store, S_REQUEST_ALL, on_request, d, "");
-	(void)store_query(b->store, S_INVITE_ALL, on_invite, d, "");
-	return d;
+	b->desk = mem_zero(1, sizeof(*b->desk));
+	b->desk->next_id = 1;
+	load(b);
+	return b->desk;
 }
 
-void
-desk_free(struct desk *d)
+static void
+clear(struct desk *d)
 {
-	if (d == NULL)
-		return;
 	while (d->requests != NULL) {
 		struct request *r = d->requests;
 
@@ -160,6 +162,14 @@ desk_free(struct desk *d)
 		free(i->made_by);
 		free(i);
 	}
+}
+
+void
+desk_free(struct desk *d)
+{
+	if (d == NULL)
+		return;
+	clear(d);
 	departures_free(d);
 	free(d);
 }
@@ -173,13 +183,37 @@ struct pending {
 	void	      *arg;
 };
 
+void
+desk_storing(struct broker *b)
+{
+	b->desk->storing++;
+}
+
+/* Once nothing else is on its way, what is on disk counts. */
+void
+desk_stored(struct broker *b, enum store_rc rc)
+{
+	struct desk *d = b->desk;
+
+	d->storing--;
+	d->unlike |= rc != STORE_OK;
+	if (!d->unlike || d->storing > 0 || rc == STORE_DOWN)
+		return;
+	d->unlike = false;
+	clear(d);
+	load(b);
+}
+
 static void
 on_stored(enum store_rc rc, void *arg)
 {
 	struct pending *p = arg;
 	struct err e;
 
-	if (rc == STORE_OK)
+	desk_stored(p->b, rc);
+	if (p->done == NULL)
+		(void)0;
+	else if (rc == STORE_OK)
 		p->done(p->arg, p->result, NULL);
 	else {
 		(void)err_set(&e, ERR_IO, "join: nothing was stored (%s): free "
@@ -202,6 +236,7 @@ desk_store_then(struct broker *b, struct batch *batch, json_t *result,
 	p->result = result;
 	p->done = done;
 	p->arg = arg;
+	desk_storing(b);
 	store_submit(b->store, batch, on_stored, p);
 }
 
@@ -486,7 +521,7 @@ expire(struct broker *b, struct request *r)
 
 	(void)MEM_STR(r->state, "expired");
 	request_store(r, batch);
-	store_submit(b->store, batch, NULL, NULL);
+	desk_store_then(b, batch, NULL, NULL, NULL);
 }
 
 mono

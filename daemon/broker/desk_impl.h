@@ -52,6 +52,8 @@ struct desk {
 	struct invite	 *invites;
 	struct departure *departures;
 	int64_t		  next_id;
+	size_t		  storing;	/* changes on their way to the disk */
+	bool		  unlike;	/* one of them did not get there */
 };
 
 static inline bool
@@ -69,9 +71,13 @@ struct request *request_find(struct broker *, const char *which, struct err *);
 /* The name may be used by this key. */
 int	desk_check_name(const struct broker *, const char *name,
 	    const char *key, struct err *);
-/* Commits, then calls done with the result (stolen) or the error. */
+/* Commits, then calls done (may be NULL) with the result (stolen) or the error;
+ * what was not stored did not happen. */
 void	desk_store_then(struct broker *, struct batch *, json_t *result,
 	    desk_done *, void *arg);
+/* The same for a batch of one's own, in two halves. */
+void	desk_storing(struct broker *);
+void	desk_stored(struct broker *, enum store_rc);
 void	desk_audit(struct broker *, const struct request *, const char *code,
 	    const char *actor, const char *what);
 mono	departures_turn(struct broker *);

@@ -223,19 +223,30 @@ roster_store(const struct broker *b, const struct member *m,
 
 struct member *
 roster_admit(struct broker *b, const char *name, const char *pub,
-    const char *fingerprint, bool worker, struct batch *batch)
+    const char *fingerprint, bool worker, struct batch *batch,
+    struct roster_was *was)
 {
 	struct member *other = roster_by_name(b->roster, name);
 	struct member *m = roster_by_key(b->roster, pub);
+	struct roster_was none;
 	struct role_agent *a;
 	char past[64];
 
+	if (was == NULL)
+		was = &none;
+	*was = (struct roster_was){ 0 };
+	if (m != NULL) {
+		(void)MEM_STR(was->name, m->name);
+		(void)MEM_STR(was->state, m->state);
+		was->worker = m->worker;
+	}
 	/* A removed node's name is free again; its row keeps the record. */
 	if (other != NULL && other != m && !member_active(other)) {
 		(void)snprintf(past, sizeof(past), "%.40s~%lld", name,
 		    (long long)other->id);
 		roster_rename(b->roster, other, past);
 		roster_store(b, other, batch);
+		was->other = other->id;
 	}
 	if (m == NULL) {
 		m = member_new(b, b->roster);
@@ -245,6 +256,7 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 		HASH_ADD_KEYPTR(keyed, b->roster->keys, m->key, strlen(m->key),
 		    m);
 	}
+	was->member = m->id;
 	roster_rename(b->roster, m, name);
 	(void)MEM_STR(m->state, "member");
 	m->worker = worker;
@@ -257,6 +269,22 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 	a->marks = (struct role_marks){ 0 };
 	roster_store(b, m, batch);
 	return m;
+}
+
+void
+roster_admit_undo(struct broker *b, const struct roster_was *was)
+{
+	struct member *m = roster_by_id(b->roster, was->member);
+	struct member *other = roster_by_id(b->roster, was->other);
+	char name[64];
+
+	(void)MEM_STR(name, m->name);
+	roster_rename(b->roster, m, was->name);
+	(void)MEM_STR(m->state, was->state[0] != '\0' ? was->state : "left");
+	m->worker = was->worker;
+	roster_agent(b->roster, m)->worker = was->worker;
+	if (other != NULL)
+		roster_rename(b->roster, other, name);
 }
 
 void

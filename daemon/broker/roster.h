@@ -106,10 +106,19 @@ member_connected(const struct roster *r, const struct member *m)
 }
 
 /* A new one, or one that comes back (same key).  In memory; the batch gets the
- * statements. */
+ * statements.  was (may be NULL) is for roster_admit_undo. */
+struct roster_was {
+	int64_t member;
+	char	name[64], state[12];	/* state "": it is new */
+	bool	worker;
+	int64_t other;			/* whose name it took; 0: nobody's */
+};
 struct member *roster_admit(struct broker *, const char *name,
 	    const char *pub, const char *fingerprint, bool worker,
-	    struct batch *);
+	    struct batch *, struct roster_was *was);
+/* The batch was not stored: nobody joined.  One that was new stays in memory,
+ * without a name, as one that has left. */
+void	roster_admit_undo(struct broker *, const struct roster_was *);
 void	roster_store(const struct broker *, const struct member *,
 	    struct batch *);
 void	roster_set_state(struct broker *, struct member *, const char *state,

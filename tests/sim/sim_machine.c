@@ -374,7 +374,7 @@ enrol(struct world *w)
 	for (int i = 0; i < w->n; i++)
 		if (i != BROKER || w->m[i].local)
 			(void)roster_admit(b, w->m[i].name, w->m[i].key.pub,
-			    w->m[i].key.fingerprint, w->m[i].worker, batch);
+			    w->m[i].key.fingerprint, w->m[i].worker, batch, NULL);
 	if (store_write(b->store, batch) != STORE_OK)
 		sim_broken(w, RULE_WORLD, "the members could not be stored");
 	sim_leave(&w->m[BROKER], was);

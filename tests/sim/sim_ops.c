@@ -446,7 +446,7 @@ ops_rejoin(struct machine *m)
 	sim_say(w, m, "joins again");
 	batch = batch_new();
 	mb = roster_admit(b, m->name, m->key.pub, m->key.fingerprint,
-	    m->worker, batch);
+	    m->worker, batch, NULL);
 	m->member = store_write(b->store, batch) == STORE_OK;
 	if (!m->member)
 		(void)MEM_STR(mb->state, "removed");

@@ -371,7 +371,7 @@ setup(void **state)
 	api = api_new(&loop, NULL, broker, &files);
 	(void)gate_new(broker, api_view, api);
 	(void)roster_admit(broker, "node-a", key.pub, key.fingerprint, false,
-	    b);
+	    b, NULL);
 	assert_int_equal(store_write(store, b), STORE_OK);
 	broker_wake(broker, true, clock_now());
 	agent_up();

@@ -170,7 +170,7 @@ other_ran(const char *name, wall at, bool took)
 	broker->now = clock_now();
 	if (m == NULL) {
 		m = roster_admit(broker, name, "ssh-ed25519 other", "SHA256:o",
-		    false, b);
+		    false, b, NULL);
 		assert_int_equal(store_write(store, b), STORE_OK);
 		b = batch_new();
 	}

@@ -1,0 +1,194 @@
+/* Joining while the broker's disk takes no writes: what was answered with
+ * "nothing was stored" did not happen.  What a user would lose: a token that
+ * counts as used by a node that never joined, a member that is unknown after
+ * the next start, a name that nobody can have any more. */
+#include "api_fixture.h"
+
+#include "broker/desk.h"
+
+struct told {
+	bool	   done;
+	json_t	  *result;
+	struct err e;
+};
+
+static const struct peer node_e = { .kind = PEER_NODE,
+	.key = "ssh-ed25519 "
+	    "AAAAC3NzaC1lZDI1NTE5AAAAIJ2xkyHgYsHIO5VXwaGVJ1nXVFOZQvyqQ3XSo5nFJZfQ",
+	.fingerprint = "SHA256:e", .addr = "10.0.0.9:5000" };
+
+static void
+on_told(void *arg, json_t *result, const struct err *e)
+{
+	struct told *t = arg;
+
+	t->done = true;
+	t->result = json_incref(result);
+	if (e != NULL)
+		t->e = *e;
+}
+
+/* The result is borrowed until the next. */
+static json_t *
+done(struct told *t)
+{
+	static json_t *last;
+
+	UNTIL(t->done);
+	if (t->result == NULL)
+		fail_msg("%s", t->e.msg);
+	json_decref(last);
+	last = t->result;
+	*t = (struct told){ 0 };
+	return last;
+}
+
+static void
+not_stored(struct told *t)
+{
+	UNTIL(t->done);
+	assert_null(t->result);
+	assert_int_equal(t->e.code, ERR_IO);
+	*t = (struct told){ 0 };
+}
+
+static void
+ask(struct told *t)
+{
+	json_t *params = json_pack("{s:s,s:s}", "name", "node-e", "as",
+	    "agent");
+
+	*t = (struct told){ 0 };
+	desk_request(broker, &node_e, params, on_told, t);
+	json_decref(params);
+}
+
+static void
+complete(struct told *t, const char *token)
+{
+	json_t *params = json_pack("{s:s,s:s}", "token", token, "name",
+	    "node-e");
+
+	*t = (struct told){ 0 };
+	desk_complete(broker, &node_e, params, on_told, t);
+	json_decref(params);
+}
+
+static bool
+state_is(const char *state)
+{
+	json_t *list = desk_list(broker);
+	const char *is = js_str(json_array_get(list, 0), "state", "none");
+	bool same = strcmp(is, state) == 0;
+
+	json_decref(list);
+	return same;
+}
+
+static void
+what_was_not_stored_at_the_desk_did_not_happen(void **state)
+{
+	struct told t, other;
+
+	(void)state;
+	store_stops();
+	ask(&t);
+	not_stored(&t);
+	assert_true(state_is("none"));
+	store_goes_on();
+	ask(&t);
+	(void)done(&t);
+	assert_true(state_is("pending"));
+	store_stops();
+	desk_accept(broker, "node-e", "root", on_told, &t);
+	not_stored(&t);
+	assert_true(state_is("pending"));
+	/* What is on its way behind it is not taken back with it. */
+	desk_reject(broker, "node-e", "no", "root", on_told, &t);
+	other = (struct told){ 0 };
+	desk_invite(broker, 0, 1, false, "root", on_told, &other);
+	not_stored(&t);
+	not_stored(&other);
+	assert_true(state_is("pending"));
+	store_goes_on();
+	desk_accept(broker, "node-e", "root", on_told, &t);
+	(void)done(&t);
+	assert_true(state_is("accepted"));
+}
+
+static const char *
+token(char text[256])
+{
+	struct told t = { 0 };
+
+	ask(&t);
+	(void)done(&t);
+	desk_accept(broker, "node-e", "root", on_told, &t);
+	(void)done(&t);
+	desk_token(broker, "node-e", "root", on_told, &t);
+	(void)mem_str(text, 256, js_str(done(&t), "token", ""));
+	return text;
+}
+
+static void
+a_token_is_good_until_somebody_joined_with_it(void **state)
+{
+	char text[256];
+	struct told t;
+
+	(void)state;
+	(void)token(text);
+	store_stops();
+	complete(&t, text);
+	not_stored(&t);
+	store_goes_on();
+	assert_true(state_is("accepted"));
+	assert_false(roster_by_key(broker->roster, node_e.key) != NULL &&
+	    member_active(roster_by_key(broker->roster, node_e.key)));
+	complete(&t, text);
+	assert_string_equal(js_str(done(&t), "name", ""), "node-e");
+	assert_true(member_active(roster_by_name(broker->roster, "node-e")));
+	/* Once. */
+	complete(&t, text);
+	UNTIL(t.done);
+	assert_null(t.result);
+}
+
+/* A member that left keeps its row; who takes over its name moves that. */
+static void
+a_name_is_free_after_a_join_that_was_not_stored(void **state)
+{
+	struct batch *b = batch_new();
+	struct member *gone;
+	char text[256];
+	struct told t;
+
+	(void)state;
+	gone = roster_admit(broker, "node-e", "ssh-ed25519 gone", "SHA256:g",
+	    false, b, NULL);
+	roster_set_state(broker, gone, "removed", b);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	(void)token(text);
+	store_stops();
+	complete(&t, text);
+	not_stored(&t);
+	store_goes_on();
+	assert_string_equal(gone->name, "node-e");
+	complete(&t, text);
+	(void)done(&t);
+	assert_string_equal(roster_by_key(broker->roster, node_e.key)->name,
+	    "node-e");
+	assert_true(strcmp(gone->name, "node-e") != 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_was_not_stored_at_the_desk_did_not_happen),
+		T(a_token_is_good_until_somebody_joined_with_it),
+		T(a_name_is_free_after_a_join_that_was_not_stored),
+	};
+
+	return cmocka_run_group_tests_name("desk", tests, NULL, NULL);
+}
