@@ -239,6 +239,35 @@ what_moved_is_asked_again(void **state)
 	json_decref(doc);
 }
 
+/* The status is newer than the rows: the epoch that is asked for is that of the
+ * holder who is shown, or a picture of the past would be taken for the present
+ * one, and its refusal as stale never come. */
+static void
+the_epoch_is_that_of_the_holder_shown(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc), *doc;
+
+	(void)json_object_set_new(status, "epoch", json_integer(43));
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	type(w, "S");
+	answer_dry(w, "node-c");
+	shows(w, "Now     node-b holds it (epoch 42");
+	shows(w, "--epoch 42");
+	doc = world_json("{\"sub\":2,\"seq\":1,\"set\":["
+	    AGENT("node-a", "true", "scheduler", "on", "good", "4", "", "0",
+		"1", ",\"x\":1") ","
+	    AGENT("node-b", "true", "spare", "off", "good", "4", "", "0", "1",
+		"") "],\"del\":[]}");
+	(void)json_object_set_new(json_array_get(json_object_get(doc, "set"),
+	    0), "epoch", json_integer(43));
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	later(w, 10);
+	shows(w, "The role moved to node-a (epoch 43) while you read");
+	shows(w, "--epoch 43");
+}
+
 /* Its own row is all that changes: nobody is said to hold the role then. */
 static void
 the_holder_goes(void **state)
@@ -538,6 +567,7 @@ main(void)
 		TEST(typing_ahead_answers_nothing),
 		TEST(a_paste_answers_nothing),
 		TEST(what_moved_is_asked_again),
+		TEST(the_epoch_is_that_of_the_holder_shown),
 		TEST(the_holder_goes),
 		TEST(a_stale_refusal_is_asked_again),
 		TEST(turning_off_says_who_is_next),

@@ -371,12 +371,16 @@ model_holder(const struct model *m)
 }
 
 /* The highest that anybody tells: the broker's own is in its agents' rows. */
+/* The topics come one after the other.  What is newer than the holder who is
+ * shown says that he is of the past, not that the new epoch is his. */
 int64_t
 model_epoch(const struct model *m)
 {
 	const json_t *list = m->topic[TOPIC_WHY].doc;
 	int64_t epoch = js_int(m->topic[TOPIC_STATUS].doc, "epoch", 0), e;
 
+	if (m->holder != NULL)
+		return js_int(m->holder, "epoch", epoch);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		e = js_int(json_array_get(list, i), "epoch", 0);
 		epoch = e > epoch ? e : epoch;

@@ -141,6 +141,7 @@ int	model_may(const struct model *, enum cmd_id, struct err *);
 const json_t *model_row(const struct model *, enum topic, const char *id);
 /* The agent that holds the role, or NULL. */
 const json_t *model_holder(const struct model *);
+/* Of the holder; the highest that was heard of if there is none. */
 int64_t	model_epoch(const struct model *);
 size_t	model_alerts(const struct model *);
 size_t	model_count(const struct model *, enum topic, const char *member,
