@@ -587,14 +587,15 @@ node_status(const struct node *n, struct now now)
 	if (part && s != NULL && seat_facts(s)->controlled)
 		role = on ? "scheduler" : "spare";
 	return json_pack(
-	    "{s:s,s:o,s:s,s:s,s:s,s:b,s:b,s:I,s:I,s:o,s:o,s:o,s:s,s:o}",
+	    "{s:s,s:o,s:s,s:s,s:s,s:b,s:b,s:b,s:I,s:I,s:o,s:o,s:o,s:s,s:o}",
 	    "node",
 	    node_name(n), "cluster",
 	    n->away != NULL ? js_text(seat_facts(n->away)->cluster)
 	    : n->cfg->broker && n->own != NULL
 	        ? js_text(seat_facts(n->own)->cluster) : json_null(),
 	    "mode", node_mode_word(n), "role", role, "status",
-	    on ? "on" : "off", "suspended", on && !fires, "local",
+	    on ? "on" : "off", "held_here", l != NULL && l->d.held,
+	    "suspended", on && !fires, "local",
 	    s != NULL && seat_alone(s), "spooled",
 	    (json_int_t)(s != NULL ? seat_untold(s) : 0), "epoch",
 	    (json_int_t)(l != NULL ? l->d.epoch : 0), "lease_left",

@@ -220,7 +220,12 @@ idle_for()
 	m c agent off
 	wait_for 5 scheduler_is a a
 	is a true '.[] | select(.name == "c") | .held_off' agent list
-	is c off .status status
+	is c "off true" '"\(.status) \(.held_here)"' status
 	m a agent on c
 	wait_for 5 scheduler_is a c
+	is c false .held_here status
+	# Who follows is not decided there.
+	refused 1 "muster -H $(at a) agent off c --vacant" m c agent off --vacant
+	refused 1 "look again" m c agent off --epoch 0
+	scheduler_is a c
 }
