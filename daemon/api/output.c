@@ -17,6 +17,7 @@
 #include "broker/dispatch.h"
 #include "broker/live.h"
 #include "broker/roster.h"
+#include "broker/runlist.h"
 #include "js.h"
 #include "mem.h"
 

@@ -4,9 +4,9 @@
 
 #include "api/call.h"
 #include "broker/catalog.h"
-#include "broker/dispatch.h"
 #include "broker/live.h"
 #include "broker/roster.h"
+#include "broker/runlist.h"
 #include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
@@ -146,7 +146,7 @@ do_agent_show(struct call *c)
 	    (json_int_t)m->outages));
 	f.agent = m->name;
 	live = json_array();
-	runs = dispatch_list(c->b, &f);
+	runs = runlist_of(c->b, &f);
 	for (i = 0; i < json_array_size(runs); i++)
 		if (json_is_null(json_object_get(json_array_get(runs, i),
 		        "ended_at")))

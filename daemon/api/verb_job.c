@@ -5,9 +5,9 @@
 
 #include "api/call.h"
 #include "broker/catalog.h"
-#include "broker/dispatch.h"
 #include "broker/ledger.h"
 #include "broker/live.h"
+#include "broker/outcome.h"
 #include "core/trigger.h"
 #include "js.h"
 #include "mem.h"
@@ -210,7 +210,7 @@ wait_cancel(struct call *c)
 {
 	struct wait *w = c->state;
 
-	dispatch_unwatch(c->b, c);
+	outcome_unwatch(c->b, c);
 	json_decref(w->result);
 	free(w);
 	call_drop(c);
@@ -265,7 +265,7 @@ on_started(void *arg, json_t *result, const struct err *e)
 	c->state = w;
 	c->cancel = wait_cancel;
 	for (size_t i = 0; i < json_array_size(runs); i++)
-		dispatch_watch(c->b, json_integer_value(json_array_get(runs,
+		outcome_watch(c->b, json_integer_value(json_array_get(runs,
 		    i)), on_run_ended, c);
 }
 

@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "api/call.h"
-#include "broker/dispatch.h"
 #include "broker/live.h"
+#include "broker/outcome.h"
+#include "broker/runlist.h"
 #include "js.h"
 
 enum { RUNS = 100 };
@@ -16,7 +17,7 @@ do_run_list(struct call *c)
 		.cause = call_str(c, "cause"), .since = call_since(c),
 		.limit = call_limit(c, RUNS) };
 
-	call_done(c, f.limit > 0 ? dispatch_list(c->b, &f) : json_array());
+	call_done(c, f.limit > 0 ? runlist_of(c->b, &f) : json_array());
 }
 
 static void
@@ -34,7 +35,7 @@ do_run_show(struct call *c)
 
 	if (id == -1)
 		return;
-	doc = dispatch_show(c->b, id);
+	doc = runlist_show(c->b, id);
 	if (doc != NULL)
 		call_done(c, doc);
 	else
@@ -54,7 +55,7 @@ live(struct call *c, const char *cannot)
 	r = live_find(c->b, id);
 	if (r != NULL && !run_ended(r->state))
 		return r;
-	doc = dispatch_show(c->b, id);
+	doc = runlist_show(c->b, id);
 	if (doc == NULL && r == NULL)
 		no_such(c, id);
 	else
@@ -84,7 +85,7 @@ do_run_abort(struct call *c)
 	struct run *r = live(c, "cannot be aborted");
 
 	if (r != NULL)
-		dispatch_abort(c->b, r, c->who, on_abort, c);
+		outcome_abort(c->b, r, c->who, on_abort, c);
 }
 
 void
@@ -93,5 +94,5 @@ do_run_explain(struct call *c)
 	struct run *r = live(c, "waits for nothing");
 
 	if (r != NULL)
-		call_done(c, dispatch_explain(c->b, r));
+		call_done(c, runlist_explain(c->b, r));
 }

@@ -7,6 +7,7 @@
 #include "broker/catalog.h"
 #include "broker/dispatch.h"
 #include "broker/eval.h"
+#include "broker/foreman.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
@@ -90,7 +91,7 @@ attendance_up(struct broker *b, struct member *m, struct session *s,
 		(void)roster_send(m, "link.catalogue", catalog_replica(b));
 	expect(b, m);
 	role_event(b, m, ROLE_EV_CONNECT);
-	dispatch_agent_up(b, m, json_object_get(hello, "runs"));
+	foreman_agent_up(b, m, json_object_get(hello, "runs"));
 }
 
 /* Unheard, or its session ended: the same to everybody else. */
@@ -110,7 +111,7 @@ offline(struct broker *b, struct member *m, const char *why)
 		alert_raise(b->events, b->now.wall, "agent_offline", m->name,
 		    "%s is not heard: %s", m->name, why);
 	role_event(b, m, ROLE_EV_DISCONNECT);
-	dispatch_agent_down(b, m);
+	foreman_agent_down(b, m);
 }
 
 void
@@ -261,7 +262,7 @@ attendance_beat(struct broker *b, struct member *m, const json_t *beat)
 		(void)event_add(b->events, b->now.wall, SEV_INFO,
 		    "agent_connected", m->name, NULL, NULL,
 		    "%s is heard again", m->name);
-		dispatch_agent_heard(b, m);
+		foreman_agent_heard(b, m);
 	}
 	m->controlled = js_bool(beat, "controlled", m->controlled);
 	a->controlled = m->controlled && !m->worker;

@@ -10,9 +10,11 @@
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/eval.h"
+#include "broker/foreman.h"
 #include "broker/gate.h"
 #include "broker/grammar.h"
 #include "broker/live.h"
+#include "broker/outcome.h"
 #include "broker/restored.h"
 #include "broker/retain.h"
 #include "broker/roster.h"
@@ -132,6 +134,7 @@ broker_free(struct broker *b)
 	if (b == NULL)
 		return;
 	desk_free(b->desk);
+	outcome_free(b);
 	dispatch_free(b->dispatch);
 	live_free(b);
 	scheduler_free(b->scheduler);
@@ -185,7 +188,7 @@ broker_turn(struct broker *b, struct now now)
 	next = mono_min(next, desk_turn(b));
 	next = mono_min(next, retain_turn(b));
 	next = mono_min(next, spool_turn(b));
-	return mono_min(next, dispatch_turn(b));
+	return mono_min(next, foreman_turn(b));
 }
 
 /* ---- settings ---- */

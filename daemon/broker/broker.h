@@ -29,6 +29,7 @@ struct desk;
 struct scheduler;
 struct ledger;
 struct dispatch;
+struct watcher;
 struct gate;
 struct catalog_turn;
 
@@ -57,6 +58,7 @@ struct broker {
 	struct scheduler *scheduler;
 	struct ledger	 *ledger;
 	struct dispatch	 *dispatch;
+	struct watcher	 *watchers;	/* of runs' ends: outcome.c */
 	struct gate	 *gate;
 };
 

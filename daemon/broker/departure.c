@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "broker/desk_impl.h"
-#include "broker/dispatch.h"
+#include "broker/foreman.h"
 #include "broker/gate.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
@@ -80,7 +80,7 @@ finish(struct broker *b, struct departure *p)
 	    p->actor, NULL, "%s %s%s%s", m->name, p->state,
 	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");
 	alert_clear(b->events, b->now.wall, "agent_offline", m->name);
-	dispatch_agent_gone(b, m, "its agent is no longer a member");
+	foreman_agent_gone(b, m, "its agent is no longer a member");
 	desk_storing(b);
 	store_submit(b->store, batch, departed, p);
 }

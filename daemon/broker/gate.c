@@ -7,9 +7,10 @@
 #include "broker/attendance.h"
 #include "broker/catalog.h"
 #include "broker/desk.h"
-#include "broker/dispatch.h"
 #include "broker/ledger.h"
+#include "broker/outcome.h"
 #include "broker/roster.h"
+#include "broker/runlist.h"
 #include "broker/scheduler.h"
 #include "broker/spool.h"
 #include "js.h"
@@ -236,7 +237,7 @@ static void
 do_run(struct conn *c, const json_t *id, const json_t *params)
 {
 	(void)id;
-	dispatch_report(c->gate->b, member_of(c), params);
+	outcome_report(c->gate->b, member_of(c), params);
 }
 
 static void
@@ -365,8 +366,9 @@ gate_output(struct broker *b, struct member *m, int64_t run, int64_t attempt,
 	g->questions = q;
 	doc = json_pack("{s:s,s:I,s:s,s:{s:I,s:I,s:I,s:I}}", "jsonrpc", "2.0",
 	    "id", (json_int_t)q->id, "method", "link.output", "params", "run",
-	    (json_int_t)dispatch_wire(b, run, attempt), "attempt", (json_int_t)attempt, "offset",
-	    (json_int_t)offset, "limit", (json_int_t)limit);
+	    (json_int_t)runlist_wire(b, run, attempt), "attempt",
+	    (json_int_t)attempt, "offset", (json_int_t)offset, "limit",
+	    (json_int_t)limit);
 	(void)session_send(c->session, doc);
 	json_decref(doc);
 }

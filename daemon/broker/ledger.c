@@ -7,6 +7,7 @@
 
 #include "broker/dispatch.h"
 #include "broker/live.h"
+#include "broker/outcome.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "core/mutant.h"
@@ -136,7 +137,7 @@ on_fired(enum store_rc rc, void *arg)
 
 	if (rc == STORE_OK)
 		not_behind(f->b, f);
-	dispatch_stored(f->b, &f->set, rc);
+	outcome_stored(f->b, &f->set, rc);
 	if (rc == STORE_CONFLICT) {
 		pass(f);
 		return;
@@ -196,7 +197,7 @@ record(struct broker *b, struct cat_job *j, struct member *m,
 	if (strcmp(js_str(fire, "act", "fire"), "skip") == 0)
 		skip = js_str(fire, "reason", "misfire policy");
 	else
-		skip = dispatch_overlap(b, j);
+		skip = outcome_overlap(b, j);
 	batch_add(batch, S_CURSOR_MOVE, "tii", j->def.name, j->cursor.ms, at.ms);
 	batch_must(batch);
 	j->cursor = at;
@@ -352,7 +353,7 @@ on_manual(enum store_rc rc, void *arg)
 	struct manual *m = arg;
 	struct err e;
 
-	dispatch_stored(m->b, &m->set, rc);
+	outcome_stored(m->b, &m->set, rc);
 	if (rc == STORE_OK)
 		m->done(m->arg, m->result, NULL);
 	else {
@@ -414,7 +415,7 @@ run_by_hand(struct broker *b, struct cat_job *j, struct spec *spec,
 	request_id(id);
 	(void)snprintf(m->occ, sizeof(m->occ), "manual:%s", id);
 	if (j->def.overlap == JOB_OVERLAP_REPLACE)
-		(void)dispatch_overlap(b, j);
+		(void)outcome_overlap(b, j);
 	m->set = dispatch_make(b, j, m->occ, cause, NULL, spec, batch);
 	batch_add(batch, S_OCC_PUT, "tti", j->def.name, m->occ,
 	    m->set.v[0]->id);

@@ -5,6 +5,7 @@
 
 #include "broker/dispatch.h"
 #include "broker/ledger_impl.h"
+#include "broker/outcome.h"
 #include "broker/roster.h"
 #include "core/file_trigger.h"
 #include "core/mutant.h"
@@ -82,7 +83,7 @@ on_fired(enum store_rc rc, void *arg)
 	json_t *doc = json_pack("{s:s,s:I}", "job", f->job, "id",
 	    (json_int_t)f->id);
 
-	dispatch_stored(f->b, &f->set, rc);
+	outcome_stored(f->b, &f->set, rc);
 	if (rc == STORE_CONFLICT && recorded(f) == 0)
 		rc = STORE_BUSY;
 	if (rc == STORE_OK || rc == STORE_CONFLICT)
@@ -107,7 +108,7 @@ record(struct file_fire *f, struct cat_job *j, struct member *m,
 	struct batch *batch = batch_new();
 	char *cause = job_trigger_text(t);
 	char *occ = file_occurrence(f->path, f->ino, f->mtime);
-	const char *skip = dispatch_overlap(b, j);
+	const char *skip = outcome_overlap(b, j);
 	struct spec *spec;
 	json_t *doc;
 

@@ -1,5 +1,5 @@
-/* How runs end: what agents report, what follows from an outcome (the next
- * attempt, chains), and who is told. */
+#include "broker/outcome.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,13 @@
 #include "js.h"
 #include "log.h"
 #include "mem.h"
+
+struct watcher {
+	int64_t		run;
+	outcome_ended  *ended;
+	void	       *arg;
+	struct watcher *next;
+};
 
 /* One outcome on its way to the disk, with what follows from it. */
 struct ending {
@@ -39,7 +46,7 @@ settled(const struct member *m, int64_t id, int64_t attempt, bool held)
 static void
 tell_watchers(struct broker *b, const struct run *r)
 {
-	struct watcher **link = &b->dispatch->watchers;
+	struct watcher **link = &b->watchers;
 	json_t *doc = run_json(r);
 
 	while (*link != NULL) {
@@ -52,7 +59,7 @@ tell_watchers(struct broker *b, const struct run *r)
 		*link = w->next;
 		w->ended(w->arg, doc);
 		free(w);
-		link = &b->dispatch->watchers;
+		link = &b->watchers;
 	}
 	json_decref(doc);
 }
@@ -75,8 +82,8 @@ remember_last(struct broker *b, const struct run *r)
 static void
 not_ended(struct broker *b, struct run *r, bool held)
 {
-	struct member *m = run_agent(b, r);
-	struct queue *q = queue_for(b->dispatch, r);
+	struct member *m = dispatch_agent(b, r);
+	struct queue *q = dispatch_queue(b->dispatch, r);
 
 	b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
 	if (r->late) {
@@ -105,7 +112,7 @@ on_ended(enum store_rc rc, void *arg)
 	struct broker *b = e->b;
 	struct run *r = live_get(b, e->id, e->attempt);
 
-	dispatch_stored(b, &e->next, rc);
+	outcome_stored(b, &e->next, rc);
 	if (r != NULL && rc == STORE_OK) {
 		if (e->member != 0)
 			settled(roster_by_id(b->roster, e->member), e->wire,
@@ -157,7 +164,7 @@ make_retry(struct broker *b, const struct run *r, struct ending *e,
 		(void)MEM_STR(next->agent, r->agent);
 	run_set_state(next, RUN_WAITING, "for its next attempt");
 	live_add(b, next);
-	queue_push(queue_for(b->dispatch, next), next);
+	queue_push(dispatch_queue(b->dispatch, next), next);
 	run_store_new(next, batch);
 	e->next.v = mem_grow(e->next.v, (e->next.n + 1) * sizeof(*e->next.v));
 	e->next.v[e->next.n++] = next;
@@ -169,7 +176,7 @@ static void
 chain_one(struct broker *b, const struct run *r, struct cat_job *j,
     struct ending *e, struct batch *batch)
 {
-	const char *skip = dispatch_overlap(b, j);
+	const char *skip = outcome_overlap(b, j);
 	char occ[40], cause[160];
 	struct run_set set;
 
@@ -182,7 +189,8 @@ chain_one(struct broker *b, const struct run *r, struct cat_job *j,
 		(void)dispatch_skip(b, j, occ, cause, RUN_SKIPPED, skip, batch);
 		return;
 	}
-	set = dispatch_make(b, j, occ, cause, run_agent(b, r), j->spec, batch);
+	set = dispatch_make(b, j, occ, cause, dispatch_agent(b, r), j->spec,
+	    batch);
 	e->next.v = mem_grow(e->next.v,
 	    (e->next.n + set.n) * sizeof(*e->next.v));
 	memcpy(e->next.v + e->next.n, set.v, set.n * sizeof(*set.v));
@@ -229,7 +237,7 @@ make_chains(struct broker *b, const struct run *r, struct ending *e,
 }
 
 void
-run_end(struct broker *b, struct run *r, enum run_state state,
+outcome_end(struct broker *b, struct run *r, enum run_state state,
     const char *reason, const struct member *m, const char *output, size_t len)
 {
 	struct ending *e = mem_zero(1, sizeof(*e));
@@ -237,7 +245,7 @@ run_end(struct broker *b, struct run *r, enum run_state state,
 	bool follow;
 
 	e->held = run_holds_slot(r);
-	run_let_go(b, r);
+	dispatch_let_go(b, r);
 	run_set_state(r, state, reason);
 	if (r->ended.ms == 0)
 		r->ended = b->now.wall;
@@ -255,6 +263,128 @@ run_end(struct broker *b, struct run *r, enum run_state state,
 	if (follow && !e->again)
 		make_chains(b, r, e, batch);
 	store_submit(b->store, batch, on_ended, e);
+}
+
+/* ---- what was made is on disk, or not ---- */
+
+void
+outcome_stored(struct broker *b, struct run_set *set, enum store_rc rc)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct run *r = set->v[i];
+
+		if (rc == STORE_OK) {
+			r->stored = true;
+			if (r->state == RUN_DISPATCHED)
+				dispatch_send(b, r);
+			else if (r->aborting)
+				outcome_end(b, r, RUN_ABORTED, "a newer "
+				    "occurrence (overlap replace)", NULL, "",
+				    0);
+			else	/* its slot may be free since */
+				b->dispatch->dirty = true;
+		} else {
+			dispatch_let_go(b, r);
+			live_drop(b, r);
+		}
+	}
+	free(set->v);
+	set->v = NULL;
+	set->n = 0;
+}
+
+/* ---- ended by others ---- */
+
+struct abort {
+	struct broker *b;
+	int64_t	       id, attempt;
+	outcome_told  *done;
+	void	      *arg;
+};
+
+static void
+on_abort(enum store_rc rc, void *arg)
+{
+	struct abort *a = arg;
+	struct run *r = live_get(a->b, a->id, a->attempt);
+	struct err e;
+
+	if (rc == STORE_OK) {
+		if (r != NULL && run_holds_slot(r))
+			dispatch_send_abort(a->b, r);
+		if (a->done != NULL)
+			a->done(a->arg, json_pack("{s:I}", "run",
+			    (json_int_t)a->id), NULL);
+	} else if (rc != STORE_DOWN) {
+		if (r != NULL)
+			r->aborting = false;
+		(void)err_set(&e, ERR_IO, "run %lld: not aborted: the store "
+		    "takes no writes (%s): free disk space, then try again",
+		    (long long)a->id, store_rc_word(rc));
+		if (a->done != NULL)
+			a->done(a->arg, NULL, &e);
+	}
+	free(a);
+}
+
+/* On disk before anybody is told, or a broker that is restarted meanwhile lets
+ * the run go on. */
+void
+outcome_abort(struct broker *b, struct run *r, const char *actor,
+    outcome_told *done, void *arg)
+{
+	struct abort *a;
+	struct batch *batch;
+	struct err e;
+	char why[160];
+
+	if (!r->stored || run_ended(r->state)) {
+		(void)err_set(&e, ERR_BUSY, "run %lld: it is just ending",
+		    (long long)r->id);
+		if (done != NULL)
+			done(arg, NULL, &e);
+		return;
+	}
+	a = mem_zero(1, sizeof(*a));
+	batch = batch_new();
+	*a = (struct abort){ b, r->id, r->attempt, done, arg };
+	r->aborting = true;
+	(void)snprintf(why, sizeof(why), "aborted by %s", actor);
+	if (!run_holds_slot(r))
+		outcome_end(b, r, RUN_ABORTED, why, NULL, "", 0);
+	run_store_state(r, batch);
+	store_submit(b->store, batch, on_abort, a);
+}
+
+/* One that waits for an agent or a slot goes on as well: when it has them, the
+ * next one would run beside it. */
+static bool
+goes_on(const struct run *r, const char *job)
+{
+	return strcmp(r->job, job) == 0 && !run_ended(r->state);
+}
+
+const char *
+outcome_overlap(struct broker *b, const struct cat_job *j)
+{
+	struct run *r, *tmp;
+
+	if (j->def.overlap != JOB_OVERLAP_SKIP &&
+	    j->def.overlap != JOB_OVERLAP_REPLACE)
+		return NULL;
+	HASH_ITER(hh, b->live, r, tmp) {
+		if (!goes_on(r, j->def.name))
+			continue;
+		if (j->def.overlap == JOB_OVERLAP_SKIP)
+			return "an earlier run of the job goes on (overlap "
+			       "skip)";
+		if (!r->stored)
+			r->aborting = true;	/* see outcome_stored */
+		else if (!r->aborting)
+			outcome_abort(b, r,
+			    "a newer occurrence (overlap replace)", NULL, NULL);
+	}
+	return NULL;
 }
 
 /* ---- reports ---- */
@@ -300,7 +430,7 @@ take_end(struct broker *b, struct member *m, struct run *r,
 	else if (state == RUN_KILLED || state == RUN_TIMED_OUT ||
 	    state == RUN_ABORTED)
 		r->signal = code;
-	run_end(b, r, state, js_str(report, "reason", NULL), m,
+	outcome_end(b, r, state, js_str(report, "reason", NULL), m,
 	    out != NULL ? (const char *)out : "", len);
 	free(out);
 }
@@ -337,7 +467,7 @@ on_late(const struct row *row, void *arg)
 	r->alone = row_int(row, 18);
 	r->stored = true;
 	run_set_state(r, RUN_UNKNOWN, NULL);
-	queue_occupy(queue_for(l->b->dispatch, r));
+	queue_occupy(dispatch_queue(l->b->dispatch, r));
 	l->m->sent++;
 	live_add(l->b, r);
 	take_end(l->b, l->m, r, l->report);
@@ -375,7 +505,7 @@ late_report(struct broker *b, struct member *m, const json_t *report)
 }
 
 void
-dispatch_report(struct broker *b, struct member *m, const json_t *report)
+outcome_report(struct broker *b, struct member *m, const json_t *report)
 {
 	int64_t id = js_int(report, "run", 0);
 	struct run *r = order_is_alone(id) ? live_alone(b, id)
@@ -394,7 +524,7 @@ dispatch_report(struct broker *b, struct member *m, const json_t *report)
 	}
 	if (strcmp(word, "held") == 0) {
 		run_set_state(r, RUN_DISPATCHED, NULL);
-		run_send(b, r);
+		dispatch_send(b, r);
 		return;
 	}
 	r->accepted = true;
@@ -404,6 +534,46 @@ dispatch_report(struct broker *b, struct member *m, const json_t *report)
 	} else if (r->state == RUN_UNKNOWN)
 		run_set_state(r, RUN_DISPATCHED, NULL);
 	if (r->aborting)
-		run_send_abort(b, r);
+		dispatch_send_abort(b, r);
 }
 
+/* ---- who waits for an end ---- */
+
+void
+outcome_watch(struct broker *b, int64_t run, outcome_ended *ended, void *arg)
+{
+	struct watcher *w = mem_zero(1, sizeof(*w));
+
+	w->run = run;
+	w->ended = ended;
+	w->arg = arg;
+	w->next = b->watchers;
+	b->watchers = w;
+}
+
+void
+outcome_unwatch(struct broker *b, void *arg)
+{
+	struct watcher **link = &b->watchers;
+
+	while (*link != NULL) {
+		struct watcher *w = *link;
+
+		if (w->arg == arg) {
+			*link = w->next;
+			free(w);
+		} else
+			link = &w->next;
+	}
+}
+
+void
+outcome_free(struct broker *b)
+{
+	while (b->watchers != NULL) {
+		struct watcher *w = b->watchers;
+
+		b->watchers = w->next;
+		free(w);
+	}
+}

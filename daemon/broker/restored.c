@@ -109,7 +109,7 @@ doubt_all(struct broker *b, const char *when, struct batch *batch)
 		bool held = run_holds_slot(r);
 
 		if (!held)
-			run_let_go(b, r);
+			dispatch_let_go(b, r);
 		r->ended = b->now.wall;
 		doubt(r, when, batch);
 		if (held) {
@@ -125,12 +125,9 @@ static void
 jump(struct broker *b, wall since, struct batch *batch)
 {
 	int64_t s = (b->now.wall.ms - since.ms) / 1000;
-	char text[24];
 
-	b->dispatch->next_id += RUNS_AT_LEAST +
-	    (s > 0 ? s * RUNS_EACH_SECOND : 0);
-	(void)snprintf(text, sizeof(text), "%" PRId64, b->dispatch->next_id);
-	batch_add(batch, S_META_SET, "tt", RESTORED_RUNS, text);
+	dispatch_jump(b, RUNS_AT_LEAST + (s > 0 ? s * RUNS_EACH_SECOND : 0),
+	    batch);
 }
 
 int

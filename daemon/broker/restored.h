@@ -10,10 +10,8 @@
 
 #include "broker/broker.h"
 
-/* The keys in the store's table meta that say so, and from which number on
- * runs are counted. */
+/* The key in the store's table meta that says so. */
 #define RESTORED_META "restored"
-#define RESTORED_RUNS "runs_from"
 
 /* Does nothing when the store was not restored.  All of it is one transaction:
  * -1 with a message when that could not be stored. */

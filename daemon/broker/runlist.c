@@ -1,113 +1,13 @@
-/* Runs as operators ask for them: lists, one in full, why it waits, aborting,
- * waiting for its end. */
-#include <stdio.h>
+#include "broker/runlist.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/dispatch_impl.h"
 #include "broker/live.h"
 #include "broker/placing.h"
-#include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
-
-struct abort {
-	struct broker *b;
-	int64_t	       id, attempt;
-	dispatch_told *done;
-	void	      *arg;
-};
-
-static void
-on_abort(enum store_rc rc, void *arg)
-{
-	struct abort *a = arg;
-	struct run *r = live_get(a->b, a->id, a->attempt);
-	struct err e;
-
-	if (rc == STORE_OK) {
-		if (r != NULL && run_holds_slot(r))
-			run_send_abort(a->b, r);
-		if (a->done != NULL)
-			a->done(a->arg, json_pack("{s:I}", "run",
-			    (json_int_t)a->id), NULL);
-	} else if (rc != STORE_DOWN) {
-		if (r != NULL)
-			r->aborting = false;
-		(void)err_set(&e, ERR_IO, "run %lld: not aborted: the store "
-		    "takes no writes (%s): free disk space, then try again",
-		    (long long)a->id, store_rc_word(rc));
-		if (a->done != NULL)
-			a->done(a->arg, NULL, &e);
-	}
-	free(a);
-}
-
-/* On disk before anybody is told, or a broker that is restarted meanwhile lets
- * the run go on. */
-void
-dispatch_abort(struct broker *b, struct run *r, const char *actor,
-    dispatch_told *done, void *arg)
-{
-	struct abort *a;
-	struct batch *batch;
-	struct err e;
-	char why[160];
-
-	if (!r->stored || run_ended(r->state)) {
-		(void)err_set(&e, ERR_BUSY, "run %lld: it is just ending",
-		    (long long)r->id);
-		if (done != NULL)
-			done(arg, NULL, &e);
-		return;
-	}
-	a = mem_zero(1, sizeof(*a));
-	batch = batch_new();
-	*a = (struct abort){ b, r->id, r->attempt, done, arg };
-	r->aborting = true;
-	(void)snprintf(why, sizeof(why), "aborted by %s", actor);
-	if (!run_holds_slot(r))
-		run_end(b, r, RUN_ABORTED, why, NULL, "", 0);
-	run_store_state(r, batch);
-	store_submit(b->store, batch, on_abort, a);
-}
-
-/* One that waits for an agent or a slot goes on as well: when it has them, the
- * next one would run beside it. */
-static bool
-goes_on(const struct run *r, const char *job)
-{
-	return strcmp(r->job, job) == 0 && !run_ended(r->state);
-}
-
-const char *
-dispatch_overlap(struct broker *b, const struct cat_job *j)
-{
-	struct run *r, *tmp;
-
-	if (j->def.overlap != JOB_OVERLAP_SKIP &&
-	    j->def.overlap != JOB_OVERLAP_REPLACE)
-		return NULL;
-	HASH_ITER(hh, b->live, r, tmp) {
-		if (!goes_on(r, j->def.name))
-			continue;
-		if (j->def.overlap == JOB_OVERLAP_SKIP)
-			return "an earlier run of the job goes on (overlap "
-			       "skip)";
-		if (!r->stored)
-			r->aborting = true;	/* see dispatch_stored */
-		else if (!r->aborting)
-			dispatch_abort(b, r,
-			    "a newer occurrence (overlap replace)", NULL, NULL);
-	}
-	return NULL;
-}
-
-int64_t
-dispatch_newest(const struct broker *b)
-{
-	return b->dispatch->next_id - 1;
-}
 
 struct listing {
 	const struct broker	*b;
@@ -157,7 +57,7 @@ by_newest(const void *a, const void *b)
 }
 
 json_t *
-dispatch_list(const struct broker *b, const struct run_filter *f)
+runlist_of(const struct broker *b, const struct run_filter *f)
 {
 	struct listing l = { b, f, json_array() };
 	struct run **v = mem_zero(live_count(b) + 1, sizeof(struct run *));
@@ -203,7 +103,7 @@ on_show(const struct row *row, void *arg)
 }
 
 json_t *
-dispatch_show(const struct broker *b, int64_t id)
+runlist_show(const struct broker *b, int64_t id)
 {
 	struct showing s = { b, json_array() };
 	const struct run *r;
@@ -238,7 +138,7 @@ on_wire(const struct row *row, void *arg)
 }
 
 int64_t
-dispatch_wire(const struct broker *b, int64_t id, int64_t attempt)
+runlist_wire(const struct broker *b, int64_t id, int64_t attempt)
 {
 	const struct run *r = live_get(b, id, attempt);
 	struct wire w = { attempt, 0 };
@@ -250,9 +150,9 @@ dispatch_wire(const struct broker *b, int64_t id, int64_t attempt)
 }
 
 json_t *
-dispatch_explain(struct broker *b, struct run *r)
+runlist_explain(struct broker *b, struct run *r)
 {
-	struct queue *q = queue_for(b->dispatch, r);
+	struct queue *q = dispatch_queue(b->dispatch, r);
 	int64_t slots;
 
 	(void)queue_rule(b, q, &slots);
@@ -262,32 +162,4 @@ dispatch_explain(struct broker *b, struct run *r)
 	    "name", q->name, "position", (json_int_t)queue_position(q, r),
 	    "busy", (json_int_t)q->busy, "slots", (json_int_t)slots, "agents",
 	    placing_explain(b, r));
-}
-
-void
-dispatch_watch(struct broker *b, int64_t run, dispatch_ended *ended, void *arg)
-{
-	struct watcher *w = mem_zero(1, sizeof(*w));
-
-	w->run = run;
-	w->ended = ended;
-	w->arg = arg;
-	w->next = b->dispatch->watchers;
-	b->dispatch->watchers = w;
-}
-
-void
-dispatch_unwatch(struct broker *b, void *arg)
-{
-	struct watcher **link = &b->dispatch->watchers;
-
-	while (*link != NULL) {
-		struct watcher *w = *link;
-
-		if (w->arg == arg) {
-			*link = w->next;
-			free(w);
-		} else
-			link = &w->next;
-	}
 }

@@ -9,6 +9,7 @@
 #include "broker/dispatch_impl.h"
 #include "broker/ledger.h"
 #include "broker/live.h"
+#include "broker/outcome.h"
 #include "broker/roster.h"
 #include "core/mutant.h"
 #include "core/order.h"
@@ -218,7 +219,7 @@ static void take(struct item *);
 static void
 drop_live(struct broker *b, struct run *r)
 {
-	run_let_go(b, r);
+	dispatch_let_go(b, r);
 	live_drop(b, r);
 }
 
@@ -250,7 +251,7 @@ on_stored(enum store_rc rc, void *arg)
 	struct item *it = arg;
 	struct broker *b = it->u->b;
 
-	dispatch_stored(b, &it->set, rc);
+	outcome_stored(b, &it->set, rc);
 	if (it->run != NULL && rc == STORE_OK)
 		it->run->stored = true;
 	else if (it->run != NULL && it->adopted) {
@@ -381,7 +382,7 @@ hold_slot(struct broker *b, struct run *r, struct member *m)
 {
 	(void)MEM_STR(r->agent, m->name);
 	m->sent++;
-	queue_occupy(queue_for(b->dispatch, r));
+	queue_occupy(dispatch_queue(b->dispatch, r));
 	run_set_state(r, RUN_DISPATCHED, NULL);
 }
 
@@ -392,7 +393,7 @@ adopt(struct item *it, struct run *r, struct member *m)
 	struct batch *batch = batch_new();
 
 	if (!run_holds_slot(r)) {
-		queue_remove(queue_for(b->dispatch, r), r);
+		queue_remove(dispatch_queue(b->dispatch, r), r);
 		hold_slot(b, r, m);
 	} else
 		run_set_state(r, RUN_DISPATCHED, NULL);
@@ -492,7 +493,7 @@ take(struct item *it)
 		 * not started it. */
 		if (strcmp(act, "wait") == 0 && never_came(&o, m) &&
 		    run_holds_slot(o.live))
-			run_send(b, o.live);
+			dispatch_send(b, o.live);
 		answer(it, o.run, false);
 	} else if (j != NULL && it->first.ms <= j->cursor.ms &&
 	    it->first.ms > ledger_stored(b, job).ms)

@@ -9,6 +9,7 @@
 #include "broker/dispatch.h"
 #include "broker/ledger.h"
 #include "broker/live.h"
+#include "broker/outcome.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "mem.h"
@@ -356,7 +357,7 @@ by_hand(struct world *w)
 	} else if (live_first(b) != NULL) {
 		sim_say(w, NULL, "operator: run abort %lld",
 		    (long long)live_first(b)->id);
-		dispatch_abort(b, (struct run *)live_first(b), "op", NULL,
+		outcome_abort(b, (struct run *)live_first(b), "op", NULL,
 		    NULL);
 	}
 	operator_done(w);

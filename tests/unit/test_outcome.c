@@ -3,6 +3,7 @@
 #include "api_fixture.h"
 
 #include "broker/dispatch_impl.h"
+#include "broker/foreman.h"
 #include "broker/live.h"
 
 static bool
@@ -34,7 +35,7 @@ lost_run(void)
 	    "state", "accepted", "started_at"));
 	UNTIL(live_find(broker, agent.run) != NULL &&
 	    live_find(broker, agent.run)->accepted);
-	dispatch_agent_up(broker, broker->roster->members[0], none);
+	foreman_agent_up(broker, broker->roster->members[0], none);
 	json_decref(none);
 	UNTIL(live_find(broker, agent.run) == NULL);
 	assert_true(recorded(agent.run, "lost", false));
@@ -136,10 +137,10 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	store_stops();
 	agent_ends("exited", 0);
 	UNTIL(r->state == RUN_DISPATCHED);
-	dispatch_agent_gone(broker, broker->roster->members[0], "removed");
+	foreman_agent_gone(broker, broker->roster->members[0], "removed");
 	assert_true(run_ended(r->state));
 	UNTIL(!run_ended(r->state));	/* its end is not on disk either */
-	assert_null(queue_for(broker->dispatch, r)->head);
+	assert_null(dispatch_queue(broker->dispatch, r)->head);
 	store_goes_on();
 	/* What the agent never took it is sent again, once. */
 	UNTIL(agent.run == first + 1);

@@ -2,6 +2,8 @@
  * once, none dropped, and the truth about which ran twice. */
 #include "api_fixture.h"
 #include "broker/ledger.h"
+#include "broker/outcome.h"
+#include "broker/runlist.h"
 #include "broker/spool.h"
 #include "core/order.h"
 
@@ -83,7 +85,7 @@ recorded(const json_t *answer)
 static json_t *
 runs_of(const char *job)
 {
-	return dispatch_list(broker, &(struct run_filter){ .job = job,
+	return runlist_of(broker, &(struct run_filter){ .job = job,
 	    .limit = 1000 });
 }
 
@@ -100,7 +102,7 @@ count(const char *job)
 static json_t *
 shown(int64_t id)
 {
-	json_t *doc = dispatch_show(broker, id);
+	json_t *doc = runlist_show(broker, id);
 
 	assert_non_null(doc);
 	return doc;
@@ -182,7 +184,7 @@ other_ran(const char *name, wall at, bool took)
 	batch_add(b, S_CURSOR_PUT, "ti", "tick", at.ms);
 	j->cursor = at;
 	assert_int_equal(store_write(store, b), STORE_OK);
-	dispatch_stored(broker, &set, STORE_OK);
+	outcome_stored(broker, &set, STORE_OK);
 	return id;
 }
 
@@ -357,7 +359,7 @@ test_what_never_came_and_is_aborted_is_the_same_run(void **state)
 	at = begin_at();
 	at.ms += 1000;
 	id = other_ran("node-a", at, false);
-	dispatch_abort(broker, live_find(broker, id), "test", NULL, NULL);
+	outcome_abort(broker, live_find(broker, id), "test", NULL, NULL);
 	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
 	ends(1, 0);
 	UNTIL(state_is(id, "aborted"));
@@ -518,11 +520,11 @@ test_a_restarted_broker_knows_them(void **state)
 	r = live_find(again, id);
 	assert_non_null(r);
 	assert_true(r->doubled && r->alone == order_alone(3, 1) && r->accepted);
-	assert_int_equal(dispatch_wire(again, id, 1), r->alone);
+	assert_int_equal(runlist_wire(again, id, 1), r->alone);
 	broker_free(again);
 	ends(1, 0);
 	UNTIL(state_is(id, "succeeded"));
-	assert_int_equal(dispatch_wire(broker, id, 1), order_alone(3, 1));
+	assert_int_equal(runlist_wire(broker, id, 1), order_alone(3, 1));
 }
 
 static void

@@ -1,0 +1,23 @@
+/* The rounds among the runs: what waits gets its agent when one is free, what
+ * was unknown or waited for too long ends; and what becomes of an agent's runs
+ * when it comes and goes.  Stands on outcome, dispatch, placing, queue, live
+ * and roster.  Loop thread. */
+#ifndef BROKER_FOREMAN_H
+#define BROKER_FOREMAN_H
+
+#include <jansson.h>
+
+#include "broker/broker.h"
+
+struct member;
+
+mono	foreman_turn(struct broker *);
+
+/* A session began; runs is what its journal holds. */
+void	foreman_agent_up(struct broker *, struct member *, const json_t *runs);
+void	foreman_agent_heard(struct broker *, struct member *);
+void	foreman_agent_down(struct broker *, struct member *);
+/* It left or was removed: its runs go the same way. */
+void	foreman_agent_gone(struct broker *, struct member *, const char *why);
+
+#endif
