@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "broker/admission.h"
 #include "broker/desk.h"
 #include "js.h"
 
@@ -170,7 +171,7 @@ void
 do_join_token(struct call *c)
 {
 	c->audited = true;
-	desk_token(c->b, call_str(c, "request"), c->who, call_pass, c);
+	admission_token(c->b, call_str(c, "request"), c->who, call_pass, c);
 }
 
 void
@@ -182,6 +183,6 @@ do_join_invite(struct call *c)
 	if (ms < 0)
 		return;
 	c->audited = true;
-	desk_invite(c->b, ms, js_int(c->params, "uses", 1),
+	admission_invite(c->b, ms, js_int(c->params, "uses", 1),
 	    as != NULL && strcmp(as, "worker") == 0, c->who, call_pass, c);
 }

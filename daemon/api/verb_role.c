@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/call.h"
-#include "broker/desk.h"
+#include "broker/departure.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "broker/whatif.h"
@@ -283,7 +283,7 @@ do_agent_remove(struct call *c)
 		return;
 	}
 	c->audited = true;
-	desk_depart(c->b, m, "removed", call_str(c, "reason"), c->who,
+	departure_start(c->b, m, "removed", call_str(c, "reason"), c->who,
 	    on_removed, c);
 }
 

@@ -1,11 +1,11 @@
-/* Admission to the cluster: tokens and invites, made and redeemed. */
+#include "broker/admission.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "broker/desk_impl.h"
-#include "broker/gate.h"
 #include "broker/roster.h"
 #include "js.h"
 #include "mem.h"
@@ -264,8 +264,8 @@ complete_request(struct broker *b, const struct peer *peer,
 }
 
 void
-desk_complete(struct broker *b, const struct peer *peer, const json_t *params,
-    desk_done *done, void *arg)
+admission_complete(struct broker *b, const struct peer *peer,
+    const json_t *params, desk_done *done, void *arg)
 {
 	const struct member *m = roster_by_key(b->roster, peer->key);
 	struct token t;
@@ -274,7 +274,7 @@ desk_complete(struct broker *b, const struct peer *peer, const json_t *params,
 	int rc = -1;
 
 	if (!b->open || !b->awake)
-		(void)gate_not_a_broker(b, &e);
+		(void)desk_not_a_broker(b, &e);
 	else if (token_parse(js_str(params, "token", ""), &t, &e) == -1)
 		(void)0;
 	else if (key_digest(b->key->pub, digest, &e) == -1 ||
@@ -330,7 +330,7 @@ token_json(struct broker *b, const char *via, const char *text, wall expires)
 }
 
 void
-desk_token(struct broker *b, const char *which, const char *actor,
+admission_token(struct broker *b, const char *which, const char *actor,
     desk_done *done, void *arg)
 {
 	struct err e = { 0 };
@@ -369,7 +369,7 @@ desk_token(struct broker *b, const char *which, const char *actor,
 }
 
 void
-desk_invite(struct broker *b, int64_t ttl_ms, int64_t uses, bool worker,
+admission_invite(struct broker *b, int64_t ttl_ms, int64_t uses, bool worker,
     const char *actor, desk_done *done, void *arg)
 {
 	struct invite *i;
@@ -379,7 +379,7 @@ desk_invite(struct broker *b, int64_t ttl_ms, int64_t uses, bool worker,
 	struct err e;
 
 	if (!b->open || !b->awake) {
-		(void)gate_not_a_broker(b, &e);
+		(void)desk_not_a_broker(b, &e);
 		fail(done, arg, &e);
 		return;
 	}

@@ -7,6 +7,7 @@
 
 #include "broker/attendance.h"
 #include "broker/catalog.h"
+#include "broker/departure.h"
 #include "broker/desk.h"
 #include "broker/dispatch.h"
 #include "broker/eval.h"
@@ -133,6 +134,7 @@ broker_free(struct broker *b)
 {
 	if (b == NULL)
 		return;
+	departure_free(b);
 	desk_free(b->desk);
 	outcome_free(b);
 	dispatch_free(b->dispatch);
@@ -185,6 +187,7 @@ broker_turn(struct broker *b, struct now now)
 	watch_store(b);
 	next = attendance_turn(b);
 	next = mono_min(next, scheduler_turn(b));
+	next = mono_min(next, departure_turn(b));
 	next = mono_min(next, desk_turn(b));
 	next = mono_min(next, retain_turn(b));
 	next = mono_min(next, spool_turn(b));

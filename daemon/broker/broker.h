@@ -26,6 +26,7 @@
 struct catalog;
 struct roster;
 struct desk;
+struct departure;
 struct scheduler;
 struct ledger;
 struct dispatch;
@@ -55,6 +56,7 @@ struct broker {
 	bool		  changing;	/* a change of it is being stored */
 	struct roster	 *roster;
 	struct desk	 *desk;
+	struct departure *departures;
 	struct scheduler *scheduler;
 	struct ledger	 *ledger;
 	struct dispatch	 *dispatch;

@@ -1,17 +1,31 @@
-/* How members go: by themselves or removed, the Scheduler role first. */
+#include "broker/departure.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/attendance.h"
 #include "broker/desk_impl.h"
 #include "broker/foreman.h"
-#include "broker/gate.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
 #include "js.h"
 #include "mem.h"
 
+struct departure {
+	int64_t	   member;
+	char	   state[12];
+	char	  *reason, *actor;
+	mono	   until;
+	bool	   storing;
+	bool	   drained;		/* before it was to go */
+	desk_done *done;
+	void	  *arg;
+	struct broker *b;
+	struct departure *next;
+};
+
 static void
-departure_free(struct departure *p)
+end(struct departure *p)
 {
 	free(p->reason);
 	free(p->actor);
@@ -19,20 +33,35 @@ departure_free(struct departure *p)
 }
 
 void
-departures_free(struct desk *d)
+departure_free(struct broker *b)
 {
-	while (d->departures != NULL) {
-		struct departure *p = d->departures;
+	while (b->departures != NULL) {
+		struct departure *p = b->departures;
 
-		d->departures = p->next;
-		departure_free(p);
+		b->departures = p->next;
+		end(p);
 	}
+}
+
+/* It is told, and its session ends. */
+static void
+dismiss(struct broker *b, struct member *m, const char *reason)
+{
+	struct session *s = m->session;
+
+	if (s == NULL)
+		return;
+	(void)roster_send(m, "link.removed", json_pack("{s:s,s:o,s:s}", "state",
+	    m->state, "reason", js_text(reason), "cluster",
+	    b->set.cluster_name));
+	attendance_down(b, m);
+	session_close(s, true, "no longer a member");
 }
 
 static void
 departed(enum store_rc rc, void *arg)
 {
-	struct departure *p = arg, **at = &p->b->desk->departures;
+	struct departure *p = arg, **at = &p->b->departures;
 	struct broker *b = p->b;
 	struct member *m = roster_by_id(b->roster, p->member);
 	json_t *result = json_pack("{s:s,s:s}", "agent",
@@ -44,7 +73,7 @@ departed(enum store_rc rc, void *arg)
 		if (p->done != NULL)
 			p->done(p->arg, result, NULL);
 		if (m != NULL)
-			gate_depart(b, m, p->reason);
+			dismiss(b, m, p->reason);
 	} else if (p->done != NULL) {
 		(void)err_set(&e, ERR_IO, "nothing was stored (%s): free disk "
 		    "space at the broker, then try again", store_rc_word(rc));
@@ -58,7 +87,7 @@ departed(enum store_rc rc, void *arg)
 	while (*at != p)
 		at = &(*at)->next;
 	*at = p->next;
-	departure_free(p);
+	end(p);
 }
 
 static void
@@ -86,7 +115,7 @@ finish(struct broker *b, struct departure *p)
 }
 
 void
-desk_depart(struct broker *b, struct member *m, const char *state,
+departure_start(struct broker *b, struct member *m, const char *state,
     const char *reason, const char *actor, desk_done *done, void *arg)
 {
 	struct departure *p = mem_zero(1, sizeof(*p));
@@ -101,8 +130,8 @@ desk_depart(struct broker *b, struct member *m, const char *state,
 	p->done = done;
 	p->arg = arg;
 	p->until = mono_add_ms(b->now.mono, b->set.off_timeout);
-	p->next = b->desk->departures;
-	b->desk->departures = p;
+	p->next = b->departures;
+	b->departures = p;
 	p->drained = roster_agent(b->roster, m)->drained;
 	roster_agent(b->roster, m)->drained = true;
 	if (actor != NULL)
@@ -112,12 +141,12 @@ desk_depart(struct broker *b, struct member *m, const char *state,
 }
 
 mono
-departures_turn(struct broker *b)
+departure_turn(struct broker *b)
 {
 	mono next = MONO_NEVER;
 	struct departure *p, *after;
 
-	for (p = b->desk->departures; p != NULL; p = after) {
+	for (p = b->departures; p != NULL; p = after) {
 		after = p->next;
 		if (p->storing)
 			continue;

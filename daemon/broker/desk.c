@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/gate.h"
 #include "broker/roster.h"
 #include "core/words.h"
 #include "js.h"
@@ -170,7 +169,6 @@ desk_free(struct desk *d)
 	if (d == NULL)
 		return;
 	clear(d);
-	departures_free(d);
 	free(d);
 }
 
@@ -319,6 +317,13 @@ answer(const struct broker *b, const struct request *r)
 	    js_text(b->set.cluster_name), "broker", b->node);
 }
 
+int
+desk_not_a_broker(const struct broker *b, struct err *e)
+{
+	return err_set(e, ERR_FAILED, "%s is not a broker: ask a node that is "
+	    "(broker: { enabled = true; } in its musterd.conf)", b->node);
+}
+
 static int
 check_request(struct broker *b, const struct peer *peer, const json_t *params,
     struct err *e)
@@ -328,7 +333,7 @@ check_request(struct broker *b, const struct peer *peer, const json_t *params,
 	const struct member *m = roster_by_key(b->roster, peer->key);
 
 	if (!b->open || !b->awake)
-		return gate_not_a_broker(b, e);
+		return desk_not_a_broker(b, e);
 	if (peer->key[0] == '\0')
 		return err_set(e, ERR_USAGE, "join: a node's key is Ed25519");
 	if (m != NULL && member_active(m))
@@ -527,7 +532,7 @@ expire(struct broker *b, struct request *r)
 mono
 desk_turn(struct broker *b)
 {
-	mono next = departures_turn(b);
+	mono next = MONO_NEVER;
 
 	for (struct request *r = b->desk->requests; r != NULL; r = r->next) {
 		int64_t ms = r->requested.ms + PENDING_MS - b->now.wall.ms;

@@ -1,4 +1,4 @@
-/* Inside of desk.c, admission.c and departure.c. */
+/* The desk for those who stand on it: admission and departure. */
 #ifndef BROKER_DESK_IMPL_H
 #define BROKER_DESK_IMPL_H
 
@@ -34,26 +34,12 @@ struct invite {
 	struct invite *next;
 };
 
-struct departure {
-	int64_t	   member;
-	char	   state[12];
-	char	  *reason, *actor;
-	mono	   until;
-	bool	   storing;
-	bool	   drained;		/* before it was to go */
-	desk_done *done;
-	void	  *arg;
-	struct broker *b;
-	struct departure *next;
-};
-
 struct desk {
-	struct request	 *requests;	/* oldest first */
-	struct invite	 *invites;
-	struct departure *departures;
-	int64_t		  next_id;
-	size_t		  storing;	/* changes on their way to the disk */
-	bool		  unlike;	/* one of them did not get there */
+	struct request *requests;	/* oldest first */
+	struct invite  *invites;
+	int64_t		next_id;
+	size_t		storing;	/* changes on their way to the disk */
+	bool		unlike;		/* one of them did not get there */
 };
 
 static inline bool
@@ -80,7 +66,5 @@ void	desk_storing(struct broker *);
 void	desk_stored(struct broker *, enum store_rc);
 void	desk_audit(struct broker *, const struct request *, const char *code,
 	    const char *actor, const char *what);
-mono	departures_turn(struct broker *);
-void	departures_free(struct desk *);
 
 #endif

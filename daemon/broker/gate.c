@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/admission.h"
 #include "broker/attendance.h"
 #include "broker/catalog.h"
+#include "broker/departure.h"
 #include "broker/desk.h"
 #include "broker/ledger.h"
 #include "broker/outcome.h"
@@ -106,13 +108,6 @@ on_viewed(void *arg, const json_t *result, const struct err *e)
 	on_later(arg, (json_t *)result, e);
 }
 
-int
-gate_not_a_broker(const struct broker *b, struct err *e)
-{
-	return err_set(e, ERR_FAILED, "%s is not a broker: ask a node that is "
-	    "(broker: { enabled = true; } in its musterd.conf)", b->node);
-}
-
 /* ---- methods ---- */
 
 static void
@@ -129,7 +124,7 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 
 	if (strcmp(js_str(params, "purpose", ""), "join") == 0) {
 		if (!b->open || !b->awake) {
-			(void)gate_not_a_broker(b, &e);
+			(void)desk_not_a_broker(b, &e);
 			reply_err(c, id, &e, "not_a_broker");
 			return;
 		}
@@ -139,7 +134,7 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 		return;
 	}
 	if (!b->awake || (!b->open && !own)) {
-		(void)gate_not_a_broker(b, &e);
+		(void)desk_not_a_broker(b, &e);
 		reply_err(c, id, &e, "not_a_broker");
 	} else if (m == NULL || strcmp(cluster, b->id) != 0) {
 		(void)err_set(&e, ERR_DENIED, "%s does not know this node's "
@@ -198,8 +193,8 @@ do_join_poll(struct conn *c, const json_t *id, const json_t *params)
 static void
 do_join_complete(struct conn *c, const json_t *id, const json_t *params)
 {
-	desk_complete(c->gate->b, session_peer(c->session), params, on_later,
-	    later_new(c, id));
+	admission_complete(c->gate->b, session_peer(c->session), params,
+	    on_later, later_new(c, id));
 }
 
 static struct member *
@@ -250,7 +245,7 @@ do_spool(struct conn *c, const json_t *id, const json_t *params)
 static void
 do_leave(struct conn *c, const json_t *id, const json_t *params)
 {
-	desk_depart(c->gate->b, member_of(c), "left",
+	departure_start(c->gate->b, member_of(c), "left",
 	    js_str(params, "reason", NULL), NULL, on_later, later_new(c, id));
 }
 
@@ -480,20 +475,6 @@ gate_accept(struct gate *g, struct session *s)
 	c->next = g->conns;
 	g->conns = c;
 	session_own(s, &conn_ops, c);
-}
-
-void
-gate_depart(struct broker *b, struct member *m, const char *reason)
-{
-	struct session *s = m->session;
-
-	if (s == NULL)
-		return;
-	(void)roster_send(m, "link.removed", json_pack("{s:s,s:o,s:s}", "state",
-	    m->state, "reason", js_text(reason), "cluster",
-	    b->set.cluster_name));
-	attendance_down(b, m);
-	session_close(s, true, "no longer a member");
 }
 
 void

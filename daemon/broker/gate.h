@@ -1,6 +1,6 @@
 /* Where nodes come in: their sessions, hello, and one table of the methods that
  * a node may call.  A node's link carries no operator rights (SPEC section 7).
- * Loop thread. */
+ * Stands on everything but broker.c.  Loop thread. */
 #ifndef BROKER_GATE_H
 #define BROKER_GATE_H
 
@@ -25,10 +25,6 @@ struct gate *gate_new(struct broker *, gate_view *, void *ctx);
 void	gate_free(struct gate *);
 /* A session of kind PEER_NODE or PEER_LOOPBACK. */
 void	gate_accept(struct gate *, struct session *);
-/* The member is no longer one: says so and ends its session. */
-void	gate_depart(struct broker *, struct member *, const char *reason);
-/* The error for nodes that ask the wrong one, and who the right one is. */
-int	gate_not_a_broker(const struct broker *, struct err *);
 /* Closes every session: the broker goes to sleep. */
 void	gate_close_all(struct gate *, const char *why);
 /* Output of a run on a member, from offset; done once. */

@@ -5,7 +5,7 @@
 #include <utlist.h>
 
 #include "broker/catalog.h"
-#include "broker/desk.h"
+#include "broker/departure.h"
 #include "broker/dispatch.h"
 #include "broker/ledger.h"
 #include "broker/live.h"
@@ -426,7 +426,7 @@ depart(struct world *w, struct machine *m)
 	sim_say(w, NULL, "operator: %s is to go", m->name);
 	m->held_here = m->off = m->off_seen = false;
 	m->on_at = w->now;
-	desk_depart(b, mb, sim_chance(w, 50) ? "removed" : "left", "test",
+	departure_start(b, mb, sim_chance(w, 50) ? "removed" : "left", "test",
 	    "op", on_departed, m);
 	operator_done(w);
 	sim_at(w, w->now + sim_range(w, 8, 40) * SEC, on_rejoin, m, 0);

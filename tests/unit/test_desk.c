@@ -4,6 +4,7 @@
  * the next start, a name that nobody can have any more. */
 #include "api_fixture.h"
 
+#include "broker/admission.h"
 #include "broker/desk.h"
 
 struct told {
@@ -70,7 +71,7 @@ complete(struct told *t, const char *token)
 	    "node-e");
 
 	*t = (struct told){ 0 };
-	desk_complete(broker, &node_e, params, on_told, t);
+	admission_complete(broker, &node_e, params, on_told, t);
 	json_decref(params);
 }
 
@@ -106,7 +107,7 @@ what_was_not_stored_at_the_desk_did_not_happen(void **state)
 	/* What is on its way behind it is not taken back with it. */
 	desk_reject(broker, "node-e", "no", "root", on_told, &t);
 	other = (struct told){ 0 };
-	desk_invite(broker, 0, 1, false, "root", on_told, &other);
+	admission_invite(broker, 0, 1, false, "root", on_told, &other);
 	not_stored(&t);
 	not_stored(&other);
 	assert_true(state_is("pending"));
@@ -125,7 +126,7 @@ token(char text[256])
 	(void)done(&t);
 	desk_accept(broker, "node-e", "root", on_told, &t);
 	(void)done(&t);
-	desk_token(broker, "node-e", "root", on_told, &t);
+	admission_token(broker, "node-e", "root", on_told, &t);
 	(void)mem_str(text, 256, js_str(done(&t), "token", ""));
 	return text;
 }

@@ -1,0 +1,19 @@
+/* How members go: by themselves or removed, the Scheduler role first (SPEC
+ * section 3).  Stands on attendance, foreman, scheduler, desk and roster.  Loop
+ * thread. */
+#ifndef BROKER_DEPARTURE_H
+#define BROKER_DEPARTURE_H
+
+#include "broker/broker.h"
+#include "broker/desk.h"
+
+struct member;
+
+/* A member goes: by itself ("left") or by an operator ("removed").  Hands the
+ * Scheduler role over first; done when it is on disk. */
+void	departure_start(struct broker *, struct member *, const char *state,
+	    const char *reason, const char *actor, desk_done *, void *arg);
+mono	departure_turn(struct broker *);
+void	departure_free(struct broker *);
+
+#endif
