@@ -287,9 +287,11 @@ move_revoked(struct step *s, bool proved)
 	step_persist(s);
 	step_state(s, ROLE_WAIT, proved ? "off proved" : "off timed out");
 	if (r->op.off)
-		step_answer(s, ROLE_TOLD_DONE, proved ? "%s is off"
-		    : "%s is off: it did not answer, its lease has run out",
-		    name);
+		step_answer(s, ROLE_TOLD_DONE, "%s is off%s%s", name, proved
+		    ? "" : ": it did not answer, its lease has run out",
+		    r->d.aim == ROLE_AIM_OTHER && role_best(r, s->a, s->n,
+		        ROLE_FOR_CASE2) == NULL
+		    ? ", and nobody can take over now: muster why" : "");
 	step_wait(s);
 	r->ready = r->d.aim != ROLE_AIM_AGENT;
 	if (r->d.aim == ROLE_AIM_NOBODY) {

@@ -481,6 +481,10 @@ case_5_nobody_then_case_1(void **unused)
 	with_a(&b);
 	b.a[B].condition_met = b.a[C].condition_met = true;
 	bed_off(&b, A, 1, false);
+	/* Who asked must not go home: nothing is fired now. */
+	assert_int_equal(b.told[1], ROLE_TOLD_DONE + 1);
+	assert_string_equal(b.text[1], "node-a is off, and nobody can take "
+	    "over now: muster why");
 	took = bed_until(&b, B, 20000);
 	assert_true(took >= 14900 && took <= 15200);
 }
