@@ -313,7 +313,7 @@ pause_job(void *arg)
 	struct cat_job *j = call_job(c);
 
 	if (j != NULL)
-		catalog_pause(c->b, j, true, on_changed, c);
+		catalog_pause(c->b, j, true, NULL, on_changed, c);
 }
 
 static void
@@ -328,7 +328,8 @@ resume_job(void *arg)
 	if (!j->paused)
 		call_told(c, NULL, "job %s is not paused", j->def.name);
 	else
-		catalog_pause(c->b, j, false, on_changed, c);
+		catalog_pause(c->b, j, false, ledger_paused(c->b, j),
+		    on_changed, c);
 }
 
 static void

@@ -443,13 +443,14 @@ catalog_files_from_now(const struct broker *b, struct cat_job *j,
 	batch_add(batch, S_FILE_FLOOR_PUT, "ti", j->def.name, j->files.ms);
 }
 
-/* A resumed job goes on from now: what came due in its pause was not wanted. */
+/* A resumed job goes on from now: what came due in its pause was not wanted,
+ * and is on record (ledger_paused). */
 void
 catalog_pause(struct broker *b, struct cat_job *j, bool paused,
-    catalog_done *done, void *arg)
+    struct batch *more, catalog_done *done, void *arg)
 {
 	struct single *s = single_new(b, j, done, arg);
-	struct batch *batch = batch_new();
+	struct batch *batch = more != NULL ? more : batch_new();
 	char *text = js_dump(j->spec->doc);
 
 	s->paused = paused;

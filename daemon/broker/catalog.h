@@ -67,9 +67,9 @@ void	catalog_apply(struct broker *, const char *text, const char *file,
 /* NULL and ERR_NOTFOUND, with the nearest name. */
 struct cat_job *catalog_find(const struct broker *, const char *name,
 	    struct err *);
-/* In turn. */
+/* In turn.  more (may be NULL): stored with it; stolen. */
 void	catalog_pause(struct broker *, struct cat_job *, bool paused,
-	    catalog_done *, void *arg);
+	    struct batch *more, catalog_done *, void *arg);
 void	catalog_remove(struct broker *, struct cat_job *, catalog_done *,
 	    void *arg);
 char   *catalog_text(const struct catalog *);

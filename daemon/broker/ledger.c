@@ -15,7 +15,10 @@
 #include "log.h"
 #include "mem.h"
 
-enum { PASS = 1000 };		/* occurrences at once */
+enum {
+	PASS = 1000,			/* occurrences at once */
+	PAUSED = 50000			/* and counted after a pause */
+};
 
 /* One fire on its way to the disk. */
 struct fire {
@@ -334,6 +337,36 @@ ledger_fire(struct broker *b, struct member *m, const json_t *params,
 		if (doc != NULL)
 			answer(b, m->id, doc);
 	}
+}
+
+/* ---- after a pause ---- */
+
+struct batch *
+ledger_paused(struct broker *b, const struct cat_job *j)
+{
+	wall first = due_next(j->due, j->cursor), at, last = first;
+	char occ[CLOCK_RFC3339], end[CLOCK_RFC3339], why[160];
+	struct batch *batch;
+	int64_t n = 0, run = 0;
+
+	for (at = first; at.ms <= b->now.wall.ms && n < PAUSED; n++) {
+		last = at;
+		at = due_next(j->due, at);
+	}
+	(void)clock_rfc3339(first, occ);
+	/* One that has its run is one of a node that had no broker. */
+	if (n == 0 || store_query(b->store, S_OCC_GET, on_run, &run, "tt",
+	        j->def.name, occ) == 1)
+		return NULL;
+	(void)snprintf(why, sizeof(why), n == 1 ? "passed over by a pause"
+	    : "passed over by a pause; %lld%s occurrences, the last %s",
+	    (long long)n, n < PAUSED ? "" : " or more",
+	    clock_rfc3339(last, end));
+	batch = batch_new();
+	run = dispatch_skip(b, j, occ, due_cause(j->due, first), RUN_SKIPPED,
+	    why, batch);
+	batch_add(batch, S_OCC_PUT, "tti", j->def.name, occ, run);
+	return batch;
 }
 
 /* ---- by hand ---- */

@@ -31,6 +31,11 @@ wall	ledger_stored(const struct broker *, const char *job);
  * says, which is returned. */
 wall	ledger_cursor(struct broker *, const char *job);
 
+/* What came due in the pause of a job that is to be resumed, and before it
+ * while nobody fired: one record, skipped, to be stored with the resuming.
+ * NULL: nothing did. */
+struct batch *ledger_paused(struct broker *, const struct cat_job *);
+
 /* A run that an operator asks for.  params: {K: V} for the environment.  done:
  * {runs: [id], occurrence} or an error. */
 void	ledger_manual(struct broker *, struct cat_job *, const json_t *params,

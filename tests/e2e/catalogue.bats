@@ -98,8 +98,21 @@ names()
 	m a job pause tick
 	is a true '.[0].paused' job list
 	wait_for 5 quiet a
+	sleep 2				# until more has come due
 	m a job resume tick
 	is a false '.[0].paused' job list
+	# Resumed twice it is told so, and nothing more is passed over.
+	m a job resume tick | grep -q 'not paused'
+	# What came due in the pause is on record, once, with the reason: from
+	# the first to the last of them every second is there.
+	is a 1 '[.[] | select(.state == "skipped" and (.reason // ""
+	    | startswith("passed over by a pause; ")))] | length' \
+	    run list --job tick
+	wait_for 6 is a true '[.[] | if .reason then (.occurrence[0:19] + "Z"
+	    | fromdate) as $t | range($t; $t + (.reason
+	    | capture("; (?<n>[0-9]+) occ").n | tonumber))
+	    else (.occurrence[0:19] + "Z" | fromdate) end] | sort
+	    | . == [range(.[0]; .[-1] + 1)] and length > 4' run list --job tick
 	m a agent set a priority=3
 	wait_for 5 grep -q . "$T/followed"
 	kill $f
