@@ -256,7 +256,8 @@ begin_pause(void *arg)
 	struct cat_job *j = catalog_job(b->catalog, ed->job);
 
 	if (j != NULL)
-		catalog_pause(b, j, !j->paused, NULL, edited, ed->w);
+		catalog_pause(b, j, !j->paused, j->paused ?
+		    ledger_paused(b, j) : NULL, edited, ed->w);
 	else
 		check_edit(ed->w, -1);	/* removed meanwhile */
 }
