@@ -488,14 +488,9 @@ take(struct item *it)
 		later(it);		/* it is just being stored */
 	else if (strcmp(act, "start") == 0)
 		record_start(it, j, &o, m);
-	else if (o.run != 0) {
-		/* It let the dispatch go by: it could not know yet that it had
-		 * not started it. */
-		if (strcmp(act, "wait") == 0 && never_came(&o, m) &&
-		    run_holds_slot(o.live))
-			dispatch_send(b, o.live);
+	else if (o.run != 0)
 		answer(it, o.run, false);
-	} else if (j != NULL && it->first.ms <= j->cursor.ms &&
+	else if (j != NULL && it->first.ms <= j->cursor.ms &&
 	    it->first.ms > ledger_stored(b, job).ms)
 		later(it);		/* what passes over it, likewise */
 	else if (strcmp(act, "wait") == 0)

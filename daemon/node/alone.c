@@ -549,8 +549,8 @@ alone_holds(const struct alone *a, int64_t run)
 	return order_is_alone(run) && spool_get(a->spool, run) != NULL;
 }
 
-bool
-alone_started(const struct alone *a, const char *job, const char *occurrence)
+enum alone_did
+alone_did(const struct alone *a, const char *job, const char *occurrence)
 {
 	for (const struct spool_entry *e = spool_first(a->spool); e != NULL;
 	     e = e->hh.next) {
@@ -561,9 +561,11 @@ alone_started(const struct alone *a, const char *job, const char *occurrence)
 		    strcmp(clock_rfc3339(e->first, occ), occurrence) != 0)
 			continue;
 		state = runs_state(a->runs, a->cluster, e->run, 1);
-		return state != RUNS_NONE && state != RUNS_HELD;
+		return state == RUNS_DOUBT ? ALONE_IN_DOUBT
+		    : state == RUNS_LIVE || state == RUNS_ENDED ? ALONE_DID
+							       : ALONE_DID_NOT;
 	}
-	return false;
+	return ALONE_DID_NOT;
 }
 
 json_t *

@@ -60,8 +60,13 @@ size_t	alone_untold(const struct alone *);
 /* It started this one by itself and has not told of it: nothing that the broker
  * would know what to do with. */
 bool	alone_holds(const struct alone *, int64_t run);
-/* The broker sends a run of an occurrence that was started here. */
-bool	alone_started(const struct alone *, const char *job,
+/* The broker sends a run of this occurrence: was it started here? */
+enum alone_did {
+	ALONE_DID_NOT,
+	ALONE_DID,
+	ALONE_IN_DOUBT		/* the keeper has not said what it ran */
+};
+enum alone_did alone_did(const struct alone *, const char *job,
 	    const char *occurrence);
 /* The next entries for link.spool, or NULL: none, or not yet (the keeper has
  * not said what it ran). */

@@ -462,6 +462,7 @@ on_closed(struct session *session, const char *why, void *ctx)
 	else if (s->trouble[0] == '\0')
 		(void)MEM_STR(s->trouble, "the broker closed the connection");
 	asks_fail(s, s->trouble);
+	seat_aside_clear(s);		/* it sends them again */
 	if (was)
 		log_warn("link", "cluster=%s broker=%s lost: %s",
 		    s->facts.cluster, s->facts.broker, s->trouble);
@@ -534,6 +535,7 @@ seat_free(struct seat *s)
 		s->ops->alert(s->ctx, "files_hang", NULL);
 	files_free(s->files);
 	json_decref(s->cursors);
+	seat_aside_clear(s);
 	free(s);
 }
 

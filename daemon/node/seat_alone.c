@@ -36,6 +36,52 @@ seat_told_runs(const struct seat *s)
 	return list;
 }
 
+static bool
+waits(const struct seat *s, int64_t run)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach(s->aside, i, note)
+		if (js_int(json_array_get(note, 1), "run", 0) == run)
+			return true;
+	return false;
+}
+
+bool
+seat_aside(struct seat *s, const char *method, const json_t *p)
+{
+	if (alone_did(s->alone, js_str(p, "job", ""), js_str(p, "occurrence",
+	    "")) != ALONE_IN_DOUBT && !waits(s, js_int(p, "run", 0)))
+		return false;
+	if (s->aside == NULL)
+		s->aside = json_array();
+	(void)json_array_append_new(s->aside, json_pack("[s,O]", method, p));
+	return true;
+}
+
+void
+seat_aside_clear(struct seat *s)
+{
+	json_decref(s->aside);
+	s->aside = NULL;
+}
+
+/* In the order in which they came; what is still in doubt waits on. */
+static void
+take_aside(struct seat *s)
+{
+	json_t *list = s->aside;
+	const json_t *note;
+	size_t i;
+
+	s->aside = NULL;
+	json_array_foreach(list, i, note)
+		seat_note(s, json_string_value(json_array_get(note, 0)),
+		    json_array_get(note, 1));
+	json_decref(list);
+}
+
 static void
 on_told(void *arg, const json_t *result, const struct err *e)
 {
@@ -86,5 +132,6 @@ seat_go_on(struct seat *s)
 	    LEASE_FIRE_LOCAL;
 	if (t.on)
 		t.refuses = s->ops->refuses(s->ctx);
+	take_aside(s);			/* before it is told, and forgotten */
 	return mono_min(alone_turn(s->alone, &t), tell_spool(s));
 }

@@ -55,6 +55,7 @@ struct seat {
 	struct alone *alone;
 	bool	      telling;		/* link.spool is on its way */
 	bool	      deaf;		/* the broker does not know link.spool */
+	json_t	     *aside;		/* [[method, params]], see seat_aside */
 	mono	      tell_at;
 };
 
@@ -67,6 +68,10 @@ int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
 extern const struct alone_ops seat_alone_ops;
 mono	seat_go_on(struct seat *);
 json_t *seat_told_runs(const struct seat *);
+/* A dispatch whose occurrence may have been started here, and what follows for
+ * its run, waits until the keeper has said so.  False: it need not wait. */
+bool	seat_aside(struct seat *, const char *method, const json_t *params);
+void	seat_aside_clear(struct seat *);
 
 /* What the broker says, by the name of the note. */
 void	seat_note(struct seat *, const char *method, const json_t *params);

@@ -118,8 +118,9 @@ on_dispatch(struct seat *s, const json_t *p)
 	/* It went here by itself: the broker will know as soon as it is told. */
 	if (!MUTANT(MUTANT_SPOOL_DISPATCH) &&
 	    !alone_holds(s->alone, js_int(p, "run", 0)) &&
-	    alone_started(s->alone, js_str(p, "job", ""),
-	    js_str(p, "occurrence", "")))
+	    (seat_aside(s, "link.dispatch", p) ||
+	    alone_did(s->alone, js_str(p, "job", ""), js_str(p, "occurrence",
+	    "")) == ALONE_DID))
 		return;
 	runs_dispatch(s->runs, s->facts.cluster_id, s->facts.cluster, p,
 	    s->ops->no_room(s->ctx));
@@ -128,6 +129,8 @@ on_dispatch(struct seat *s, const json_t *p)
 static void
 on_abort(struct seat *s, const json_t *p)
 {
+	if (seat_aside(s, "link.abort", p))
+		return;
 	runs_abort(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
 	    js_int(p, "attempt", 0), js_int(p, "grace", 10000));
 }

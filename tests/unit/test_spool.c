@@ -366,26 +366,6 @@ test_what_never_came_and_is_aborted_is_the_same_run(void **state)
 	assert_int_equal(count("tick"), 1);
 }
 
-/* Nor did it start: its journal was in doubt when the dispatch came, and it let
- * that go by.  It would wait for ever, and the agent's slot with it. */
-static void
-test_what_never_came_and_waits_is_sent_again(void **state)
-{
-	int64_t id;
-	wall at;
-
-	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
-	id = other_ran("node-a", at, false);
-	UNTIL(agent.run == id);		/* it came, and is let go by */
-	agent.finish = true;
-	assert_int_equal(recorded(tell(entry(1, "wait", "tick", at.ms))), id);
-	UNTIL(state_is(id, "succeeded"));
-	assert_int_equal(count("tick"), 1);
-}
-
 /* What lies before it stays due, and is not passed over without a word. */
 static void
 test_a_gap_stays_due(void **state)
@@ -567,7 +547,6 @@ main(void)
 		T(test_two_alone_of_one_on_record_as_skipped),
 		T(test_what_never_came_is_the_same_run),
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
-		T(test_what_never_came_and_waits_is_sent_again),
 		T(test_a_gap_stays_due),
 		T(test_skips_are_records),
 		T(test_nothing_is_told_before_it_is_on_disk),
