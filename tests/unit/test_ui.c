@@ -268,6 +268,64 @@ the_epoch_is_that_of_the_holder_shown(void **state)
 	shows(w, "--epoch 43");
 }
 
+/* control_status off: nobody is controlled, so that no row says it has a role;
+ * the one who is ON fires all the same, and every screen says who, and that the
+ * broker moves nothing. */
+static void
+control_off_shows_who_is_on(void **state)
+{
+	static const char numbers[] = "1234567";
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc), *list;
+	json_t *row;
+	size_t i;
+
+	(void)json_object_set_new(status, "control", json_string("off"));
+	list = json_deep_copy(w->u.m.topic[TOPIC_AGENTS].doc);
+	json_array_foreach(list, i, row) {
+		(void)json_object_set_new(row, "role", json_string("none"));
+		(void)json_object_set_new(row, "controlled", json_false());
+	}
+	model_put(&w->u.m, TOPIC_AGENTS, list);
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	for (const char *s = numbers; *s != '\0'; s++) {
+		char k[2] = { *s, '\0' };
+
+		type(w, k);
+		shows(w, "SCHED:node-b e42 control:off");
+	}
+	type(w, "1");
+	shows(w, "Scheduler: node-b. Control is off.");
+	shows(w, "node-b        ON ");
+	type(w, "6");
+	shows(w, "control off (control_status): nothing is moved");
+	/* And when it dies. */
+	list = json_deep_copy(w->u.m.topic[TOPIC_AGENTS].doc);
+	json_array_foreach(list, i, row)
+		(void)json_object_set_new(row, "status", json_string("off"));
+	model_put(&w->u.m, TOPIC_AGENTS, list);
+	type(w, "1");
+	shows(w, "NOBODY schedules, and control is off");
+}
+
+/* control = advise: what is proposed, and what to type. */
+static void
+a_proposal_is_on_the_screens_of_the_role(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(status, "control", json_string("advise"));
+	(void)json_object_set_new(status, "scheduler", json_pack(
+	    "{s:s,s:s,s:{s:i,s:s,s:s}}", "name", "node-b", "state", "WAIT",
+	    "proposal", "case", 1, "from", "node-b", "to", "node-a"));
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	type(w, "6");
+	shows(w, "control advise");
+	shows(w, "node-a is proposed (case 1): : agent confirm");
+	shows(w, "WAIT");
+}
+
 /* Its own row is all that changes: nobody is said to hold the role then. */
 static void
 the_holder_goes(void **state)
@@ -568,6 +626,8 @@ main(void)
 		TEST(a_paste_answers_nothing),
 		TEST(what_moved_is_asked_again),
 		TEST(the_epoch_is_that_of_the_holder_shown),
+		TEST(control_off_shows_who_is_on),
+		TEST(a_proposal_is_on_the_screens_of_the_role),
 		TEST(the_holder_goes),
 		TEST(a_stale_refusal_is_asked_again),
 		TEST(turning_off_says_who_is_next),

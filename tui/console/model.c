@@ -58,11 +58,19 @@ model_clear(struct model *m)
 
 /* ---- what the daemon says --------------------------------------------- */
 
+bool
+model_control_off(const struct model *m)
+{
+	return strcmp(js_str(m->topic[TOPIC_STATUS].doc, "control", ""),
+	    "off") == 0;
+}
+
 /* Asked for in each frame, and there may be thousands of rows. */
 static void
 find_holder(struct model *m)
 {
 	const json_t *list = m->topic[TOPIC_AGENTS].doc;
+	bool off = model_control_off(m);
 
 	m->holder = NULL;
 	m->agents_epoch = 0;
@@ -74,6 +82,11 @@ find_holder(struct model *m)
 		    : m->agents_epoch;
 		if (m->holder == NULL && strcmp(js_str(row, "role", ""),
 		    "scheduler") == 0)
+			m->holder = row;
+		/* Nobody is controlled then, and nobody's role is told. */
+		if (off && strcmp(js_str(row, "status", ""), "on") == 0 &&
+		    epoch > 0 && (m->holder == NULL ||
+		    epoch > js_int(m->holder, "epoch", 0)))
 			m->holder = row;
 	}
 }
@@ -89,6 +102,7 @@ moves_holder(const struct model *m, const json_t *set)
 		const json_t *row = json_array_get(set, i);
 
 		if (js_int(row, "epoch", 0) > m->agents_epoch ||
+		    model_control_off(m) ||
 		    strcmp(js_str(row, "role", ""), "scheduler") == 0 ||
 		    strcmp(js_str(row, "name", ""), holder) == 0)
 			return true;
@@ -113,7 +127,7 @@ model_put(struct model *m, enum topic t, json_t *doc)
 	no_index(d);
 	json_decref(d->doc);
 	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall, .rev = rev };
-	if (t == TOPIC_AGENTS)
+	if (t == TOPIC_AGENTS || t == TOPIC_STATUS)
 		find_holder(m);
 	if (t != TOPIC_STATUS)
 		return;

@@ -139,6 +139,8 @@ char   *model_word_text(const struct model *, char out[SAY]);
 int	model_may(const struct model *, enum cmd_id, struct err *);
 /* The row of a list with this id, or NULL. */
 const json_t *model_row(const struct model *, enum topic, const char *id);
+/* control_status is off: the broker moves nothing. */
+bool	model_control_off(const struct model *);
 /* The agent that holds the role, or NULL. */
 const json_t *model_holder(const struct model *);
 /* Of the holder; the highest that was heard of if there is none. */

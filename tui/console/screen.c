@@ -224,6 +224,8 @@ sched_field(const struct model *m, struct buf *b)
 		    q->cmd == CMD_AGENT_ON ? q->target : "NOBODY"));
 	if (model_clustered(m) && model_epoch(m) > 0)
 		buf_fmt(b, " e%lld", (long long)model_epoch(m));
+	if (model_control_off(m))
+		buf_puts(b, " control:off");
 }
 
 static void

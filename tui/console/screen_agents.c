@@ -34,6 +34,10 @@ screen_agent_state(const json_t *row)
 		return "off";
 	if (strcmp(js_str(row, "mode", ""), "worker") == 0)
 		return "worker";
+	/* While control is off no role is told; this one fires. */
+	if (strcmp(js_str(row, "status", ""), "on") == 0 &&
+	    strcmp(js_str(row, "role", ""), "none") == 0)
+		return js_bool(row, "suspended", false) ? "SUSPENDED" : "ON";
 	return strcmp(js_str(row, "role", ""), "spare") == 0 ? "spare"
 	    : "agent";
 }
@@ -41,7 +45,7 @@ screen_agent_state(const json_t *row)
 static unsigned
 state_attr(const char *state)
 {
-	if (strcmp(state, "SCHEDULER") == 0)
+	if (strcmp(state, "SCHEDULER") == 0 || strcmp(state, "ON") == 0)
 		return GRID_BOLD | GRID_GREEN;
 	if (strcmp(state, "OFFLINE") == 0 || strcmp(state, "SUSPENDED") == 0)
 		return GRID_BOLD | GRID_RED;
@@ -190,6 +194,10 @@ about_role(const struct model *m, const struct area *a, const json_t *row,
 	else if (strcmp(js_str(row, "mode", ""), "worker") == 0)
 		buf_fmt(&b, "A worker: it runs what the broker sends and never "
 		    "holds the Scheduler role.");
+	else if (row == model_holder(m))
+		buf_fmt(&b, "ON (epoch %lld), while control is off: the "
+		    "broker goes on backing it, and moves nothing.",
+		    (long long)js_int(row, "epoch", 0));
 	else if (!js_bool(row, "controlled", false))
 		buf_fmt(&b, "Not controlled: the broker does not move its "
 		    "role (its allow_control, or control_status here).");
@@ -249,12 +257,17 @@ headline(const struct model *m, const struct area *a)
 	    json_array_size(list) == 1 ? "" : "s", up);
 	if (!model_clustered(m))
 		buf_puts(&b, "Standalone: its own scheduler. J asks a broker.");
+	else if (model_control_off(m) && holder != NULL)
+		buf_fmt(&b, "Scheduler: %s. Control is off.",
+		    js_str(holder, "name", "?"));
+	else if (model_control_off(m))
+		buf_puts(&b, "NOBODY schedules, and control is off "
+		    "(control_status).");
 	else if (holder != NULL)
 		buf_fmt(&b, "Scheduler: %s. %zu could take over.",
 		    js_str(holder, "name", "?"), able(m));
-	else {
+	else
 		buf_puts(&b, "NOBODY schedules: S on an agent turns it on.");
-	}
 	(void)snprintf(right, sizeof(right), "%s  sort:%s%s", screen_as_of(m,
 	    t), sort < 0 ? "name" : agent_columns[sort].title,
 	    m->view[SCREEN_AGENTS].desc ? "-" : "");

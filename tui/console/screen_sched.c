@@ -111,6 +111,8 @@ now_line(const struct model *m, const struct area *a)
 {
 	const json_t *holder = model_holder(m);
 	const json_t *first = json_array_get(m->topic[TOPIC_WHY].doc, 0);
+	const json_t *status = m->topic[TOPIC_STATUS].doc;
+	const json_t *role = json_object_get(status, "scheduler");
 	wall since = js_wall(first, "at");
 	struct buf b = BUF_INIT(512);
 	char t[SAY], old[SAY], s[SAY];
@@ -120,23 +122,34 @@ now_line(const struct model *m, const struct area *a)
 		(void)area_fmt(a, 0, 10, GRID_PLAIN, "%s   epoch %lld   %s   "
 		    "since %s  %s", js_str(holder, "name", "?"),
 		    (long long)model_epoch(m), js_bool(holder, "suspended",
-		    false) ? "SUSPENDED" : "HELD", say_when(&m->say, since, t),
-		    screen_as_of(m, old));
+		    false) ? "SUSPENDED" : js_str(role, "state", "HELD"),
+		    say_when(&m->say, since, t), screen_as_of(m, old));
+	else if (model_control_off(m))
+		(void)area_fmt(a, 0, 10, GRID_BOLD | GRID_RED, "NOBODY "
+		    "schedules (epoch %lld), and control is off.",
+		    (long long)model_epoch(m));
 	else
 		(void)area_fmt(a, 0, 10, GRID_BOLD | GRID_RED, "NOBODY "
 		    "schedules (epoch %lld). S on an agent turns one on.",
 		    (long long)model_epoch(m));
 	(void)area_str(a, 1, 1, GRID_BOLD, "RULE");
-	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s%s   unheard limit %s"
-	    "   %s", screen_setting(m, "control", "?", t),
-	    strcmp(screen_setting(m, "control_status", "", s), "false") == 0
-	        ? ", SWITCHED OFF (control_status)" : "", screen_setting(m,
-	    "connection_timeout", "?", old), strcmp(screen_setting(m,
+	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s   unheard limit %s   "
+	    "%s", model_control_off(m) ? "off (control_status): nothing is "
+	    "moved" : js_str(status, "control", screen_setting(m, "control",
+	    "?", t)), screen_setting(m, "connection_timeout", "?", old),
+	    strcmp(screen_setting(m,
 	    "transfer_on_condition", "false", s), "true") == 0
 	        ? screen_setting(m, "switch_condition", "", s) : "no switch "
 	          "condition");
 	(void)area_str(a, 2, 1, GRID_BOLD, "NEXT");
-	if (!screen_next_in_line(m, &b))
+	role = json_object_get(role, "proposal");
+	if (json_is_object(role))
+		buf_fmt(&b, "%s is proposed (case %lld): : agent confirm",
+		    js_str(role, "to", "?"), (long long)js_int(role, "case",
+		    0));
+	else if (model_control_off(m))
+		buf_puts(&b, "nobody while control is off");
+	else if (!screen_next_in_line(m, &b))
 		buf_puts(&b, "nobody could take over");
 	(void)area_str(a, 2, 10, GRID_PLAIN, b.p);
 	buf_free(&b);
