@@ -170,8 +170,9 @@ $(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdaemon.a $(B)/libtui.a $
 	$(Q)$(link) -fsanitize=fuzzer $(D_LIBS) $(T_LIBS)
 bench: $(BENCH) $(PROGS)
 	@set -e; for b in $(BENCH); do MUSTER_BUILD=$(B) $$b; done
-lint:
+lint: $(call obj,$(call src,daemon/broker))
 	@tests/lint $(MANUALS)
+	@tests/layers daemon/broker/broker.h $^
 
 I := $(DESTDIR)$(PREFIX)
 UNITS := $(wildcard etc/systemd/*.service)

@@ -1,7 +1,7 @@
 /* Who is there: what happens when a member comes, is heard, is not heard any
  * more, goes.  It keeps their health and their statistics, and tells scheduler
- * and dispatch, on which it stands, and on eval, catalog and roster.  Loop
- * thread. */
+ * and foreman.  Stands on both, and on dispatch, eval, catalog and roster.
+ * Loop thread. */
 #ifndef BROKER_ATTENDANCE_H
 #define BROKER_ATTENDANCE_H
 

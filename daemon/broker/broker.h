@@ -6,9 +6,40 @@
  * called with the time, messages arrive through the members' sessions, and
  * what was committed comes back from the store.  Loop thread.
  *
- * The rooms in this house, a file each: catalogue, roster (members, their
- * sessions and health), desk (joining), scheduler (the shell around core/role),
- * ledger (occurrences become runs), dispatch (runs find agents), event. */
+ * The rooms of this house, a file each, from the ground up: each knows and
+ * calls only those that come before it in this list (make lint).
+ *
+ *   event           what happened, and the alerts that are open
+ *   spec            a job as it was when a run was made of it
+ *   run             one execution: its state and its record
+ *   live            all runs that have not ended
+ *   role_disk       the Scheduler role as it is stored
+ *   grammar         checks of texts
+ *   catalogue_text  the catalogue as text
+ *   roster          the members: who they are, and telling them something
+ *   catalog         jobs, queues, calendars, flows
+ *   catalog_apply   a text becomes the catalogue
+ *   queue           who waits for a slot
+ *   eval            what conditions find when they ask about a member
+ *   decision        the record of decisions about the role
+ *   scheduler       the shell around core/role
+ *   whatif          what it would decide
+ *   placing         the shell around core/place
+ *   dispatch        runs are made, get an agent and a slot, are sent
+ *   restored        what a restored store does not know
+ *   retain          how long history is kept
+ *   runlist         runs as operators ask for them
+ *   outcome         what becomes of runs, and what follows
+ *   foreman         the rounds among the runs
+ *   ledger_file     files become runs
+ *   ledger          occurrences become runs, each exactly once
+ *   spool           what an agent did while it had no broker
+ *   attendance      members come, are heard, are not heard, go
+ *   desk            requests to join
+ *   admission       tokens and invites
+ *   departure       how members go for good
+ *   gate            sessions of nodes, and what they may call
+ *   broker          starts, wakes and turns all of them */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 

@@ -1,7 +1,8 @@
 /* The catalogue in memory: jobs with what the broker needs to know of them,
  * queues, calendars, flows.  Changed only by catalog_apply and the few verbs
  * below, each one transaction; the revision grows with each.  One change at a
- * time: each is planned on what the one before it left.  Loop thread. */
+ * time: each is planned on what the one before it left.  Stands on roster,
+ * grammar, catalogue_text and spec.  Loop thread. */
 #ifndef BROKER_CATALOG_H
 #define BROKER_CATALOG_H
 

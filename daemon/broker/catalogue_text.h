@@ -1,7 +1,8 @@
 /* The catalogue as text: muster-catalogue(5), libconfig syntax, as `muster
  * apply` reads it and `muster export` writes it.  Bytes from outside: every
  * limit is checked, and @include is refused (the text is read at the broker,
- * whose files are nobody's business).  Loop thread. */
+ * whose files are nobody's business).  Stands on no other room.  Loop
+ * thread. */
 #ifndef CATALOGUE_TEXT_H
 #define CATALOGUE_TEXT_H
 

@@ -1,6 +1,6 @@
 /* The record of decisions about the Scheduler role: inputs, candidates, why
- * each was or was not chosen, the steps, the outcome (`muster why`).  Loop
- * thread. */
+ * each was or was not chosen, the steps, the outcome (`muster why`).  Stands on
+ * eval and roster.  Loop thread. */
 #ifndef BROKER_DECISION_H
 #define BROKER_DECISION_H
 

@@ -1,6 +1,6 @@
 /* What happened, in order: the events and the audit trail of one cluster, and
- * the alerts that are open now.  An event is stored before a follower of
- * `event follow` hears of it.  Loop thread. */
+ * the alerts that are open now.  An event is stored before a follower of `event
+ * follow` hears of it.  Stands on no other room.  Loop thread. */
 #ifndef BROKER_EVENT_H
 #define BROKER_EVENT_H
 

@@ -1,4 +1,4 @@
-#include "broker/ledger_impl.h"
+#include "broker/ledger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "broker/dispatch.h"
+#include "broker/ledger_file.h"
 #include "broker/live.h"
 #include "broker/outcome.h"
 #include "broker/roster.h"

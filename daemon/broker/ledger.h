@@ -1,7 +1,8 @@
-/* Occurrences become runs: each exactly once.  A fire is recorded with its
- * run and its cursor in one transaction, only by the holder of the current
- * epoch, and only as the cursor's successor (SPEC section 4, "Never two at
- * work", "Nothing missed").  Loop thread. */
+/* Occurrences become runs: each exactly once.  A fire is recorded with its run
+ * and its cursor in one transaction, only by the holder of the current epoch,
+ * and only as the cursor's successor (SPEC section 4, "Never two at work",
+ * "Nothing missed").  Stands on ledger_file, outcome, dispatch, scheduler,
+ * catalog and live.  Loop thread. */
 #ifndef BROKER_LEDGER_H
 #define BROKER_LEDGER_H
 

@@ -1,10 +1,9 @@
-/* Files become runs: (job, path, inode, mtime) names the occurrence (SPEC
- * section 6).  There is no cursor; what was recorded is. */
+#include "broker/ledger_file.h"
+
 #include <limits.h>
 #include <stdlib.h>
 
 #include "broker/dispatch.h"
-#include "broker/ledger_impl.h"
 #include "broker/outcome.h"
 #include "broker/roster.h"
 #include "core/file_trigger.h"

@@ -1,4 +1,5 @@
-/* Facts about agents for core/place, and its answer in words.  Loop thread. */
+/* Facts about agents for core/place, and its answer in words.  Stands on eval,
+ * catalog, roster and live.  Loop thread. */
 #ifndef BROKER_PLACING_H
 #define BROKER_PLACING_H
 

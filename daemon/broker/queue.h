@@ -1,6 +1,7 @@
 /* The queues: who waits for a slot, how many slots there are.  Slots =
- * max_parallel x members of the first rule whose members are there; after a
- * run its slot rests min_gap (SPEC section 6).  Loop thread. */
+ * max_parallel x members of the first rule whose members are there; after a run
+ * its slot rests min_gap (SPEC section 6).  Stands on catalog and roster.  Loop
+ * thread. */
 #ifndef BROKER_QUEUE_H
 #define BROKER_QUEUE_H
 

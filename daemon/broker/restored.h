@@ -4,7 +4,8 @@
  * Nobody is ON until an operator says so, occurrences that came due since are
  * `missed (restored)` and the cursors are now; runs that the backup holds are
  * not sent again, since they may have been started; run numbers jump ahead of
- * all that may have been given out.  Loop thread. */
+ * all that may have been given out.  Stands on dispatch, scheduler, catalog and
+ * live.  Loop thread. */
 #ifndef BROKER_RESTORED_H
 #define BROKER_RESTORED_H
 

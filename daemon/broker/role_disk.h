@@ -2,7 +2,7 @@
  * the pause between moves of case 2) are stored as what is left of them, with
  * the time at which that was so: by the clock that never steps while the
  * machine stays up, by the wall clock over a reboot, and then never more than
- * was left. */
+ * was left.  Stands on no other room. */
 #ifndef BROKER_ROLE_DISK_H
 #define BROKER_ROLE_DISK_H
 

@@ -6,7 +6,8 @@
  *                           unknown ------------> lost
  *
  * run_set_state is the only way from one to another.  A run lives in memory
- * and in run_live until its outcome is stored, then in run_hist. */
+ * and in run_live until its outcome is stored, then in run_hist.  Stands on
+ * spec. */
 #ifndef BROKER_RUN_H
 #define BROKER_RUN_H
 

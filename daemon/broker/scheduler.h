@@ -1,7 +1,8 @@
 /* The shell around core/role: feeds it events and facts, stores what it says
  * must be stored, then performs its acts in order, and keeps the record of
  * every decision.  While a PERSIST is on its way to the disk further events
- * wait; when it fails, the step did not happen.  Loop thread. */
+ * wait; when it fails, the step did not happen.  Stands on decision, role_disk,
+ * catalog and roster.  Loop thread. */
 #ifndef BROKER_SCHEDULER_H
 #define BROKER_SCHEDULER_H
 

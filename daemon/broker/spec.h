@@ -1,6 +1,6 @@
 /* A job as it was when a run was made of it, with its -p parameters: never
  * changed, so the runs of one definition share it, and its text is made once
- * however often they are stored.  Loop thread. */
+ * however often they are stored.  Stands on no other room.  Loop thread. */
 #ifndef BROKER_SPEC_H
 #define BROKER_SPEC_H
 

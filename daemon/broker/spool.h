@@ -12,7 +12,8 @@
  *
  * One that it fired but could not start yet is queued here like any other.  Of
  * the job an agent says the name only: what it is, and so what follows from the
- * outcome, is what the catalogue says.  Loop thread. */
+ * outcome, is what the catalogue says.  Stands on ledger, outcome, dispatch,
+ * queue, catalog, roster and live.  Loop thread. */
 #ifndef BROKER_SPOOL_H
 #define BROKER_SPOOL_H
 

@@ -2,7 +2,7 @@
  * fast, is one run; without this a restart runs every file that lies there. */
 #include "api_fixture.h"
 
-#include "broker/ledger_impl.h"
+#include "broker/ledger_file.h"
 #include "log.h"
 
 enum { CREATED, CHANGED };	/* triggers of the job */
