@@ -241,8 +241,7 @@ drain(struct call *c, bool on)
 	a->drained = on;
 	c->facts = json_pack("{s:b,s:b}", "old", d->was, "new", on);
 	batch = batch_new();
-	batch_add(batch, S_MEMBER_MARKS, "iiii", m->id, (int64_t)a->drained,
-	    (int64_t)a->marks.held_off, (int64_t)a->marks.want_off);
+	batch_add(batch, S_MEMBER_DRAINED, "ii", m->id, (int64_t)on);
 	store_submit(c->b->store, batch, on_drained, d);
 }
 

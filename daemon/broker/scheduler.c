@@ -446,9 +446,8 @@ persist(struct broker *b)
 		const struct role_agent *a =
 		    &b->roster->agents[s->out.mark[i].at];
 
-		batch_add(batch, S_MEMBER_MARKS, "iiii", a->id,
-		    (int64_t)a->drained, (int64_t)a->marks.held_off,
-		    (int64_t)a->marks.want_off);
+		batch_add(batch, S_MEMBER_MARKS, "iii", a->id,
+		    (int64_t)a->marks.held_off, (int64_t)a->marks.want_off);
 	}
 	s->busy = true;
 	store_submit(b->store, batch, on_persisted, b);

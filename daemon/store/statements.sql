@@ -314,8 +314,12 @@ SELECT id, name, key, mode, state, priority, labels, addresses, offline_ok,
 FROM member ORDER BY id;
 
 -- name: MEMBER_MARKS
--- ?1 id, ?2 drained, ?3 held_off, ?4 want_off
-UPDATE member SET drained = ?2, held_off = ?3, want_off = ?4 WHERE id = ?1;
+-- ?1 id, ?2 held_off, ?3 want_off
+UPDATE member SET held_off = ?2, want_off = ?3 WHERE id = ?1;
+
+-- name: MEMBER_DRAINED
+-- ?1 id, ?2 drained, by an operator: not of one that is about to leave
+UPDATE member SET drained = ?2 WHERE id = ?1;
 
 -- name: MEMBER_STATE
 -- ?1 id, ?2 state

@@ -368,6 +368,7 @@ void	check_taken(struct world *, const json_t *result);
 bool	check_on_record(const struct world *, const char *job, const char *occ,
 	    wall);
 bool	check_started(const struct world *, int64_t run);
+void	memory_is_stored(struct world *);	/* see sim_memory.c */
 void	check_quiet(struct world *);		/* a calm begins */
 void	check_end(struct world *);
 /* Of this job, on the broker's disk; 0: not known. */

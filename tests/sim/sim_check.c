@@ -745,31 +745,6 @@ nothing_lost(struct world *w)
 	facts_free(&t.all);
 }
 
-/* What the broker knows of the catalogue is what it would know after a start. */
-static void
-catalogue_is_stored(struct world *w)
-{
-	struct broker *b = w->m[BROKER].broker, again = *b;
-	const struct cat_job *j, *k;
-	struct err e = { 0 };
-
-	if (store_pending(b->store) != 0)
-		return;
-	again.catalog = catalog_load(&again, &e);
-	if (again.catalog == NULL || again.catalog->rev != b->catalog->rev ||
-	    HASH_COUNT(again.catalog->jobs) != HASH_COUNT(b->catalog->jobs))
-		sim_broken(w, RULE_ACKED, "the catalogue on disk is another "
-		    "one: %s", e.msg);
-	for (j = b->catalog->jobs; j != NULL; j = j->hh.next) {
-		k = catalog_job(again.catalog, j->def.name);
-		if (k == NULL || !json_equal(j->spec->doc, k->spec->doc) ||
-		    j->paused != k->paused || j->files.ms != k->files.ms)
-			sim_broken(w, RULE_ACKED, "job %s is another one on "
-			    "disk", j->def.name);
-	}
-	catalog_free(again.catalog);
-}
-
 void
 check_end(struct world *w)
 {
@@ -778,7 +753,7 @@ check_end(struct world *w)
 	if (c->work == 0 || w->now - c->work < SETTLED_S * (int64_t)SEC)
 		return;
 	nothing_missed(w);
-	catalogue_is_stored(w);
+	memory_is_stored(w);
 	if (w->over) {
 		nothing_stuck(w);
 		nothing_lost(w);

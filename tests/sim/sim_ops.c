@@ -131,8 +131,7 @@ drain(struct world *w, struct machine *m, bool on)
 	sim_say(w, NULL, "operator: %s %s", on ? "drain" : "undrain", m->name);
 	a->drained = on;
 	batch = batch_new();
-	batch_add(batch, S_MEMBER_MARKS, "iiii", mb->id, (int64_t)on,
-	    (int64_t)a->marks.held_off, (int64_t)a->marks.want_off);
+	batch_add(batch, S_MEMBER_DRAINED, "ii", mb->id, (int64_t)on);
 	store_submit(b->store, batch, on_drained, m);
 	operator_done(w);
 }

@@ -5,6 +5,7 @@
 #include "api_fixture.h"
 
 #include "broker/admission.h"
+#include "broker/departure.h"
 #include "broker/desk.h"
 
 struct told {
@@ -182,12 +183,38 @@ a_name_is_free_after_a_join_that_was_not_stored(void **state)
 	assert_true(strcmp(gone->name, "node-e") != 0);
 }
 
+/* A Scheduler that leaves counts as drained until it has handed over.  Were
+ * that on disk, a broker killed meanwhile would have a member that nobody
+ * drained, that gets no runs and is no candidate. */
+static void
+who_is_about_to_leave_is_not_drained_on_disk(void **state)
+{
+	struct broker *again;
+	struct err e;
+
+	(void)state;
+	agent_says_on(0);
+	UNTIL(scheduler_epoch(broker) > 0);
+	agent_says_on(scheduler_epoch(broker));
+	UNTIL(scheduler_role(broker)->state == ROLE_HELD);
+	departure_start(broker, broker->roster->members[0], "left", "", "root",
+	    on_told, &(struct told){ 0 });
+	assert_true(broker->roster->agents[0].drained);
+	UNTIL(scheduler_role(broker)->state != ROLE_HELD &&
+	    store_pending(store) == 0);
+	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
+	assert_non_null(again);
+	assert_false(again->roster->agents[0].drained);
+	broker_free(again);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_was_not_stored_at_the_desk_did_not_happen),
 		T(a_token_is_good_until_somebody_joined_with_it),
+		T(who_is_about_to_leave_is_not_drained_on_disk),
 		T(a_name_is_free_after_a_join_that_was_not_stored),
 	};
 
