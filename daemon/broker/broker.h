@@ -59,7 +59,6 @@ struct roster;
 struct desk;
 struct departure;
 struct scheduler;
-struct ledger;
 struct dispatch;
 struct watcher;
 struct gate;
@@ -89,7 +88,6 @@ struct broker {
 	struct desk	 *desk;
 	struct departure *departures;
 	struct scheduler *scheduler;
-	struct ledger	 *ledger;
 	struct dispatch	 *dispatch;
 	struct watcher	 *watchers;	/* of runs' ends: outcome.c */
 	struct gate	 *gate;

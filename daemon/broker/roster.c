@@ -203,9 +203,8 @@ roster_settings(struct broker *b, struct err *e)
 	return 0;
 }
 
-void
-roster_store(const struct broker *b, const struct member *m,
-    struct batch *batch)
+static void
+store(const struct broker *b, const struct member *m, struct batch *batch)
 {
 	const struct role_agent *a = roster_agent(b->roster, m);
 	char *labels = m->labels != NULL ? js_dump(m->labels) : NULL;
@@ -245,7 +244,7 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 		(void)snprintf(past, sizeof(past), "%.40s~%lld", name,
 		    (long long)other->id);
 		roster_rename(b->roster, other, past);
-		roster_store(b, other, batch);
+		store(b, other, batch);
 		was->other = other->id;
 	}
 	if (m == NULL) {
@@ -267,7 +266,7 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 	a->worker = worker;
 	a->drained = false;
 	a->marks = (struct role_marks){ 0 };
-	roster_store(b, m, batch);
+	store(b, m, batch);
 	return m;
 }
 

@@ -119,8 +119,6 @@ struct member *roster_admit(struct broker *, const char *name,
 /* The batch was not stored: nobody joined.  One that was new stays in memory,
  * without a name, as one that has left. */
 void	roster_admit_undo(struct broker *, const struct roster_was *);
-void	roster_store(const struct broker *, const struct member *,
-	    struct batch *);
 void	roster_set_state(struct broker *, struct member *, const char *state,
 	    struct batch *);
 
