@@ -156,6 +156,27 @@ a_fire_past_a_gap_is_answered_with_the_cursor(void **state)
 	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > 0);
 }
 
+/* By the Scheduler's clock, which is ahead, it is too late; by the broker's it
+ * is due now, and misfire once would fire the newest. */
+static void
+what_is_not_late_is_not_skipped(void **state)
+{
+	int64_t due;
+	json_t *fire;
+
+	(void)state;
+	at_work();
+	due = (clock_wall().ms / 1000 + 31) * 1000;
+	/* All up to then but the newest is passed over, as it should be. */
+	fire = json_pack("{s:s,s:I,s:I,s:i,s:s,s:s}", "job", "tick", "at",
+	    (json_int_t)due, "first", (json_int_t)next(), "count", 9, "act",
+	    "skip", "reason", "misfire once: newer occurrence due");
+	assert_string_equal(js_str(fire_as(epoch(), fire), "code", ""),
+	    "clock");
+	assert_true(js_int(answered, "cursor", due) < due);
+	assert_int_equal(runs_of_tick(), 0);
+}
+
 /* The Scheduler forgets what it fired up to the cursor that it is told: were
  * that not on disk, a crash would lose the occurrence until the job's next one,
  * which may be a day later. */
@@ -413,6 +434,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_fire_is_recorded_once_and_answered_with_its_run),
 		T(a_fire_on_its_way_to_the_disk_is_answered_by_the_disk),
+		T(what_is_not_late_is_not_skipped),
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
 		T(no_answer_has_a_cursor_that_is_not_on_disk),
 		T(a_cursor_that_is_read_again_is_not_left_behind),
