@@ -32,6 +32,22 @@ a_decision_that_was_not_stored_is_made_again(void **state)
 	UNTIL(broker->roster->holder == 0);
 }
 
+/* An operator is told that nothing was stored: then nothing is. */
+static void
+what_was_not_stored_holds_nobody_off(void **state)
+{
+	struct ask a;
+
+	(void)state;
+	store_stops();
+	begin(&a, PRIVS_ALL, "agent.off", NULL);
+	UNTIL(a.ended);
+	store_goes_on();
+	assert_int_equal(a.e.code, ERR_FAILED);
+	assert_non_null(strstr(a.e.msg, "the broker's store takes no writes"));
+	assert_false(broker->roster->agents[0].marks.held_off);
+}
+
 /* Case 2 is decided by the condition that an operator has set, not by what the
  * members' last heartbeats were compared with: a spare says nothing for a whole
  * sample_interval, and "nobody can take over" would be wrong until then. */
@@ -56,6 +72,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_decision_that_was_not_stored_is_made_again),
+		T(what_was_not_stored_holds_nobody_off),
 		T(a_new_switch_condition_counts_for_all_at_once),
 	};
 
