@@ -263,6 +263,7 @@ on_renamed(enum store_rc rc, void *arg)
 		(void)MEM_STR(from, m->name);
 		roster_rename(c->b->roster, m, rn->to);
 		move_runs(c->b, from, rn->to, NULL);
+		alert_rename(c->b->events, from, rn->to);
 		roster_tell(c->b, m);
 		call_told(c, json_pack("{s:s,s:s}", "agent", rn->to, "was",
 		    from), "%s is now %s: jobs that name it keep the old name "

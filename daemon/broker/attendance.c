@@ -194,14 +194,41 @@ check_clock(struct broker *b, struct member *m, int64_t wall_ms)
 
 	m->skew_ms = wall_ms - b->now.wall.ms;
 	ok = llabs(m->skew_ms) <= b->set.max_skew;
-	if (ok && !a->clock_ok)
+	if (ok)
 		alert_clear(b->events, b->now.wall, "clock_off", m->name);
-	else if (!ok && a->clock_ok)
+	else
 		alert_raise(b->events, b->now.wall, "clock_off", m->name,
 		    "the clock of %s is %.1fs off (max_skew %.1fs): fix its "
 		    "time synchronisation", m->name, (double)m->skew_ms / 1000,
 		    (double)b->set.max_skew / 1000);
 	a->clock_ok = ok;
+}
+
+/* What is wrong there, as its alerts: those that have a name here, so that no
+ * node raises what it likes.  list NULL: nothing is. */
+static void
+take_alerts(struct broker *b, struct member *m, const json_t *list)
+{
+	static const char *const known[] = { "store_full", "files_hang" };
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		bool is = (m->alerts >> i & 1) != 0;
+		const char *text = NULL;
+		const json_t *alert;
+		size_t k;
+
+		json_array_foreach(list, k, alert)
+			if (strcmp(js_str(alert, "code", ""), known[i]) == 0)
+				text = js_str(alert, "message", "");
+		if ((text != NULL) == is)
+			continue;
+		m->alerts ^= 1u << i;
+		if (text != NULL)
+			alert_raise(b->events, b->now.wall, known[i], m->name,
+			    "%s: %.400s", m->name, text);
+		else
+			alert_clear(b->events, b->now.wall, known[i], m->name);
+	}
 }
 
 /* For its history; that it is OFF is news only after it was ON, and another
@@ -281,6 +308,7 @@ attendance_beat(struct broker *b, struct member *m, const json_t *beat)
 	if (rtt >= 0)
 		m->latency[m->nlatency++ % ROSTER_LATENCIES] = rtt;
 	check_clock(b, m, js_int(beat, "wall", b->now.wall.ms));
+	take_alerts(b, m, json_object_get(beat, "alerts"));
 	a->reconnected_recently = m->since.us != 0 &&
 	    mono_diff_ms(b->now.mono, m->since) < b->set.improve_after;
 	if (sample != NULL)

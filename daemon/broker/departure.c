@@ -72,8 +72,11 @@ departed(enum store_rc rc, void *arg)
 	if (rc == STORE_OK) {
 		if (p->done != NULL)
 			p->done(p->arg, result, NULL);
-		if (m != NULL)
+		if (m != NULL) {
 			dismiss(b, m, p->reason);
+			alert_clear_all(b->events, b->now.wall, m->name);
+			m->alerts = 0;
+		}
 	} else if (p->done != NULL) {
 		(void)err_set(&e, ERR_IO, "nothing was stored (%s): free disk "
 		    "space at the broker, then try again", store_rc_word(rc));
@@ -108,7 +111,6 @@ finish(struct broker *b, struct departure *p)
 	    p->actor != NULL ? SEV_AUDIT : SEV_NOTICE, p->state, m->name,
 	    p->actor, NULL, "%s %s%s%s", m->name, p->state,
 	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");
-	alert_clear(b->events, b->now.wall, "agent_offline", m->name);
 	foreman_agent_gone(b, m, "its agent is no longer a member");
 	desk_storing(b);
 	store_submit(b->store, batch, departed, p);

@@ -194,6 +194,28 @@ alert_clear(struct events *e, wall at, const char *code, const char *node)
 	alert_free(a);
 }
 
+void
+alert_rename(struct events *e, const char *node, const char *to)
+{
+	for (struct alert *a = e->alerts; a != NULL; a = a->next)
+		if (strcmp(a->node, node) == 0) {
+			free(a->node);
+			a->node = mem_dup(to);
+		}
+}
+
+void
+alert_clear_all(struct events *e, wall at, const char *node)
+{
+	struct alert *a = e->alerts, *next;
+
+	for (; a != NULL; a = next) {
+		next = a->next;
+		if (strcmp(a->node, node) == 0)
+			alert_clear(e, at, a->code, node);
+	}
+}
+
 json_t *
 alert_list(const struct events *e)
 {

@@ -30,6 +30,9 @@ int64_t	event_add(struct events *, wall, enum severity, const char *code,
 void	alert_raise(struct events *, wall, const char *code, const char *node,
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void	alert_clear(struct events *, wall, const char *code, const char *node);
+/* Alerts of a node that is called otherwise now, or is one no more. */
+void	alert_rename(struct events *, const char *node, const char *to);
+void	alert_clear_all(struct events *, wall, const char *node);
 json_t *alert_list(const struct events *);	/* new array, oldest first */
 
 /* Newest first.  node, code and severity filter when not NULL; since 0: all. */

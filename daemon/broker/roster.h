@@ -46,6 +46,7 @@ struct member {
 	int64_t	     running, cap;	/* runs there, 0: no cap */
 	bool	     accepts;
 	int64_t	     skew_ms;
+	unsigned     alerts;		/* of its own that are raised here */
 	int64_t	     uptime_s;
 	char	     boot[40];
 	/* statistics */

@@ -149,11 +149,35 @@ seat_interval(const struct seat *s)
 	return s->lease.d.on ? s->heartbeat : s->sample_interval;
 }
 
+static void
+add_alert(json_t **list, const char *code, const char *text)
+{
+	if (*list == NULL)
+		*list = json_array();
+	(void)json_array_append_new(*list, json_pack("{s:s,s:o}", "code", code,
+	    "message", js_text(text)));
+}
+
+/* What is wrong here and holds up the cluster's work; NULL: nothing. */
+static json_t *
+alerts(const struct seat *s)
+{
+	json_t *list = NULL;
+
+	if (!s->facts.near && (s->ops->no_room(s->ctx) != NULL ||
+	    store_state(s->store) != STORE_OK))
+		add_alert(&list, "store_full", "its store takes no writes: "
+		    "free disk space there; no run starts there until then");
+	if (s->files_hang)
+		add_alert(&list, "files_hang", files_hang(s->files));
+	return list;
+}
+
 void
 seat_beat(struct seat *s)
 {
 	struct lease_beat say;
-	json_t *o, *sample = NULL;
+	json_t *o, *list, *sample = NULL;
 
 	if (!s->up)
 		return;
@@ -191,6 +215,8 @@ seat_beat(struct seat *s)
 		    s->health_due ? FIRST_SAMPLE_MS : s->sample_interval - 100);
 	}
 	s->beat_at = mono_add_ms(s->now.mono, seat_interval(s));
+	if ((list = alerts(s)) != NULL)
+		(void)json_object_set_new(o, "alerts", list);
 	if (sample != NULL)
 		(void)json_object_set_new(o, "sample", sample);
 	else if (s->health_due)

@@ -69,6 +69,8 @@ held_up()
 	crew
 	fill b
 	wait_for 8 held_up
+	wait_for 5 is a true 'any(.alerts[]; .code == "store_full" and
+	    .node == "b")' status
 	# It is heard, and its lease goes on.
 	is a "true scheduler" '.[] | select(.name == "b")
 	    | "\(.connected) \(.role)"' agent list
@@ -91,6 +93,7 @@ held_up()
 	wait_for 10 m a agent on b
 	wait_for 8 scheduler_is a b
 	wait_for 5 fires a "$(now_ms)"
+	wait_for 5 is a false 'any(.alerts[]; .code == "store_full")' status
 	m a job pause tick
 	wait_for 20 quiet a
 	never_two a

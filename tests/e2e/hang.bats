@@ -69,6 +69,8 @@ alert()
 	wait_for 40 grep -q "path=$T/far.* hangs for" "$T/b/log"
 	wait_for 15 spooled "$T/near/1"
 	alert true
+	wait_for 5 is a true 'any(.alerts[]; .code == "files_hang" and
+	    .node == "b")' status
 	is b "$epoch" '.epoch' status
 	wait_for 5 fires a "$(now_ms)"
 	echo >"$T/far/in/2"
