@@ -76,6 +76,7 @@ a_heartbeat_after_a_command_counts(void **state)
 	store_goes_on();
 	UNTIL(scheduler_epoch(broker) == 1);
 	call_gone(api, &on);
+	ask_clear(&off);
 }
 
 /* "--for 0s" is no pin, not that of manual_hold. */
