@@ -75,6 +75,8 @@ a_heartbeat_after_a_command_counts(void **state)
 	heard();
 	store_goes_on();
 	UNTIL(scheduler_epoch(broker) == 1);
+	UNTIL(off.ended);
+	ask_clear(&off);
 	call_gone(api, &on);
 	ask_clear(&off);
 }
