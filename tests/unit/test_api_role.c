@@ -78,7 +78,6 @@ a_heartbeat_after_a_command_counts(void **state)
 	UNTIL(off.ended);
 	ask_clear(&off);
 	call_gone(api, &on);
-	ask_clear(&off);
 }
 
 /* "--for 0s" is no pin, not that of manual_hold. */
