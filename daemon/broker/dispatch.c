@@ -153,7 +153,7 @@ dispatch_send(struct broker *b, struct run *r)
 {
 	struct member *m = dispatch_agent(b, r);
 
-	if (m == NULL || m->session == NULL)
+	if (r->placing || m == NULL || m->session == NULL)
 		return;
 	(void)roster_send(m, "link.dispatch", order_json(run_wire(r),
 	    r->attempt, r->job, r->occ, r->spec->doc));

@@ -112,13 +112,15 @@ on_placed(enum store_rc rc, void *arg)
 	for (size_t i = 0; i < p->set.n; i++) {
 		struct run *r = p->set.v[i];
 
+		r->placing = false;
 		if (rc == STORE_OK) {
 			if (r->state == RUN_DISPATCHED)
 				dispatch_send(p->b, r);
 			continue;
 		}
-		/* Its end, given up meanwhile, is next on its way. */
-		if (rc == STORE_DOWN || run_ended(r->state))
+		/* Its end, given up meanwhile, is next on its way; or its agent
+		 * did it by itself, and has told so. */
+		if (rc == STORE_DOWN || run_ended(r->state) || r->accepted)
 			continue;
 		dispatch_let_go(p->b, r);
 		run_set_state(r, RUN_QUEUED, "the broker's store takes no "
@@ -161,6 +163,7 @@ place_waiting(struct broker *b)
 			p->set.v = mem_grow(p->set.v,
 			    (p->set.n + 1) * sizeof(*p->set.v));
 			p->set.v[p->set.n++] = r;
+			r->placing = true;
 			run_store_state(r, batch);
 		}
 	}

@@ -64,6 +64,7 @@ struct run {
 	int64_t	       alone;		/* its number at the agent that started
 					 * it by itself, 0 */
 	bool	       stored;		/* its row is committed */
+	bool	       placing;		/* its agent is not yet: nothing is sent */
 	bool	       accepted;	/* the agent journaled it */
 	bool	       aborting;	/* an operator asked */
 	bool	       again;		/* to be sent once more: it was refused,

@@ -45,6 +45,7 @@ enum sim_rule {
 	RULE_OUTCOME,
 	RULE_STARTED,
 	RULE_UNRECORDED,
+	RULE_SENT,
 	RULE_CHOICE,
 	RULE_SETTLE,
 	RULE_LINK,
@@ -235,6 +236,7 @@ struct check;
 struct alone_check;
 struct files_world;
 struct edit;
+struct place;
 
 struct world {
 	struct sim_options o;
@@ -253,6 +255,7 @@ struct world {
 	struct alone_check *alone;
 	struct files_world *files;	/* NULL: none in this schedule */
 	struct edit	   *edits;	/* all that were asked for */
+	struct place	   *places;	/* of runs; see sim_promise.c */
 	bool		   calm;	/* no new faults */
 	bool		   over;
 	bool		   tidying;
@@ -380,6 +383,10 @@ void	promise_sent(struct world *, struct machine *from, struct machine *to,
 /* Its disk is an older one. */
 void	promise_forget(struct machine *);
 void	promise_now(struct world *);
+/* On the broker's disk this attempt is at agent, "": nowhere yet. */
+void	promise_placed(struct world *, int64_t run, int64_t attempt,
+	    const char *agent);
+void	promise_free(struct world *);
 
 /* ---- rules of on_broker_loss = continue (sim_alone.c) ---- */
 void	alone_make(struct world *);

@@ -274,6 +274,12 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 	    op->stmt == S_RUN_END) &&
 	    (alone = alone_number(b, op, &doubled)) != 0)
 		alone_recorded(w, alone, number(b, op, 0), doubled);
+	if (op->stmt == S_RUN_NEW || op->stmt == S_RUN_STATE) {
+		char agent[64];
+
+		text(b, op, op->stmt == S_RUN_NEW ? 5 : 3, agent);
+		promise_placed(w, number(b, op, 0), number(b, op, 1), agent);
+	}
 	if (op->stmt == S_ROLE_PUT) {
 		if (number(b, op, 0) < c->epoch)
 			sim_broken(w, RULE_EPOCH, "the epoch fell from %lld to "

@@ -1,9 +1,11 @@
 /* What one end was told stays so, whatever dies meanwhile: looked at when it
  * is said, and again when a machine has come back from its disk. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/roster.h"
+#include "core/order.h"
 #include "js.h"
 #include "mem.h"
 #include "sim.h"
@@ -67,6 +69,71 @@ answer(struct world *w, const json_t *p)
 		    (long long)check_cursor(w, job));
 }
 
+/* ---- where a run is ---- */
+
+struct place {
+	char	       key[48];		/* "run.attempt" */
+	int	       at;		/* machine + 1, 0: nowhere yet */
+	UT_hash_handle hh;
+};
+
+static struct place *
+place_of(struct world *w, int64_t run, int64_t attempt, char key[48])
+{
+	struct place *p;
+
+	(void)snprintf(key, 48, "%lld.%lld", (long long)run,
+	    (long long)attempt);
+	HASH_FIND_STR(w->places, key, p);
+	return p;
+}
+
+void
+promise_placed(struct world *w, int64_t run, int64_t attempt,
+    const char *agent)
+{
+	char key[48];
+	struct place *p = place_of(w, run, attempt, key);
+
+	if (p == NULL) {
+		p = mem_zero(1, sizeof(*p));
+		(void)MEM_STR(p->key, key);
+		HASH_ADD_STR(w->places, key, p);
+	}
+	p->at = 0;
+	for (int i = 0; i < w->n; i++)
+		if (strcmp(w->m[i].name, agent) == 0)
+			p->at = i + 1;
+}
+
+/* A broker that is killed after it sent a run must find where it is. */
+static void
+dispatch(struct world *w, const struct machine *to, const json_t *params)
+{
+	int64_t run = js_int(params, "run", 0);
+	const struct place *p;
+	char key[48];
+
+	if (order_is_alone(run))
+		return;
+	p = place_of(w, run, js_int(params, "attempt", 0), key);
+	if (p == NULL || p->at != to - w->m + 1)
+		sim_broken(w, RULE_SENT, "run %s is sent to %s, on disk it is "
+		    "%s", key, to->name, p == NULL ? "not there" : p->at == 0
+		    ? "waiting" : w->m[p->at - 1].name);
+}
+
+void
+promise_free(struct world *w)
+{
+	struct place *p, *next;
+
+	HASH_ITER(hh, w->places, p, next) {
+		HASH_DEL(w->places, p);
+		free(p);
+	}
+}
+
 void
 promise_sent(struct world *w, struct machine *from, struct machine *to,
     const char *method, const json_t *p)
@@ -81,6 +148,8 @@ promise_sent(struct world *w, struct machine *from, struct machine *to,
 		renewal(w, p);
 	else if (strcmp(method, "link.fired") == 0)
 		answer(w, p);
+	else if (strcmp(method, "link.dispatch") == 0)
+		dispatch(w, to, p);
 }
 
 void

@@ -110,6 +110,7 @@ sim_rule_text(enum sim_rule rule)
 		[RULE_OUTCOME] = "another outcome on record",
 		[RULE_STARTED] = "an attempt started twice",
 		[RULE_UNRECORDED] = "started without a record",
+		[RULE_SENT] = "sent before its place was on disk",
 		[RULE_CHOICE] = "an operator's choice undone",
 		[RULE_SETTLE] = "no Scheduler in time",
 		[RULE_LINK] = "not connected in time",
@@ -315,6 +316,7 @@ sim_run(const struct sim_options *o, struct sim_result *result)
 		w->tidying = true;
 		machines_free(w);
 		ops_free(w);
+		promise_free(w);
 		net_free(w);
 		keeper_sweep(w);
 		check_free(w);
