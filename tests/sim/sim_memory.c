@@ -28,6 +28,16 @@ same_settings(struct world *w, const struct broker *b, const struct broker *c)
 	}
 }
 
+/* Of one that has gone they mean nothing, and who joins again has none. */
+static bool
+marked(const struct role_agent *a, const struct role_agent *stored)
+{
+	return a->priority != stored->priority ||
+	    (stored->drained && !a->drained) ||
+	    a->marks.held_off != stored->marks.held_off ||
+	    a->marks.want_off != stored->marks.want_off;
+}
+
 /* Its floor may be lower on disk: every heartbeat tells it again.  Who is about
  * to go counts as drained from the first moment. */
 static void
@@ -50,10 +60,7 @@ same_members(struct world *w, const struct broker *b, const struct broker *c)
 		    strcmp(m->state, d->state) != 0 ||
 		    m->worker != d->worker || m->floor < d->floor ||
 		    m->offline_ok != d->offline_ok ||
-		    ma->priority != da->priority ||
-		    (da->drained && !ma->drained) ||
-		    ma->marks.held_off != da->marks.held_off ||
-		    ma->marks.want_off != da->marks.want_off)
+		    (member_active(m) && marked(ma, da)))
 			sim_broken(w, RULE_ACKED, "%s is another one on disk: "
 			    "%s floor %lld %d%d%d, there %s floor %lld "
 			    "%d%d%d", m->name, m->state, (long long)m->floor,

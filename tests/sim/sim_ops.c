@@ -438,6 +438,7 @@ ops_rejoin(struct machine *m)
 {
 	struct world *w = m->w;
 	struct member *mb = machine_member(m);
+	struct roster_was was;
 	struct broker *b;
 	struct batch *batch;
 
@@ -446,11 +447,11 @@ ops_rejoin(struct machine *m)
 		return;
 	sim_say(w, m, "joins again");
 	batch = batch_new();
-	mb = roster_admit(b, m->name, m->key.pub, m->key.fingerprint,
-	    m->worker, batch, NULL);
+	(void)roster_admit(b, m->name, m->key.pub, m->key.fingerprint,
+	    m->worker, batch, &was);
 	m->member = store_write(b->store, batch) == STORE_OK;
 	if (!m->member)
-		(void)MEM_STR(mb->state, "removed");
+		roster_admit_undo(b, &was);
 	m->on_at = w->now;
 	operator_done(w);
 	if (m->member)
