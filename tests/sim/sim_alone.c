@@ -35,7 +35,8 @@ struct record {
 /* One occurrence, whoever did it. */
 struct deed {
 	char	       key[48];		/* job|occurrence */
-	int64_t	       run;		/* the newest that was started */
+	int64_t	       run;		/* the newest that was started … */
+	int	       machine;		/* … here */
 	bool	       alone;		/* it, or one before it, was */
 	bool	       twice;
 	bool	       doubled, excused;
@@ -281,6 +282,10 @@ alone_excuse(struct machine *m)
 		if (d->record == 0)
 			excuse(m->w, d);
 	}
+	/* Nor does it know what else it did: it may refuse that now. */
+	for (struct deed *e = m->w->alone->deeds; e != NULL; e = e->hh.next)
+		if (e->run != 0 && e->machine == m->at)
+			e->excused = true;
 }
 
 /* ---- the broker ---- */
@@ -376,6 +381,7 @@ alone_start(struct machine *m, int64_t run, int64_t attempt, const char *job,
 	e->twice |= e->run != 0 && e->run != run;
 	e->alone |= alone;
 	e->run = run;
+	e->machine = m->at;
 	return alone;
 }
 

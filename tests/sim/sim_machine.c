@@ -195,6 +195,8 @@ boot_broker(struct machine *m)
 	if (m->broker == NULL)
 		sim_broken(m->w, RULE_WORLD, "the broker does not start: %s",
 		    e.msg);
+	(void)snprintf(m->broker->boot, sizeof(m->broker->boot), "boot-%lld",
+	    (long long)m->mono_base);
 	(void)gate_new(m->broker, view, m);
 	broker_wake(m->broker, true, m->booted);
 }
