@@ -11,7 +11,6 @@
 enum {
 	BACKOFF_MIN = 200, BACKOFF_MAX = 5000,	/* ms between dials … */
 	BACKOFF_LEAST = 1000,			/* … at most, at short leases */
-	FIRST_SAMPLE_MS = 1000,			/* after one that came too soon */
 	QUIET_MIN = 3000,			/* unanswered for so long: redial */
 	HELLO_MS = 10000			/* and hello for so long */
 };
@@ -133,96 +132,14 @@ seat_lease_event(struct seat *s, struct lease_event ev)
 
 /* ---- sending ---- */
 
-static int
-send_note(struct seat *s, const char *method, json_t *params)
+int
+seat_send(struct seat *s, const char *method, json_t *params)
 {
 	json_t *doc = js_note(method, params);
 	int rc = s->up ? session_send(s->session, doc) : -1;
 
 	json_decref(doc);
 	return rc;
-}
-
-int64_t
-seat_interval(const struct seat *s)
-{
-	return s->lease.d.on ? s->heartbeat : s->sample_interval;
-}
-
-static void
-add_alert(json_t **list, const char *code, const char *text)
-{
-	if (*list == NULL)
-		*list = json_array();
-	(void)json_array_append_new(*list, json_pack("{s:s,s:o}", "code", code,
-	    "message", js_text(text)));
-}
-
-/* What is wrong here and holds up the cluster's work; NULL: nothing. */
-static json_t *
-alerts(const struct seat *s)
-{
-	json_t *list = NULL;
-
-	if (!s->facts.near && (s->ops->no_room(s->ctx) != NULL ||
-	    store_state(s->store) != STORE_OK))
-		add_alert(&list, "store_full", "its store takes no writes: "
-		    "free disk space there; no run starts there until then");
-	if (s->files_hang)
-		add_alert(&list, "files_hang", files_hang(s->files));
-	return list;
-}
-
-void
-seat_beat(struct seat *s)
-{
-	struct lease_beat say;
-	json_t *o, *list, *sample = NULL;
-
-	if (!s->up)
-		return;
-	seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_BEAT });
-	lease_say(&s->lease, s->now.mono, &say);
-	s->sent[(size_t)say.seq % LEASE_RING] = s->now.mono;
-	o = json_object();
-	js_put_int(o, "start", say.start);
-	js_put_int(o, "seq", say.seq);
-	js_put_bool(o, "on", say.on);
-	js_put_bool(o, "suspended", say.suspended);
-	js_put_bool(o, "fresh", say.fresh);
-	js_put_bool(o, "held", say.held);
-	js_put_int(o, "epoch", say.epoch);
-	js_put_int(o, "floor", say.floor);
-	js_put_bool(o, "controlled", s->facts.controlled);
-	js_put_int(o, "wall", s->now.wall.ms);
-	js_put_int(o, "rev", watch_rev(s->watch));
-	js_put_int(o, "running", runs_running(s->runs));
-	js_put_int(o, "interval", seat_interval(s));
-	js_put_int(o, "cap", s->facts.cap);
-	s->quiet = false;
-	s->accepts = s->ops->refuses(s->ctx) == NULL;
-	js_put_bool(o, "accepts", s->accepts);
-	if (s->rtt >= 0)
-		(void)json_object_set_new(o, "rtt", json_real(s->rtt));
-	(void)json_object_set_new(o, "alone",
-	    json_integer((json_int_t)alone_untold(s->alone)));
-	if (s->sample_at.us <= s->now.mono.us) {
-		sample = s->ops->sample(s->ctx);
-		/* Too soon after the start to say anything about a rate: tried
-		 * again by a beat of its own.  Beats in between do not put it
-		 * off, or one that beats faster would never be measured. */
-		s->sample_at = mono_add_ms(s->now.mono, sample == NULL &&
-		    s->health_due ? FIRST_SAMPLE_MS : s->sample_interval - 100);
-	}
-	s->beat_at = mono_add_ms(s->now.mono, seat_interval(s));
-	if ((list = alerts(s)) != NULL)
-		(void)json_object_set_new(o, "alerts", list);
-	if (sample != NULL)
-		(void)json_object_set_new(o, "sample", sample);
-	else if (s->health_due)
-		s->beat_at = mono_min(s->beat_at, s->sample_at);
-	s->health_due = s->health_due && sample == NULL;
-	(void)send_note(s, "link.beat", o);
 }
 
 static void
@@ -238,7 +155,7 @@ fire(struct seat *s, json_t *fires)
 		    (long long)s->now.mono.us % 1000000,
 		    (long long)js_int(json_array_get(fires, i), "at", 0),
 		    js_str(json_array_get(fires, i), "job", "?"));
-	(void)send_note(s, "link.fire", json_pack("{s:I,s:o}", "epoch",
+	(void)seat_send(s, "link.fire", json_pack("{s:I,s:o}", "epoch",
 	    (json_int_t)s->lease.d.epoch, "fires", fires));
 }
 
@@ -252,13 +169,13 @@ seat_report(struct seat *s, const json_t *report)
 		return;			/* alone_told has it told */
 	if (!s->up)
 		s->untold = true;
-	(void)send_note(s, "link.run", json_incref((json_t *)report));
+	(void)seat_send(s, "link.run", json_incref((json_t *)report));
 }
 
 void
 seat_bye(struct seat *s)
 {
-	(void)send_note(s, "link.bye", json_object());
+	(void)seat_send(s, "link.bye", json_object());
 }
 
 /* ---- asking ---- */

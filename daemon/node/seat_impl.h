@@ -1,4 +1,4 @@
-/* Inside of seat.c, seat_note.c and seat_alone.c. */
+/* Inside of seat.c, seat_beat.c, seat_note.c and seat_alone.c. */
 #ifndef NODE_SEAT_IMPL_H
 #define NODE_SEAT_IMPL_H
 
@@ -59,6 +59,8 @@ struct seat {
 	mono	      tell_at;
 };
 
+/* params is stolen; -1: there is no link. */
+int	seat_send(struct seat *, const char *method, json_t *params);
 void	seat_beat(struct seat *);
 /* -1: it could not be stored, and did not happen. */
 int	seat_lease_event(struct seat *, struct lease_event);
