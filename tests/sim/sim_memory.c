@@ -1,6 +1,7 @@
 /* What the broker knows is what it would know after a start: whatever is only
  * in memory, or only on disk, is an answer that somebody got and that the next
  * start makes untrue. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "broker/role_disk.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
+#include "js.h"
+#include "node/runs.h"
 #include "sim.h"
 
 static void
@@ -151,6 +154,103 @@ same_runs(struct world *w, const struct broker *b, const struct broker *c)
 	}
 }
 
+/* ---- agents ---- */
+
+static int
+on_lease(const struct row *row, void *arg)
+{
+	struct lease_durable *d = arg;
+	json_t *o = json_loads(row_text(row, 0), 0, NULL);
+
+	d->on = js_bool(o, "on", false);
+	d->held = js_bool(o, "held", false);
+	d->epoch = js_int(o, "epoch", 0);
+	d->floor = js_int(o, "floor", 0);
+	json_decref(o);
+	return 1;
+}
+
+static void
+same_lease(struct machine *m, const char *cluster)
+{
+	const struct lease_durable *d = &seat_lease(m->seat)->d;
+	struct lease_durable stored = { 0 };
+	char key[64];
+
+	(void)snprintf(key, sizeof(key), "lease.%s", cluster);
+	/* One that never changed was never written. */
+	if (store_query(m->store, S_META_GET, on_lease, &stored, "t", key) !=
+	    1)
+		return;
+	if (d->on != stored.on || d->held != stored.held ||
+	    d->epoch != stored.epoch || d->floor != stored.floor)
+		sim_broken(m->w, RULE_ACKED, "%s is %s%s, epoch %lld, floor "
+		    "%lld, on its disk %s%s, epoch %lld, floor %lld", m->name,
+		    d->on ? "on" : "off", d->held ? " (held)" : "",
+		    (long long)d->epoch, (long long)d->floor,
+		    stored.on ? "on" : "off", stored.held ? " (held)" : "",
+		    (long long)stored.epoch, (long long)stored.floor);
+}
+
+static int
+on_row(const struct row *row, void *arg)
+{
+	(void)row;
+	++*(size_t *)arg;
+	return 0;
+}
+
+static int
+on_journal(const struct row *row, void *arg)
+{
+	char key[96];
+
+	(void)snprintf(key, sizeof(key), "%s.%lld.%lld", row_text(row, 0),
+	    (long long)row_int(row, 1), (long long)row_int(row, 2));
+	(void)json_object_set_new(arg, key, json_true());
+	return 0;
+}
+
+/* A row that is too many is one that could not be deleted: what is settled is
+ * told once more then, and known. */
+static void
+same_journal(struct machine *m, const char *cluster)
+{
+	json_t *stored = json_object(), *runs = runs_list(m->runs, cluster);
+	const json_t *run;
+	char key[96];
+	size_t i;
+
+	(void)store_query(m->store, S_JOURNAL_ALL, on_journal, stored, "");
+	json_array_foreach(runs, i, run) {
+		(void)snprintf(key, sizeof(key), "%s.%lld.%lld", cluster,
+		    (long long)js_int(run, "run", 0),
+		    (long long)js_int(run, "attempt", 0));
+		if (json_object_get(stored, key) == NULL)
+			sim_broken(m->w, RULE_ACKED, "run %s is not in the "
+			    "journal of %s", key, m->name);
+	}
+	json_decref(stored);
+	json_decref(runs);
+}
+
+static void
+agent(struct machine *m, const char *cluster)
+{
+	size_t spool = 0;
+
+	if (!m->up || m->seat == NULL || store_pending(m->store) != 0)
+		return;
+	same_lease(m, cluster);
+	(void)store_query(m->store, S_SPOOL_ALL, on_row, &spool, "t", cluster);
+	if (seat_untold(m->seat) > spool)
+		sim_broken(m->w, RULE_ACKED, "%s has %zu to tell its broker, "
+		    "on its disk %zu", m->name, seat_untold(m->seat), spool);
+	same_journal(m, cluster);
+}
+
+/* ---- all of them ---- */
+
 void
 memory_is_stored(struct world *w)
 {
@@ -172,4 +272,6 @@ memory_is_stored(struct world *w)
 	same_runs(w, b, again);
 	broker_free(again);
 	sim_leave(m, was);
+	for (int i = 0; i < w->n; i++)
+		agent(&w->m[i], b->id);
 }
