@@ -16,12 +16,12 @@ char *
 role_disk_dump(const struct role *r, struct now now, const char *boot)
 {
 	const struct role_durable *d = &r->d;
-	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:I,s:I,s:I,"
-			      "s:I}",
+	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:b,s:I,s:I,"
+			      "s:I,s:I}",
 	    "intent", d->intent, "aim", (int)d->aim, "target",
 	    (json_int_t)d->target, "avoid", (json_int_t)d->avoid, "move",
 	    d->move, "by_operator", d->by_operator, "vacant", d->vacant,
-	    "restored", d->restored, "off_below", (json_int_t)d->off_below,
+	    "restored", d->restored, "fenced", d->fenced, "off_below", (json_int_t)d->off_below,
 	    "pinned", (json_int_t)d->pinned, "pin_ms",
 	    (json_int_t)d->pin_ms, "fence_ms", (json_int_t)d->fence_ms);
 	char *text;
@@ -71,6 +71,7 @@ role_disk_read(struct role_durable *d, const char *text, struct now now,
 	d->by_operator = js_bool(o, "by_operator", false);
 	d->vacant = js_bool(o, "vacant", false);
 	d->restored = js_bool(o, "restored", false);
+	d->fenced = js_bool(o, "fenced", false);
 	d->off_below = js_int(o, "off_below", 0);
 	d->fence_ms = js_int(o, "fence_ms", 0);
 	d->pinned = pin > 0 ? js_int(o, "pinned", 0) : 0;

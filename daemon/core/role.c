@@ -93,7 +93,7 @@ role_boot(struct role *r, const struct role_durable *d,
 	    !MUTANT(MUTANT_FENCE_NOW) ? r->d.fence_ms : p->off_timeout;
 	/* "A broker that starts waits that long first": what it renewed
 	 * is not on disk.  Nobody holds a lease once proved off. */
-	if ((r->d.holder != 0 || r->d.restored) &&
+	if ((r->d.holder != 0 || r->d.restored || r->d.fenced) &&
 	    !MUTANT(MUTANT_NO_BOOT_WAIT))
 		r->fence = step_later(&s, wait_ms);
 	step_wait(&s);
@@ -129,6 +129,7 @@ raise_epoch(struct step *s)
 	    s->who->name, (long long)s->who->beat.floor);
 	r->d.epoch = s->who->beat.floor;
 	r->d.holder = 0;
+	r->d.fenced = true;
 	if (end.us > r->fence.us && !MUTANT(MUTANT_RAISE_NO_WAIT))
 		r->fence = end;
 	if (MUTANT(MUTANT_RAISE_NO_WAIT) && r->state != ROLE_WAIT)

@@ -60,6 +60,8 @@ struct role_durable {
 	bool	      by_operator; /* the target is an operator's choice */
 	bool	      vacant;	/* nobody until an operator turns one on */
 	bool	      restored;	/* set by whoever restores a backup */
+	bool	      fenced;	/* a lease may be out that holder does not tell
+				 * of: a broker that starts waits for it */
 	int64_t	      off_below; /* who is ON with an epoch up to this one was
 				  * superseded by an operator */
 	int64_t	      pinned;	/* the operator's choice … */

@@ -245,7 +245,7 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 			r->d.fence_ms = ms;
 		r->d.epoch++;
 		r->d.holder = a->id;
-		r->d.restored = false;
+		r->d.restored = r->d.fenced = false;
 		step_persist(s);
 		r->count.grants++;
 	} else

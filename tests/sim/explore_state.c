@@ -100,6 +100,7 @@ durable(struct code *c, const struct role_durable *d)
 	byte(c, d->off_below);
 	byte(c, d->pinned);
 	byte(c, d->restored);
+	byte(c, d->fenced);
 }
 
 /* Wall times matter at the next start of the broker, as what is left then. */

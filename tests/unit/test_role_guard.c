@@ -238,6 +238,29 @@ off_ends_the_pin(void **unused)
 	assert_false(role_pinned(&b.r, b.now.mono));
 }
 
+/* A broker restored from a backup granted anew, and hears of a higher epoch:
+ * whom it had granted keeps its lease.  That is on disk before it is killed. */
+static void
+the_wait_of_a_raised_epoch_outlives_the_broker(void **unused)
+{
+	static struct bed b;
+
+	(void)unused;
+	bed_make(&b, true);
+	assert_true(bed_until(&b, A, 5000) >= 0);
+	bed_kill(&b, B);
+	bed_cut(&b, A);			/* its lease goes on */
+	b.ldisk[B] = (struct lease_durable){ .on = true, .epoch = 10,
+		.floor = 10 };
+	bed_restart(&b, B);
+	assert_int_equal(b.r.d.epoch, 10);
+	assert_int_equal(bed_at_work(&b), A);
+	bed_broker_restart(&b);
+	bed_run(&b, b.p.off_timeout + 1000);	/* never two: see bed_step */
+	assert_true(bed_at_work(&b) != A);
+	assert_true(bed_until(&b, B, 30000) >= 0);
+}
+
 int
 main(void)
 {
@@ -259,6 +282,8 @@ main(void)
 		cmocka_unit_test(a_target_that_leaves_is_replaced),
 		cmocka_unit_test(initial_status_on_takes_nothing_later),
 		cmocka_unit_test(off_ends_the_pin),
+		cmocka_unit_test(
+		    the_wait_of_a_raised_epoch_outlives_the_broker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
