@@ -335,6 +335,25 @@ attendance_beat(struct broker *b, struct member *m, const json_t *beat)
 	(void)roster_send(m, "link.heard", heard);
 }
 
+/* Not heard since this broker started, or since it joined: the alert that there
+ * was before a restart must not end with it.  Others come back first. */
+static mono
+miss(struct broker *b, const struct member *m)
+{
+	int64_t ms = 3 * b->set.sample_interval;
+	mono until = mono_add_ms(m->known_from, ms > b->set.connection_timeout
+	    ? ms : b->set.connection_timeout);
+
+	if (m->since.us != 0 || m->offline_ok)	/* it was heard since */
+		return MONO_NEVER;
+	if (until.us > b->now.mono.us)
+		return until;
+	alert_raise(b->events, b->now.wall, "agent_offline", m->name, "%s is "
+	    "not heard, and was not since the broker started: is its musterd "
+	    "running?", m->name);
+	return MONO_NEVER;
+}
+
 mono
 attendance_turn(struct broker *b)
 {
@@ -357,7 +376,8 @@ attendance_turn(struct broker *b)
 				offline(b, m, "no heartbeat");
 			else
 				next = mono_min(next, until);
-		}
+		} else
+			next = mono_min(next, miss(b, m));
 		until = health_deadline(&m->health, &b->roster->health);
 		if (until.us <= b->now.mono.us) {
 			if (health_step(&m->health, NULL, &b->roster->health,

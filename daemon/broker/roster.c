@@ -100,6 +100,7 @@ member_new(struct broker *b, struct roster *r)
 	m->at = r->n;
 	r->members[r->n++] = m;
 	m->accepts = true;
+	r->look_at = (mono){ 0 };
 	m->known_from = m->offline_from = b->now.mono;
 	health_init(&m->health, b->now);
 	series_init(&m->series, mem_zero(cap, sizeof(struct sample)), cap);

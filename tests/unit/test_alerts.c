@@ -115,6 +115,32 @@ nothing_is_wrong_with_a_node_that_has_gone(void **state)
 	assert_string_equal(open_alerts(), "");
 }
 
+/* The alert of a dead node was in the memory of a broker that was restarted. */
+static void
+a_node_that_is_dead_when_the_broker_starts_is_an_alert(void **state)
+{
+	struct batch *b = batch_new();
+	struct now later = clock_now();
+
+	(void)state;
+	(void)roster_admit(broker, "node-b", "ssh-ed25519 b", "SHA256:b", false,
+	    b, NULL);
+	assert_int_equal(store_write(store, b), STORE_OK);
+	turn();
+	assert_string_equal(open_alerts(), "");
+	later.mono = mono_add_ms(later.mono, broker->set.connection_timeout +
+	    1000);
+	beat(0, NULL);
+	(void)broker_turn(broker, later);
+	assert_non_null(strstr(open_alerts(), "agent_offline node-b"));
+	/* One that may be away is none. */
+	alert_clear(broker->events, later.wall, "agent_offline", "node-b");
+	roster_by_name(broker->roster, "node-b")->offline_ok = true;
+	broker->roster->look_at = (mono){ 0 };
+	(void)broker_turn(broker, later);
+	assert_null(strstr(open_alerts(), "node-b"));
+}
+
 int
 main(void)
 {
@@ -123,6 +149,7 @@ main(void)
 		T(a_node_raises_no_other_alert),
 		T(a_clock_that_was_put_right_while_away_is_an_alert_no_more),
 		T(an_alert_follows_a_node_that_is_renamed),
+		T(a_node_that_is_dead_when_the_broker_starts_is_an_alert),
 		T(nothing_is_wrong_with_a_node_that_has_gone),
 	};
 
