@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/catalog.h"
 #include "broker/dispatch_impl.h"
 #include "broker/live.h"
 #include "broker/placing.h"
@@ -50,7 +51,8 @@ static int
 on_live(const struct row *row, void *arg)
 {
 	struct dispatch *d = arg;
-	struct run *r = run_of_live(row);
+	const struct cat_job *j = catalog_job(d->b->catalog, row_text(row, 2));
+	struct run *r = run_of_live(row, j != NULL ? j->spec : NULL);
 
 	run_clock(r, d->b->now);
 	live_add(d->b, r);

@@ -162,12 +162,40 @@ run_store_end(struct run *r, struct batch *b, const char *output,
 	    r->alone);
 }
 
-struct run *
-run_of_live(const struct row *row)
+/* Parts of what body made. */
+static struct spec *
+read_body(const char *text, struct spec *likely, json_t **others)
 {
-	const char *text = row_text(row, 11);
-	json_t *o = text != NULL ? json_loads(text, 0, NULL) : NULL;
-	struct spec *spec = spec_new(json_incref(json_object_get(o, "spec")));
+	static const char first[] = "{\"spec\":";
+	const char *own = likely != NULL ? spec_text(likely) : "";
+	size_t n = strlen(own);
+	struct spec *spec;
+	json_error_t e = { 0 };
+	char *rest;
+
+	*others = NULL;
+	if (text == NULL || strncmp(text, first, sizeof(first) - 1) != 0)
+		return spec_new(NULL);
+	text += sizeof(first) - 1;
+	if (n > 0 && strncmp(text, own, n) == 0 && text[n] == ',')
+		spec = spec_ref(likely);
+	else {
+		spec = spec_new(json_loads(text, JSON_DISABLE_EOF_CHECK, &e));
+		n = (size_t)e.position;
+	}
+	if (text[n] == ',') {
+		rest = mem_fmt("{%s", text + n + 1);
+		*others = json_loads(rest, 0, NULL);
+		free(rest);
+	}
+	return spec;
+}
+
+struct run *
+run_of_live(const struct row *row, struct spec *likely)
+{
+	json_t *o;
+	struct spec *spec = read_body(row_text(row, 11), likely, &o);
 	struct run *r;
 
 	r = run_new(row_int(row, 0), row_int(row, 1), row_text(row, 2),

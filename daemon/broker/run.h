@@ -107,8 +107,9 @@ void	run_store_state(struct run *, struct batch *);
 /* The outcome: out of run_live, into run_hist.  output is the tail. */
 void	run_store_end(struct run *, struct batch *, const char *output,
 	    size_t len);
-/* A row of run_live. */
-struct run *run_of_live(const struct row *);
+/* A row of run_live.  likely, or NULL: as its job is now; the run shares it when
+ * it was made of the same. */
+struct run *run_of_live(const struct row *, struct spec *likely);
 
 /* The fields of SPEC section 8, reason, doubled and alone.  New reference. */
 json_t *run_json(const struct run *);
