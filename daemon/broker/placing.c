@@ -148,6 +148,41 @@ placing_spread(struct broker *b, const json_t *spec, struct member *fired,
 	return n;
 }
 
+static enum no_agent
+policy(const struct broker *b, const struct run *r)
+{
+	return r->spec->on_no_agent != NO_AGENT_CLUSTER ? r->spec->on_no_agent
+	    : b->set.on_no_agent;
+}
+
+static bool
+takes(const struct broker *b, const struct member *m, const char *name,
+    char *why, size_t size)
+{
+	if (m == NULL || !member_active(m) || !member_connected(b->roster, m))
+		(void)snprintf(why, size, "%s is not connected", name);
+	else if (!m->accepts)
+		(void)snprintf(why, size,
+		    "%s takes no runs now (its disk is full?)", name);
+	else if (m->cap > 0 && m->sent >= m->cap)
+		(void)snprintf(why, size, "%s is at its cap of %lld runs",
+		    name, (long long)m->cap);
+	else
+		return true;
+	return false;
+}
+
+/* on_no_agent = "local": where it would run without a distribution. */
+static struct member *
+last_resort(const struct broker *b, const struct run *r)
+{
+	struct member *m = policy(b, r) == NO_AGENT_LOCAL ? stand_in(b) : NULL;
+	char why[120];
+
+	return m != NULL && !roster_agent(b->roster, m)->drained &&
+	    takes(b, m, m->name, why, sizeof(why)) ? m : NULL;
+}
+
 struct member *
 placing_choose(struct broker *b, const struct run *r, char *why, size_t size)
 {
@@ -159,24 +194,8 @@ placing_choose(struct broker *b, const struct run *r, char *why, size_t size)
 	size_t *out, n;
 
 	if (r->agent[0] != '\0') {	/* decided when it was made */
-		const struct role_agent *a;
-
 		m = roster_by_name(b->roster, r->agent);
-		a = m != NULL ? roster_agent(b->roster, m) : NULL;
-		if (m == NULL || !member_active(m) || !a->connected)
-			(void)snprintf(why, size, "%s is not connected",
-			    r->agent);
-		else if (!m->accepts)
-			(void)snprintf(why, size,
-			    "%s takes no runs now (its disk is full?)",
-			    r->agent);
-		else if (m->cap > 0 && m->sent >= m->cap)
-			(void)snprintf(why, size,
-			    "%s is at its cap of %lld runs", r->agent,
-			    (long long)m->cap);
-		else
-			return m;
-		return NULL;
+		return takes(b, m, r->agent, why, size) ? m : NULL;
 	}
 	if (rule.spread != PLACE_ONE) {	/* the others had no agent at all */
 		rule.spread = PLACE_ONE;
@@ -189,10 +208,12 @@ placing_choose(struct broker *b, const struct run *r, char *why, size_t size)
 		m = b->roster->members[out[0]];
 		if (j != NULL)
 			(void)MEM_STR(j->last_agent, m->name);
-	} else if (b->roster->n == 1)
+	} else
+		m = last_resort(b, r);
+	if (m == NULL && b->roster->n == 1)
 		(void)snprintf(why, size, "%s %s", pa[0].name,
 		    place_why_text(pa[0].why));
-	else
+	else if (m == NULL)
 		(void)snprintf(why, size,
 		    "none of %zu agents can take it (muster run explain %lld)",
 		    b->roster->n, (long long)r->id);
@@ -228,15 +249,11 @@ placing_patience(const struct broker *b, const struct run *r, char *why,
 {
 	int64_t wait, waited = mono_diff_ms(b->now.mono, r->queued_at);
 	const struct member *m;
-	const char *policy;
 
 	if (r->state != RUN_WAITING || r->due.ms != 0)
 		return -1;
-	wait = (int64_t)(js_num(r->spec->doc, "wait", 0) * 1000);
-	policy = js_str(r->spec->doc, "on_no_agent", NULL);
-	if (policy == NULL || policy[0] == '\0')
-		policy = no_agent_word(b->set.on_no_agent);
-	if (strcmp(policy, "fail") == 0) {
+	wait = r->spec->wait_ms;
+	if (policy(b, r) == NO_AGENT_FAIL) {
 		(void)snprintf(why, size, "no agent: %s",
 		    r->reason != NULL ? r->reason : "none fits");
 		return 0;
@@ -308,17 +325,21 @@ placing_explain(struct broker *b, const struct run *r)
 	struct place_agent *pa = facts(b, r->spec->doc, fired);
 	size_t *out = mem_zero(b->roster->n + 1, sizeof(*out));
 	json_t *list = json_array();
+	const struct member *local = NULL;
 
-	(void)place_choose(pa, b->roster->n, &rule, out);
+	if (place_choose(pa, b->roster->n, &rule, out) == 0)
+		local = last_resort(b, r);
 	for (size_t i = 0; i < b->roster->n; i++) {
 		json_t *row, *more;
 
 		if (!member_active(b->roster->members[i]))
 			continue;
 		row = json_pack("{s:s,s:b,s:s}", "agent", pa[i].name, "fits",
-		    pa[i].why == PLACE_CHOSEN, "reason",
-		    pa[i].why == PLACE_CHOSEN ? "would take it"
-					      : place_why_text(pa[i].why));
+		    pa[i].why == PLACE_CHOSEN || b->roster->members[i] == local,
+		    "reason", pa[i].why == PLACE_CHOSEN ? "would take it"
+		    : b->roster->members[i] == local
+		    ? "would take it: nobody fits, on_no_agent is local"
+		    : place_why_text(pa[i].why));
 		more = measured(b, r, &pa[i], b->roster->members[i]);
 		(void)json_object_update(row, more);
 		json_decref(more);

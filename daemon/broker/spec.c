@@ -11,6 +11,8 @@ spec_new(json_t *doc)
 	struct spec *s = mem_zero(1, sizeof(*s));
 
 	s->doc = doc != NULL ? doc : json_object();
+	s->wait_ms = (int64_t)(js_num(s->doc, "wait", 0) * 1000);
+	s->on_no_agent = no_agent_of(js_str(s->doc, "on_no_agent", ""));
 	s->refs = 1;
 	return s;
 }

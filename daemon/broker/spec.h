@@ -5,9 +5,15 @@
 #define BROKER_SPEC_H
 
 #include <jansson.h>
+#include <stdint.h>
+
+#include "core/setting.h"
 
 struct spec {
 	json_t	*doc;		/* as job_json makes it */
+	/* Asked of each run that waits, many times a second. */
+	int64_t	 wait_ms;	/* 0: for ever */
+	enum no_agent on_no_agent;
 	char	*text;		/* see spec_text */
 	unsigned refs;
 };

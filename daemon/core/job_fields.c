@@ -22,8 +22,6 @@ static const char *const outcome_words[] = { "succeeded", "failed", "killed",
 	"timed_out", "aborted", "lost", "refused", NULL };
 static const char *const selection_words[] = { "", "round_robin", "first",
 	"random", "best_health", NULL };
-static const char *const no_agent_words[] = { "", "wait", "local", "fail",
-	NULL };
 static const char *const event_words[] = { "created", "changed", NULL };
 static const char *const run_on_words[] = { "broker_or_agents", "broker_only",
 	"agents_only", NULL };

@@ -26,7 +26,7 @@ static const char *const control_words[] = { "auto", "advise", "manual",
 	NULL };
 static const char *const selection_words[] = { "", "round_robin", "first",
 	"random", "best_health", NULL };
-static const char *const no_agent_words[] = { "", "wait", "local", "fail",
+const char *const no_agent_words[] = { "", "wait", "local", "fail",
 	NULL };
 static const char *const loss_words[] = { "suspend", "continue", NULL };
 
@@ -358,8 +358,11 @@ selection_word(enum selection s)
 	return selection_words[s];
 }
 
-const char *
-no_agent_word(enum no_agent a)
+enum no_agent
+no_agent_of(const char *word)
 {
-	return no_agent_words[a];
+	for (int i = NO_AGENT_WAIT; no_agent_words[i] != NULL; i++)
+		if (strcmp(no_agent_words[i], word) == 0)
+			return (enum no_agent)i;
+	return NO_AGENT_CLUSTER;
 }

@@ -103,6 +103,9 @@ bool	settings_agent_passes(const struct settings *, const char *node);
 
 const char *control_word(enum control);
 const char *selection_word(enum selection);
-const char *no_agent_word(enum no_agent);
+/* The words of on_no_agent, of the setting and of a job; NO_AGENT_CLUSTER for
+ * none of them. */
+extern const char *const no_agent_words[];
+enum no_agent no_agent_of(const char *word);
 
 #endif

@@ -184,11 +184,12 @@ tune(struct world *w)
 		{ "control_status", "true" }, { "manual_hold", "20s" },
 		{ "lost_after", "20s" }, { "lost_after", "1m" },
 		{ "on_no_agent", "fail" }, { "on_no_agent", "wait" },
+		{ "on_no_agent", "local" },
 		{ "on_broker_loss", "continue" },
 		{ "on_broker_loss", "suspend" },
 	};
 
-	set(w, &choice[sim_range(w, 0, 13)], 1);
+	set(w, &choice[sim_range(w, 0, 14)], 1);
 }
 
 /* ---- the catalogue ---- */

@@ -51,10 +51,31 @@ a_run_is_sent_when_its_place_is_on_disk(void **state)
 	UNTIL(agent.run == only()->id);
 }
 
+/* No agent has the tape: on_no_agent says what becomes of the run. */
+static void
+where_nobody_fits_the_scheduler_takes_it(void **state)
+{
+	struct ask a;
+
+	(void)state;
+	apply("jobs: ( { name = \"once\"; command = [ \"/bin/true\" ];"
+	    "  distribution = \"one\"; requires = [ \"tape\" ];"
+	    "  on_no_agent = \"local\"; } );\n");
+	agent_accepts(false);
+	begin(&a, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "once"));
+	UNTIL(a.ended && only()->stored);
+	ask_clear(&a);
+	turn();
+	assert_int_equal(only()->state, RUN_WAITING);
+	agent_accepts(true);
+	UNTIL(agent.run == only()->id);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(where_nobody_fits_the_scheduler_takes_it),
 		T(a_run_is_sent_when_its_place_is_on_disk),
 	};
 
