@@ -32,9 +32,19 @@ on_lease(const struct row *r, void *arg)
 }
 
 static void
-lease_key(const struct seat *s, char key[64])
+lease_key(const char *cluster_id, char key[64])
 {
-	(void)snprintf(key, 64, "lease.%s", s->facts.cluster_id);
+	(void)snprintf(key, 64, "lease.%s", cluster_id);
+}
+
+bool
+seat_stored(struct store *store, const char *cluster_id,
+    struct lease_durable *d)
+{
+	char key[64];
+
+	lease_key(cluster_id, key);
+	return store_query(store, S_META_GET, on_lease, d, "t", key) == 1;
 }
 
 /* Waits for the disk: an answer to the broker that is not on disk would be a
@@ -48,7 +58,7 @@ lease_store(struct seat *s, const struct lease_durable *d)
 	char *text = js_dump(o), key[64];
 	enum store_rc rc;
 
-	lease_key(s, key);
+	lease_key(s->facts.cluster_id, key);
 	batch_add(b, S_META_SET, "tt", key, text);
 	free(text);
 	json_decref(o);
@@ -428,7 +438,6 @@ seat_new(struct store *store, struct runs *runs, const struct seat_facts *f,
 {
 	struct seat *s = mem_zero(1, sizeof(*s));
 	struct lease_durable d = { 0 };
-	char key[64];
 
 	s->facts = *f;
 	s->store = store;
@@ -446,8 +455,7 @@ seat_new(struct store *store, struct runs *runs, const struct seat_facts *f,
 	s->files = files_new(f->loop);
 	s->alone = alone_new(store, runs, s->watch, f->cluster_id,
 	    &seat_alone_ops, s);
-	lease_key(s, key);
-	if (store_query(store, S_META_GET, on_lease, &d, "t", key) != 1) {
+	if (!seat_stored(store, f->cluster_id, &d)) {
 		lease_boot(&s->lease, &d, f->start, f->controlled);
 		lease_reset(&s->lease, f->initial_on);
 		(void)lease_store(s, &s->lease.d);

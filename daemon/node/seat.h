@@ -57,6 +57,9 @@ struct seat_facts {
 
 struct seat *seat_new(struct store *, struct runs *, const struct seat_facts *,
 	    const struct seat_ops *, void *ctx, struct now);
+/* What is on disk of its lease; false: it never changed. */
+bool	seat_stored(struct store *, const char *cluster_id,
+	    struct lease_durable *);
 /* Ends its session; nothing is called after it. */
 void	seat_free(struct seat *);
 mono	seat_turn(struct seat *, struct now);

@@ -100,6 +100,7 @@ same_role(struct world *w, const struct broker *b)
 	(void)store_query(b->store, S_ROLE_GET, on_role, &k, "");
 	if (d->epoch != stored->epoch || d->holder != stored->holder ||
 	    d->vacant != stored->vacant || d->intent != stored->intent ||
+	    d->fenced != stored->fenced || d->restored != stored->restored ||
 	    (scheduler_role(b)->pin_end.us > b->now.mono.us &&
 	    d->pinned != stored->pinned))
 		sim_broken(w, RULE_ACKED, "the role is at epoch %lld with "
@@ -156,31 +157,13 @@ same_runs(struct world *w, const struct broker *b, const struct broker *c)
 
 /* ---- agents ---- */
 
-static int
-on_lease(const struct row *row, void *arg)
-{
-	struct lease_durable *d = arg;
-	json_t *o = json_loads(row_text(row, 0), 0, NULL);
-
-	d->on = js_bool(o, "on", false);
-	d->held = js_bool(o, "held", false);
-	d->epoch = js_int(o, "epoch", 0);
-	d->floor = js_int(o, "floor", 0);
-	json_decref(o);
-	return 1;
-}
-
 static void
 same_lease(struct machine *m, const char *cluster)
 {
 	const struct lease_durable *d = &seat_lease(m->seat)->d;
 	struct lease_durable stored = { 0 };
-	char key[64];
 
-	(void)snprintf(key, sizeof(key), "lease.%s", cluster);
-	/* One that never changed was never written. */
-	if (store_query(m->store, S_META_GET, on_lease, &stored, "t", key) !=
-	    1)
+	if (!seat_stored(m->store, cluster, &stored))
 		return;
 	if (d->on != stored.on || d->held != stored.held ||
 	    d->epoch != stored.epoch || d->floor != stored.floor)
