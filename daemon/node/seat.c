@@ -482,8 +482,9 @@ seat_free(struct seat *s)
 	}
 	alone_free(s->alone);
 	watch_free(s->watch);
-	if (s->files_hang)
+	if (s->files_hang != NULL)
 		s->ops->alert(s->ctx, "files_hang", NULL);
+	free(s->files_hang);
 	files_free(s->files);
 	json_decref(s->cursors);
 	seat_aside_clear(s);
@@ -554,18 +555,12 @@ look_at_files(struct seat *s)
 		files_stop(s->files);
 	next = files_turn(s->files, s->now);
 	path = files_hang(s->files);
-	if ((path != NULL) == s->files_hang || s->ops->alert == NULL)
+	if ((path != NULL) == (s->files_hang != NULL) || s->ops->alert == NULL)
 		return next;
-	s->files_hang = path != NULL;
-	if (path == NULL)
-		s->ops->alert(s->ctx, "files_hang", NULL);
-	else {
-		char *text = mem_fmt("file triggers wait, as does whoever "
-		    "looks there: is its file server there? %s", path);
-
-		s->ops->alert(s->ctx, "files_hang", text);
-		free(text);
-	}
+	free(s->files_hang);
+	s->files_hang = path == NULL ? NULL : mem_fmt("file triggers wait, as "
+	    "does whoever looks there: is its file server there? %s", path);
+	s->ops->alert(s->ctx, "files_hang", s->files_hang);
 	return next;
 }
 

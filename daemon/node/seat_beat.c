@@ -30,8 +30,8 @@ alerts(const struct seat *s)
 	    store_state(s->store) != STORE_OK))
 		add_alert(&list, "store_full", "its store takes no writes: "
 		    "free disk space there; no run starts there until then");
-	if (s->files_hang)
-		add_alert(&list, "files_hang", files_hang(s->files));
+	if (s->files_hang != NULL)
+		add_alert(&list, "files_hang", s->files_hang);
 	return list;
 }
 

@@ -48,7 +48,7 @@ struct seat {
 	struct lease_policy policy;
 	struct watch	   *watch;
 	struct files	   *files;
-	bool		    files_hang;	/* the alert is raised */
+	char		   *files_hang;	/* the alert that is raised */
 	json_t		   *cursors;	/* of the newest grant */
 	bool		    resend;
 	/* without a broker: node/alone.h */
