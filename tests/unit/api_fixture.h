@@ -399,6 +399,24 @@ teardown(void **state)
 
 /* ---- asking ---- */
 
+/* What a room of the broker answers; the result is the test's. */
+struct told {
+	bool	   done;
+	json_t	  *result;
+	struct err e;
+};
+
+static inline void
+on_told(void *arg, json_t *result, const struct err *e)
+{
+	struct told *t = arg;
+
+	t->done = true;
+	t->result = json_incref(result);
+	if (e != NULL)
+		t->e = *e;
+}
+
 struct ask {
 	json_t	  *result;
 	struct err e;

@@ -364,4 +364,13 @@ bed_make(struct bed *b, bool first)
 	}
 }
 
+/* A is the Scheduler, everybody is connected. */
+static inline void
+bed_with_a(struct bed *b)
+{
+	bed_make(b, true);
+	bed_run(b, 2000);
+	assert_int_equal(bed_at_work(b), A);
+}
+
 #endif

@@ -8,27 +8,10 @@
 #include "broker/departure.h"
 #include "broker/desk.h"
 
-struct told {
-	bool	   done;
-	json_t	  *result;
-	struct err e;
-};
-
 static const struct peer node_e = { .kind = PEER_NODE,
 	.key = "ssh-ed25519 "
 	    "AAAAC3NzaC1lZDI1NTE5AAAAIJ2xkyHgYsHIO5VXwaGVJ1nXVFOZQvyqQ3XSo5nFJZfQ",
 	.fingerprint = "SHA256:e", .addr = "10.0.0.9:5000" };
-
-static void
-on_told(void *arg, json_t *result, const struct err *e)
-{
-	struct told *t = arg;
-
-	t->done = true;
-	t->result = json_incref(result);
-	if (e != NULL)
-		t->e = *e;
-}
 
 /* The result is borrowed until the next. */
 static json_t *

@@ -1,14 +1,6 @@
 /* The five cases of SPEC section 4, word by word, with their times. */
 #include "bed.h"
 
-static void
-with_a(struct bed *b)
-{
-	bed_make(b, true);
-	bed_run(b, 2000);
-	assert_int_equal(bed_at_work(b), A);
-}
-
 /* "wait connection_timeout (15 s, counted from the last heartbeat heard of it)
  * for the Scheduler to appear.  If none: choose the best eligible spare,
  * preferring those whose switch condition is not met, and turn it on." */
@@ -20,7 +12,7 @@ case_1_waits_connection_timeout_from_the_last_heartbeat(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].condition_met = true;
 	b.a[B].health = 5;
 	last = b.a[A].last_heard;
@@ -47,7 +39,7 @@ case_1_does_not_ask_the_silent_one_first(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[A].health = 5;
 	last = b.a[A].last_heard;
 	b.up[A] = false;		/* the broker is never told */
@@ -65,7 +57,7 @@ case_1_asks_the_silent_one_when_there_is_no_other(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_kill(&b, B);
 	bed_kill(&b, C);
 	b.mute[A] = true;		/* hears, and its answers are lost */
@@ -84,7 +76,7 @@ case_1_a_shorter_connection_timeout_counts_from_now(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_kill(&b, A);
 	bed_run(&b, 1000);
 	b.p.connection_timeout = b.p.off_timeout = 6000;
@@ -99,7 +91,7 @@ case_1_the_scheduler_appears_in_time_and_stays(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	bed_run(&b, 14000);
 	assert_int_equal(bed_at_work(&b), -1);
@@ -116,7 +108,7 @@ case_1_all_meet_the_condition_then_the_best_of_them(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].condition_met = b.a[C].condition_met = true;
 	b.a[C].health = 5;
 	bed_kill(&b, A);
@@ -131,7 +123,7 @@ case_1_goes_on_to_the_next_when_a_grant_is_not_confirmed(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].health = 5;
 	b.deaf[B] = true;		/* heartbeats, but hears nothing */
 	bed_kill(&b, A);
@@ -149,7 +141,7 @@ case_1_nobody_is_eligible_then_the_first_who_is(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].in_sync = false;
 	b.a[C].drained = true;
 	bed_kill(&b, A);
@@ -168,7 +160,7 @@ case_1_follows_when_the_scheduler_goes_off_by_itself(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[A].health = 5;
 	bed_lease(&b, A, (struct lease_event){ .kind = LEASE_EV_KEY });
 	bed_pump(&b);
@@ -176,7 +168,7 @@ case_1_follows_when_the_scheduler_goes_off_by_itself(void **unused)
 	took = bed_until(&b, B, 20000);
 	assert_true(took >= 14900 && took <= 15200);
 
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[A].health = 5;
 	bed_lease(&b, A, (struct lease_event){ .kind = LEASE_EV_HOLD });
 	bed_pump(&b);
@@ -198,7 +190,7 @@ case_2_moves_to_the_best_that_does_not_meet_it(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].health = 5;
 	b.a[B].condition_met = b.a[A].condition_met = true;
 	bed_run(&b, 3000);		/* not set: nothing */
@@ -221,7 +213,7 @@ case_2_stays_and_alerts_when_all_meet_it(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.transfer_on_condition = true;
 	for (int i = 0; i < BED_N; i++)
 		b.a[i].condition_met = true;
@@ -255,7 +247,7 @@ case_3_keeps_the_better_one(void **unused)
 	for (size_t k = 0; k < sizeof(row) / sizeof(row[0]); k++) {
 		struct bed b;
 
-		with_a(&b);
+		bed_with_a(&b);
 		bed_cut(&b, C);
 		bed_cut(&b, A);
 		assert_true(bed_until(&b, B, 16000) > 0);
@@ -279,7 +271,7 @@ case_3_leaves_a_pinned_holder_alone(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) > 0);
 	bed_on(&b, B, 1);
@@ -299,7 +291,7 @@ case_4_moves_after_the_off(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[C].health = 1;
 	b.a[C].condition_met = true;
 	bed_on(&b, C, 1);
@@ -321,7 +313,7 @@ case_4_refuses_with_the_reason(void **unused)
 	    "not controlled", "drained", "clock", "disk" };
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	for (int64_t k = 0; k < 6; k++) {
 		b.a[B].connected = k != 0;
 		b.a[B].worker = k == 1;
@@ -342,7 +334,7 @@ case_4_syncs_first(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].in_sync = false;
 	bed_on(&b, B, 1);
 	bed_run(&b, 2000);
@@ -365,7 +357,7 @@ case_4_pins_for_manual_hold(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.transfer_on_condition = true;
 	bed_on(&b, A, 1);
 	assert_int_equal(b.told[1], ROLE_TOLD_DONE + 1);
@@ -388,7 +380,7 @@ case_4_says_timed_out_when_the_grant_is_not_confirmed(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, C);
 	b.deaf[B] = true;
 	bed_on(&b, B, 1);
@@ -404,7 +396,7 @@ case_4_a_newer_command_supersedes(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.hold[A] = true;
 	bed_on(&b, B, 1);
 	bed_on(&b, C, 2);
@@ -436,7 +428,7 @@ case_5_hands_over_and_holds(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[A].health = 5;
 	b.a[B].condition_met = true;
 	bed_off(&b, A, 1, false);
@@ -459,7 +451,7 @@ case_5_after_off_timeout_when_x_does_not_answer(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.deaf[A] = true;
 	bed_off(&b, A, 1, false);
 	took = bed_until(&b, B, 6000);
@@ -478,7 +470,7 @@ case_5_nobody_then_case_1(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].condition_met = b.a[C].condition_met = true;
 	bed_off(&b, A, 1, false);
 	/* Who asked must not go home: nothing is fired now. */
@@ -496,7 +488,7 @@ case_5_of_a_disconnected_one(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	bed_off(&b, A, 1, false);
 	bed_run(&b, 6000);
@@ -514,7 +506,7 @@ case_5_vacant(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_off(&b, A, 1, true);
 	bed_run(&b, 60000);
 	assert_int_equal(bed_at_work(&b), -1);
@@ -540,7 +532,7 @@ a_scheduler_that_leaves_hands_over(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_event(&b, (struct role_event){ .kind = ROLE_EV_LEAVING,
 	    .agent = A + 1 });
 	bed_pump(&b);

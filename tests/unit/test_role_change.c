@@ -3,14 +3,6 @@
 #include "bed.h"
 
 static void
-with_a(struct bed *b)
-{
-	bed_make(b, true);
-	bed_run(b, 2000);
-	assert_int_equal(bed_at_work(b), A);
-}
-
-static void
 settings(struct bed *b)
 {
 	bed_event(b, (struct role_event){ .kind = ROLE_EV_SETTINGS });
@@ -34,7 +26,7 @@ a_wish_that_can_not_be_granted_any_more_is_refused(void **unused)
 
 	(void)unused;
 	for (int k = 0; k < 2; k++) {
-		with_a(&b);
+		bed_with_a(&b);
 		b.a[B].in_sync = false;
 		bed_on(&b, B, 1);
 		assert_int_equal(b.told[1], 0);
@@ -57,7 +49,7 @@ control_status_off_ends_a_wish(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].in_sync = false;
 	bed_on(&b, B, 1);
 	b.p.control_status = false;
@@ -77,7 +69,7 @@ a_newer_command_supersedes_a_wish(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].in_sync = false;
 	bed_on(&b, B, 1);
 	bed_off(&b, A, 2, true);
@@ -86,7 +78,7 @@ a_newer_command_supersedes_a_wish(void **unused)
 	bed_run(&b, 20000);
 	assert_int_equal(bed_at_work(&b), -1);
 
-	with_a(&b);			/* a confirmed proposal is newer, too */
+	bed_with_a(&b);			/* a confirmed proposal is newer, too */
 	b.p.control = ROLE_ADVISE;
 	b.p.transfer_on_condition = true;
 	b.a[A].condition_met = true;
@@ -112,7 +104,7 @@ a_proposal_lapses_with_its_reason(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.control = ROLE_ADVISE;
 	b.p.transfer_on_condition = true;
 	b.a[A].condition_met = true;
@@ -122,7 +114,7 @@ a_proposal_lapses_with_its_reason(void **unused)
 	bed_run(&b, 2000);		/* nobody could take over any more */
 	assert_int_equal(b.r.proposal.move, 0);
 
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) > 0);
 	b.p.control = ROLE_ADVISE;
@@ -135,7 +127,7 @@ a_proposal_lapses_with_its_reason(void **unused)
 	assert_false(b.l[A].d.on);
 	assert_int_equal(bed_at_work(&b), B);
 
-	with_a(&b);			/* or it went off by itself */
+	bed_with_a(&b);			/* or it went off by itself */
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) > 0);
 	b.p.control = ROLE_ADVISE;
@@ -155,7 +147,7 @@ switch_min_interval_can_be_shortened_and_counts_confirmed_moves(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.transfer_on_condition = true;
 	b.p.switch_min_interval = 24 * 3600 * 1000;
 	b.a[A].condition_met = true;
@@ -168,7 +160,7 @@ switch_min_interval_can_be_shortened_and_counts_confirmed_moves(void **unused)
 	settings(&b);
 	assert_true(bed_until(&b, A, 6100) > 0);
 
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.control = ROLE_ADVISE;
 	b.p.transfer_on_condition = true;
 	b.a[A].condition_met = true;
@@ -196,7 +188,7 @@ a_wall_clock_that_steps_back_does_not_lengthen_a_pin(void **unused)
 	for (size_t k = 0; k < 2; k++) {
 		struct bed b;
 
-		with_a(&b);
+		bed_with_a(&b);
 		b.p.transfer_on_condition = true;
 		b.a[A].health = 1;
 		bed_on(&b, A, 1);
@@ -218,7 +210,7 @@ a_wall_clock_that_steps_back_does_not_block_case_2(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.transfer_on_condition = true;
 	b.a[A].condition_met = true;
 	assert_true(bed_until(&b, B, 1100) >= 0);
@@ -237,7 +229,7 @@ one_that_leaves_when_it_is_asked_is_replaced_at_once(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.deaf[B] = true;
 	b.a[B].health = 5;
 	bed_kill(&b, A);
@@ -257,7 +249,7 @@ a_raised_connection_timeout_counts_for_the_wait_under_way(void **unused)
 	int64_t	   took;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_kill(&b, A);
 	bed_run(&b, 5000);
 	b.p.connection_timeout = 60000;
@@ -279,7 +271,7 @@ a_heartbeat_of_a_session_that_ended_says_nothing(void **unused)
 	int64_t	   epoch;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	epoch = b.r.d.epoch;
 	memset(&b.a[A].beat, 0, sizeof(b.a[A].beat));
 	bed_event(&b, (struct role_event){ .kind = ROLE_EV_HEARTBEAT,

@@ -2,14 +2,6 @@
  * once, and all tests still passed. */
 #include "bed.h"
 
-static void
-with_a(struct bed *b)
-{
-	bed_make(b, true);
-	bed_run(b, 2000);
-	assert_int_equal(bed_at_work(b), A);
-}
-
 /* "Pinned for manual_hold (--for)": an operator who said 20 minutes finds the
  * role where he put it after 15, and not after 25. */
 static void
@@ -18,7 +10,7 @@ a_pin_lasts_as_long_as_was_asked(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.transfer_on_condition = true;
 	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_ON,
 	    .agent = B + 1, .op = 1, .for_ms = 1200000 });
@@ -37,7 +29,7 @@ case_1_prefers_one_that_says_on(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) >= 0);
 	b.a[A].health = 2;
@@ -55,7 +47,7 @@ a_reconnect_clears_the_failed_mark(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].marks.failed = 1;
 	bed_cut(&b, B);
 	assert_int_equal(b.a[B].marks.failed, 1);
@@ -71,7 +63,7 @@ case_3_does_not_undo_an_operator_after_the_pin(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	bed_run(&b, 6000);		/* its lease is over: no OFF is sent */
 	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_ON,
@@ -91,7 +83,7 @@ a_target_that_was_not_there_is_not_pinned_later(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, C);
 	b.hold[B] = true;
 	bed_on(&b, B, 1);
@@ -114,7 +106,7 @@ an_operator_lifts_the_hold_of_the_node_itself(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_lease(&b, B, (struct lease_event){ .kind = LEASE_EV_HOLD });
 	bed_pump(&b);
 	assert_true(b.a[B].beat.held);
@@ -131,7 +123,7 @@ case_1_goes_on_to_the_next_when_one_does_not_answer(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_kill(&b, A);
 	b.mute[B] = true;
 	assert_true(bed_until(&b, C, 15000 + 5000 + 1000) > 0);
@@ -145,7 +137,7 @@ manual_keeps_the_holder_though_another_is_better(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) >= 0);
 	b.p.control = ROLE_MANUAL;
@@ -166,7 +158,7 @@ one_that_leaves_is_not_its_own_successor(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, C);
 	b.hold[A] = true;
 	bed_event(&b, (struct role_event){ .kind = ROLE_EV_LEAVING,
@@ -186,7 +178,7 @@ a_target_that_leaves_is_replaced(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.hold[A] = true;
 	bed_on(&b, B, 1);
 	b.a[B].drained = true;
@@ -207,7 +199,7 @@ initial_status_on_takes_nothing_later(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_kill(&b, B);
 	b.ldisk[B] = on;
 	b.a[B].health = 5;
@@ -225,7 +217,7 @@ off_ends_the_pin(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_on(&b, B, 1);
 	assert_true(bed_until(&b, B, 1000) >= 0);
 	bed_off(&b, B, 2, false);

@@ -3,22 +3,13 @@
  * no two are at work. */
 #include "bed.h"
 
-/* A is the Scheduler, everybody is connected. */
-static void
-with_a(struct bed *b)
-{
-	bed_make(b, true);
-	bed_run(b, 2000);
-	assert_int_equal(bed_at_work(b), A);
-}
-
 static void
 off_then_grant_only_after_the_proof(void **unused)
 {
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.hold[A] = true;		/* the OFF is on its way … */
 	bed_off(&b, A, 1, false);
 	bed_run(&b, 500);
@@ -35,7 +26,7 @@ an_unheard_scheduler_may_still_be_at_work(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	bed_on(&b, B, 1);
 	bed_run(&b, 500);
@@ -50,7 +41,7 @@ no_renewal_after_the_first_off(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.ignores_off[A] = true;
 	bed_on(&b, B, 1);
 	assert_true(bed_until(&b, B, 5500) >= 4500);
@@ -64,7 +55,7 @@ a_late_copy_of_a_revoked_grant(void **unused)
 	struct bed_msg m = { .kind = ROLE_ACT_GRANT, .i = A };
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	m.act.epoch = b.l[A].d.epoch;
 	m.act.start = b.l[A].start;
 	m.act.lease_ms = b.p.lease;
@@ -84,7 +75,7 @@ case_3_waits_for_the_holder_to_be_off(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) > 0);
 	b.a[A].health = 5;
@@ -104,7 +95,7 @@ case_3_does_not_undo_an_operator(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.manual_hold = 1;		/* the pin is not what protects it */
 	bed_cut(&b, A);
 	bed_run(&b, 6000);
@@ -117,7 +108,7 @@ case_3_does_not_undo_an_operator(void **unused)
 	assert_int_equal(bed_at_work(&b), B);
 	assert_false(b.l[A].d.on);
 
-	with_a(&b);			/* the same when OFF to A was lost */
+	bed_with_a(&b);			/* the same when OFF to A was lost */
 	b.p.manual_hold = 1;
 	b.deaf[A] = true;
 	bed_on(&b, B, 1);
@@ -134,7 +125,7 @@ a_restarted_broker_waits_for_what_it_forgot(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	bed_broker_restart(&b);
 	bed_on(&b, B, 1);
@@ -152,7 +143,7 @@ a_restarted_scheduler_gets_a_new_epoch_and_cursors(void **unused)
 	int64_t	   epoch;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	epoch = b.r.d.epoch;
 	bed_kill(&b, A);
 	bed_run(&b, 2000);
@@ -169,7 +160,7 @@ the_epoch_of_a_backup_goes_above_every_floor(void **unused)
 	struct role_durable backup;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	backup = b.disk;
 	for (int k = 0; k < 3; k++) {
 		bed_on(&b, k % 2 ? A : B, 1);
@@ -196,7 +187,7 @@ a_target_that_blinks_stays_the_target(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.a[B].health = 1;
 	b.hold[A] = true;
 	bed_on(&b, B, 1);
@@ -207,7 +198,7 @@ a_target_that_blinks_stays_the_target(void **unused)
 	bed_mend(&b, B);
 	assert_true(bed_until(&b, B, 1000) >= 0);
 
-	with_a(&b);			/* or the broker just restarted */
+	bed_with_a(&b);			/* or the broker just restarted */
 	b.a[B].health = 1;
 	b.hold[A] = true;
 	bed_on(&b, B, 1);
@@ -250,7 +241,7 @@ an_old_claimant_is_not_adopted_while_the_holder_blinks(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	assert_true(bed_until(&b, B, 16000) > 0);
 	bed_cut(&b, B);
@@ -269,7 +260,7 @@ case_2_never_moves_to_one_that_ignores_grants(void **unused)
 	int	   offs;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	b.p.transfer_on_condition = true;
 	b.p.switch_min_interval = 1000;
 	b.deaf[B] = true;
@@ -290,7 +281,7 @@ raising_the_epoch_restarts_the_wait(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_run(&b, 1000);
 	b.hold[A] = true;
 	bed_on(&b, B, 1);
@@ -315,7 +306,7 @@ the_same_epoch_from_before_a_restore(void **unused)
 	struct bed b;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	bed_cut(&b, A);
 	memset(&b.disk, 0, sizeof(b.disk));
 	b.disk.restored = true;
@@ -343,7 +334,7 @@ a_late_event_does_not_shorten_the_fence(void **unused)
 	static struct role_out out;
 
 	(void)unused;
-	with_a(&b);
+	bed_with_a(&b);
 	ev.now = b.now;
 	b.a[A].last_heard = mono_add_ms(b.now.mono, 3000);
 	role_step(&b.r, &b.p, b.a, BED_N, &ev, &out);

@@ -7,9 +7,7 @@
 static void
 with_a(struct bed *b)
 {
-	bed_make(b, true);
-	bed_run(b, 2000);
-	assert_int_equal(bed_at_work(b), A);
+	bed_with_a(b);
 	b->why[0] = b->steps[0] = '\0';
 }
 

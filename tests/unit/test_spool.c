@@ -16,23 +16,6 @@ static const char jobs[] = "jobs = ("
     "  overlap = \"allow\"; } );"
     "queues = ( { name = \"wide\"; rules = ( { max_parallel = 100; } ); } );";
 
-struct told {
-	bool	   done;
-	json_t	  *result;
-	struct err e;
-};
-
-static void
-on_told(void *arg, json_t *result, const struct err *e)
-{
-	struct told *t = arg;
-
-	t->done = true;
-	t->result = json_incref(result);
-	if (e != NULL)
-		t->e = *e;
-}
-
 /* The cursor of tick at a whole second, some seconds ago. */
 static wall
 begin_at(void)
