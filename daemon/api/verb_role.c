@@ -183,66 +183,54 @@ do_agent_confirm(struct call *c)
 struct drain {
 	struct call *call;
 	int64_t	     member;
-	bool	     drain, was;
+	bool	     drain;
 };
 
+/* The Scheduler was drained, and there is no other that could be. */
+static bool
+nobody_follows(const struct broker *b, int64_t member)
+{
+	return b->roster->holder == member && role_best(scheduler_role(b),
+	    b->roster->agents, b->roster->n, ROLE_FOR_CASE1) == NULL;
+}
+
 static void
-on_drained(enum store_rc rc, void *arg)
+on_drained(void *arg, enum store_rc rc)
 {
 	struct drain *d = arg;
 	struct call *c = d->call;
-	struct member *m = roster_by_id(c->b->roster, d->member);
-	struct role_event ev = { .kind = ROLE_EV_LEAVING, .agent = d->member,
-		.must = true, .now = c->b->now };
+	const struct member *m = roster_by_id(c->b->roster, d->member);
 
-	if (rc != STORE_OK || m == NULL) {
-		if (m != NULL)
-			roster_agent(c->b->roster, m)->drained = d->was;
+	if (rc != STORE_OK)
 		call_failed(c, ERR_IO, "agent %s: nothing was stored (%s): "
 		    "free disk space, then try again", c->cmd->verb,
 		    store_rc_word(rc));
-		free(d);
-		return;
-	}
-	if (d->drain)
-		scheduler_op(c->b, &ev, c->who, call_str(c, "reason"), NULL,
-		    NULL);
-	else {
-		ev.kind = ROLE_EV_TICK;
-		scheduler_event(c->b, &ev);
-	}
-	if (d->drain)
+	else if (d->drain)
 		call_told(c, json_pack("{s:s,s:I}", "agent", m->name, "running",
 		    (json_int_t)m->running), "%s is drained: it gets no new "
-		    "runs, %lld go on", m->name, (long long)m->running);
+		    "runs, %lld go on%s", m->name, (long long)m->running,
+		    nobody_follows(c->b, m->id) ? "; nobody else can be the "
+		    "Scheduler now, and nothing fires until somebody can "
+		    "(muster agent list)" : "");
 	else
 		call_told(c, json_pack("{s:s}", "agent", m->name),
 		    "%s works again", m->name);
 	free(d);
 }
 
-/* In memory at once, so that nothing is sent there meanwhile. */
 static void
 drain(struct call *c, bool on)
 {
 	struct member *m = call_member(c, "agent");
-	struct role_agent *a;
-	struct batch *batch;
 	struct drain *d;
 
 	if (m == NULL || !call_epoch_ok(c))
 		return;
-	a = roster_agent(c->b->roster, m);
 	d = mem_zero(1, sizeof(*d));
-	d->call = c;
-	d->member = m->id;
-	d->drain = on;
-	d->was = a->drained;
-	a->drained = on;
-	c->facts = json_pack("{s:b,s:b}", "old", d->was, "new", on);
-	batch = batch_new();
-	batch_add(batch, S_MEMBER_DRAINED, "ii", m->id, (int64_t)on);
-	store_submit(c->b->store, batch, on_drained, d);
+	*d = (struct drain){ c, m->id, on };
+	c->facts = json_pack("{s:b,s:b}", "old", m->drained, "new", on);
+	departure_drain(c->b, m, on, c->who, call_str(c, "reason"), on_drained,
+	    d);
 }
 
 void

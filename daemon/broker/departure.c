@@ -17,7 +17,6 @@ struct departure {
 	char	  *reason, *actor;
 	mono	   until;
 	bool	   storing;
-	bool	   drained;		/* before it was to go */
 	desk_done *done;
 	void	  *arg;
 	struct broker *b;
@@ -82,9 +81,11 @@ departed(enum store_rc rc, void *arg)
 		    "space at the broker, then try again", store_rc_word(rc));
 		p->done(p->arg, NULL, &e);
 	}
-	if (rc != STORE_OK && m != NULL) {
+	if (rc != STORE_OK && m != NULL)
 		(void)MEM_STR(m->state, "member");
-		roster_agent(b->roster, m)->drained = p->drained;
+	if (m != NULL) {
+		m->going--;
+		roster_drained(b->roster, m);
 	}
 	json_decref(result);
 	while (*at != p)
@@ -134,13 +135,64 @@ departure_start(struct broker *b, struct member *m, const char *state,
 	p->until = mono_add_ms(b->now.mono, b->set.off_timeout);
 	p->next = b->departures;
 	b->departures = p;
-	p->drained = roster_agent(b->roster, m)->drained;
-	roster_agent(b->roster, m)->drained = true;
+	m->going++;
+	roster_drained(b->roster, m);
 	if (actor != NULL)
 		scheduler_op(b, &ev, actor, reason, NULL, NULL);
 	else
 		scheduler_event(b, &ev);
 }
+
+/* ---- drain ---- */
+
+struct drain {
+	struct broker  *b;
+	int64_t		member;
+	bool		on;
+	char	       *actor, *reason;
+	departure_done *done;
+	void	       *arg;
+};
+
+static void
+on_drained(enum store_rc rc, void *arg)
+{
+	struct drain *d = arg;
+	struct broker *b = d->b;
+	struct member *m = roster_by_id(b->roster, d->member);
+	struct role_event ev = { .kind = d->on ? ROLE_EV_LEAVING : ROLE_EV_TICK,
+		.agent = m->id, .at = m->at, .must = true, .now = b->now };
+
+	m->going -= d->on;
+	if (rc == STORE_OK)
+		m->drained = d->on;
+	roster_drained(b->roster, m);
+	if (rc == STORE_OK && d->on)
+		scheduler_op(b, &ev, d->actor, d->reason, NULL, NULL);
+	else if (rc != STORE_DOWN)
+		scheduler_event(b, &ev);
+	d->done(d->arg, rc);
+	free(d->actor);
+	free(d->reason);
+	free(d);
+}
+
+void
+departure_drain(struct broker *b, struct member *m, bool on, const char *actor,
+    const char *reason, departure_done *done, void *arg)
+{
+	struct drain *d = mem_zero(1, sizeof(*d));
+	struct batch *batch = batch_new();
+
+	*d = (struct drain){ b, m->id, on, mem_dup(actor), mem_dup(reason),
+		done, arg };
+	m->going += on;
+	roster_drained(b->roster, m);
+	batch_add(batch, S_MEMBER_DRAINED, "ii", m->id, (int64_t)on);
+	store_submit(b->store, batch, on_drained, d);
+}
+
+/* ---- the turn ---- */
 
 mono
 departure_turn(struct broker *b)

@@ -127,7 +127,7 @@ on_member(const struct row *row, void *arg)
 	if (row_text(row, 7) != NULL)
 		m->addresses = json_loads(row_text(row, 7), 0, NULL);
 	m->offline_ok = row_int(row, 8) != 0;
-	a->drained = row_int(row, 9) != 0;
+	m->drained = a->drained = row_int(row, 9) != 0;
 	a->marks.held_off = row_int(row, 10) != 0;
 	a->marks.want_off = row_int(row, 11) != 0;
 	m->floor = row_int(row, 12);
@@ -204,6 +204,12 @@ roster_settings(struct broker *b, struct err *e)
 	return 0;
 }
 
+void
+roster_drained(struct roster *r, const struct member *m)
+{
+	roster_agent(r, m)->drained = m->drained || m->going > 0;
+}
+
 static void
 store(const struct broker *b, const struct member *m, struct batch *batch)
 {
@@ -214,7 +220,7 @@ store(const struct broker *b, const struct member *m, struct batch *batch)
 	batch_add(batch, S_MEMBER_PUT, "ittttittiiiiiiitt", m->id, m->name,
 	    m->key, m->worker ? "worker" : "agent", m->state,
 	    (int64_t)a->priority, labels, addrs, (int64_t)m->offline_ok,
-	    (int64_t)a->drained, (int64_t)a->marks.held_off,
+	    (int64_t)m->drained, (int64_t)a->marks.held_off,
 	    (int64_t)a->marks.want_off, m->floor, m->joined.ms,
 	    b->now.wall.ms, m->version, m->address);
 	free(labels);
@@ -265,7 +271,8 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 	a->id = m->id;
 	a->name = m->name;
 	a->worker = worker;
-	a->drained = false;
+	m->drained = false;
+	roster_drained(b->roster, m);
 	a->marks = (struct role_marks){ 0 };
 	store(b, m, batch);
 	return m;

@@ -30,6 +30,8 @@ struct member {
 	json_t	    *labels;		/* array of strings */
 	json_t	    *addresses;		/* array of strings, or NULL */
 	bool	     offline_ok;
+	bool	     drained;		/* by an operator, as on disk */
+	unsigned     going;		/* drains and departures under way */
 	wall	     joined;
 	char	     version[32];
 	char	     address[64];
@@ -89,6 +91,8 @@ int	roster_settings(struct broker *, struct err *);
 struct member *roster_by_key(const struct roster *, const char *pub);
 struct member *roster_by_name(const struct roster *, const char *name);
 struct member *roster_by_id(const struct roster *, int64_t id);
+/* Its role_agent.drained, after drained or going changed. */
+void	roster_drained(struct roster *, const struct member *);
 /* The one way to change a name; in memory. */
 void	roster_rename(struct roster *, struct member *, const char *name);
 /* ERR_NOTFOUND with the nearest name; only members that have not left. */

@@ -93,26 +93,12 @@ ops_role(struct world *w, enum role_event_kind kind, struct machine *m,
 }
 
 static void
-on_drained(enum store_rc rc, void *arg)
+on_drained(void *arg, enum store_rc rc)
 {
-	struct machine *m = arg;
-	struct broker *b = m->w->m[BROKER].broker;
-	struct member *mb = machine_member(m);
-	struct role_event ev = { .kind = ROLE_EV_LEAVING, .must = true };
-	struct role_agent *a;
+	struct world *w = arg;
 
-	if (rc == STORE_DOWN)
-		return;
-	a = roster_agent(b->roster, mb);
-	if (rc != STORE_OK) {
-		a->drained = !a->drained;
-		return;
-	}
-	ev.agent = mb->id;
-	ev.now = b->now;
-	if (!a->drained)
-		ev.kind = ROLE_EV_TICK;
-	scheduler_event(b, &ev);
+	if (!w->tidying)
+		sim_say(w, NULL, "operator is told: %s", store_rc_word(rc));
 }
 
 static void
@@ -120,19 +106,11 @@ drain(struct world *w, struct machine *m, bool on)
 {
 	struct broker *b = operator_at(w);
 	struct member *mb = machine_member(m);
-	struct role_agent *a;
-	struct batch *batch;
 
-	if (b == NULL || mb == NULL || !member_active(mb))
-		return;
-	a = roster_agent(b->roster, mb);
-	if (a->drained == on)
+	if (b == NULL || mb == NULL || !member_active(mb) || mb->drained == on)
 		return;
 	sim_say(w, NULL, "operator: %s %s", on ? "drain" : "undrain", m->name);
-	a->drained = on;
-	batch = batch_new();
-	batch_add(batch, S_MEMBER_DRAINED, "ii", mb->id, (int64_t)on);
-	store_submit(b->store, batch, on_drained, m);
+	departure_drain(b, mb, on, "op", NULL, on_drained, w);
 	operator_done(w);
 }
 

@@ -80,6 +80,22 @@ a_heartbeat_after_a_command_counts(void **state)
 	call_gone(api, &on);
 }
 
+/* At 3 a.m.: the machine goes down for repair, and with it every trigger. */
+static void
+a_drain_after_which_nobody_schedules_says_so(void **state)
+{
+	static const char nobody[] = "nobody else can be the Scheduler now";
+	struct ask a;
+	json_t *o;
+
+	(void)state;
+	grant(&a, NULL);
+	o = get("agent.drain", json_pack("{s:s}", "agent", "node-a"));
+	assert_non_null(strstr(js_str(o, "message", ""), nobody));
+	json_decref(o);
+	call_gone(api, &a);
+}
+
 /* "--for 0s" is no pin, not that of manual_hold. */
 static void
 for_0s_pins_nothing(void **state)
@@ -168,6 +184,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(epoch_0_is_an_epoch),
 		T(a_heartbeat_after_a_command_counts),
+		T(a_drain_after_which_nobody_schedules_says_so),
 		T(for_0s_pins_nothing),
 		T(the_agent_itself_takes_no_option_of_the_brokers),
 		T(a_hold_that_was_not_stored_is_an_error),

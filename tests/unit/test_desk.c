@@ -191,10 +191,45 @@ who_is_about_to_leave_is_not_drained_on_disk(void **state)
 	broker_free(again);
 }
 
+static void
+on_drain(void *arg, enum store_rc rc)
+{
+	*(enum store_rc *)arg = rc;
+}
+
+/* Two operators at once, and a full disk: what neither stored did not happen,
+ * in whichever order they are told. */
+static void
+a_drain_that_was_not_stored_did_not_happen(void **state)
+{
+	struct member *m = broker->roster->members[0];
+	struct role_agent *a = roster_agent(broker->roster, m);
+	enum store_rc one = STORE_NRCS, two = STORE_NRCS;
+
+	(void)state;
+	store_stops();
+	departure_drain(broker, m, true, "anna", NULL, on_drain, &one);
+	assert_true(a->drained);	/* nothing is sent there from now on */
+	departure_drain(broker, m, false, "bert", NULL, on_drain, &two);
+	UNTIL(one != STORE_NRCS && two != STORE_NRCS);
+	assert_int_not_equal(one, STORE_OK);
+	assert_int_not_equal(two, STORE_OK);
+	assert_false(a->drained);
+	store_goes_on();
+	one = two = STORE_NRCS;
+	departure_drain(broker, m, true, "anna", NULL, on_drain, &one);
+	UNTIL(one == STORE_OK);
+	assert_true(a->drained);
+	departure_drain(broker, m, false, "bert", NULL, on_drain, &two);
+	UNTIL(two == STORE_OK);
+	assert_false(a->drained);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_drain_that_was_not_stored_did_not_happen),
 		T(what_was_not_stored_at_the_desk_did_not_happen),
 		T(a_token_is_good_until_somebody_joined_with_it),
 		T(who_is_about_to_leave_is_not_drained_on_disk),
