@@ -91,6 +91,7 @@ not_ended(struct broker *b, struct run *r, bool held)
 		return;
 	}
 	r->ended.ms = 0;
+	r->contested = false;	/* all are asked again */
 	if (held) {
 		/* What an agent did not take it does not keep either. */
 		r->again = !r->accepted;
@@ -120,6 +121,9 @@ on_ended(enum store_rc rc, void *arg)
 		remember_last(b, r);
 		if (!e->again)
 			tell_watchers(b, r);
+		if (r->contested && dispatch_agent(b, r) != NULL)
+			(void)roster_send(dispatch_agent(b, r), "link.tell",
+			    json_object());
 		live_drop(b, r);
 	} else if (r != NULL && rc != STORE_DOWN) {
 		log_error("run", "run=%lld its end could not be stored: %s",
@@ -516,8 +520,12 @@ outcome_report(struct broker *b, struct member *m, const json_t *report)
 		late_report(b, m, report);
 		return;
 	}
-	if (run_ended(r->state) || !r->stored)
-		return;			/* its end is on its way to the disk */
+	if (run_ended(r->state) || !r->stored) {
+		/* Its end is on its way to the disk. */
+		r->contested = r->contested || (r->state == RUN_LOST &&
+		    report_is_end(report));
+		return;
+	}
 	if (report_is_end(report)) {
 		take_end(b, m, r, report);
 		return;

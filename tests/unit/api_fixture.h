@@ -166,6 +166,7 @@ static struct {
 	size_t		output_len;
 	bool		output_ended;
 	int64_t		run, attempt;	/* the newest dispatched to it */
+	int		tells;		/* how often it was asked to tell again */
 	bool		finish;		/* runs succeed at once */
 } agent;
 
@@ -246,6 +247,8 @@ agent_message(struct session *s, json_t *msg, void *ctx)
 			agent_ends("exited", 0);
 	} else if (strcmp(method, "link.catalogue") == 0)
 		agent_beat();
+	else if (strcmp(method, "link.tell") == 0)
+		agent.tells++;
 }
 
 static inline void

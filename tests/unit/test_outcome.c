@@ -21,12 +21,9 @@ recorded(int64_t run, const char *state, bool late)
 	return is;
 }
 
-/* A run that its agent took, and was then said to know nothing of. */
 static void
-lost_run(void)
+taken_run(void)
 {
-	json_t *none = json_array();
-
 	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
 	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
 	UNTIL(agent.run != 0);
@@ -35,8 +32,23 @@ lost_run(void)
 	    "state", "accepted", "started_at"));
 	UNTIL(live_find(broker, agent.run) != NULL &&
 	    live_find(broker, agent.run)->accepted);
+}
+
+/* Its agent is said to know nothing of it. */
+static void
+lose(void)
+{
+	json_t *none = json_array();
+
 	foreman_agent_up(broker, broker->roster->members[0], none);
 	json_decref(none);
+}
+
+static void
+lost_run(void)
+{
+	taken_run();
+	lose();
 	UNTIL(live_find(broker, agent.run) == NULL);
 	assert_true(recorded(agent.run, "lost", false));
 }
@@ -59,6 +71,25 @@ a_late_result_waits_for_the_disk(void **state)
 	UNTIL(store_state(store) == STORE_OK || store_pending(store) == 0);
 	UNTIL(recorded(agent.run, "lost", false));
 	/* The agent is asked again (link.tell), and says it again. */
+	agent_ends("exited", 0);
+	UNTIL(recorded(agent.run, "succeeded", true));
+}
+
+/* It comes while "lost" is on its way to a slow disk: it would be on record as
+ * lost until the agent's next session. */
+static void
+a_result_beside_the_loss_is_asked_for_again(void **state)
+{
+	(void)state;
+	taken_run();
+	store_stops();
+	lose();
+	agent_ends("exited", 0);
+	agent_beat();
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
+	store_goes_on();
+	UNTIL(agent.tells == 1);
+	assert_true(recorded(agent.run, "lost", false));
 	agent_ends("exited", 0);
 	UNTIL(recorded(agent.run, "succeeded", true));
 }
@@ -154,6 +185,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
+		T(a_result_beside_the_loss_is_asked_for_again),
 		T(a_refusal_that_is_not_stored_is_asked_for_again),
 		T(a_run_that_is_stored_after_its_slot_became_free_goes),
 		T(what_ended_before_its_placement_was_stored_is_in_no_queue),
