@@ -258,7 +258,7 @@ read_lease(struct role_agent *a, const json_t *beat)
 	a->beat.on = js_bool(beat, "on", false);
 	a->beat.suspended = js_bool(beat, "suspended", false);
 	a->beat.fresh = js_bool(beat, "fresh", false);
-	a->beat.held = js_bool(beat, "held", false);
+	a->beat.held = js_int(beat, "held", 0);
 	a->beat.epoch = js_int(beat, "epoch", 0);
 	a->beat.floor = js_int(beat, "floor", 0);
 	a->beat.start = js_int(beat, "start", 0);

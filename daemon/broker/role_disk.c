@@ -16,13 +16,13 @@ char *
 role_disk_dump(const struct role *r, struct now now, const char *boot)
 {
 	const struct role_durable *d = &r->d;
-	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:b,s:b,s:b,s:b,s:I,s:I,"
+	json_t *o = json_pack("{s:b,s:i,s:I,s:I,s:i,s:I,s:b,s:b,s:b,s:I,s:I,"
 			      "s:I,s:I}",
 	    "intent", d->intent, "aim", (int)d->aim, "target",
 	    (json_int_t)d->target, "avoid", (json_int_t)d->avoid, "move",
-	    d->move, "by_operator", d->by_operator, "vacant", d->vacant,
-	    "restored", d->restored, "fenced", d->fenced, "off_below", (json_int_t)d->off_below,
-	    "pinned", (json_int_t)d->pinned, "pin_ms",
+	    d->move, "lifts", (json_int_t)d->lifts, "vacant", d->vacant,
+	    "restored", d->restored, "fenced", d->fenced, "off_below",
+	    (json_int_t)d->off_below, "pinned", (json_int_t)d->pinned, "pin_ms",
 	    (json_int_t)d->pin_ms, "fence_ms", (json_int_t)d->fence_ms);
 	char *text;
 
@@ -68,7 +68,7 @@ role_disk_read(struct role_durable *d, const char *text, struct now now,
 	d->move = (int)js_int(o, "move", 0);
 	if (d->move < 0 || d->move > 5)
 		d->move = 0;
-	d->by_operator = js_bool(o, "by_operator", false);
+	d->lifts = js_int(o, "lifts", 0);
 	d->vacant = js_bool(o, "vacant", false);
 	d->restored = js_bool(o, "restored", false);
 	d->fenced = js_bool(o, "fenced", false);

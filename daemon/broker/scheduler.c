@@ -207,9 +207,9 @@ static void
 send_grant(struct broker *b, const struct member *m, const struct role_act *act)
 {
 	(void)roster_send(m, "link.grant", json_pack(
-	    "{s:I,s:I,s:I,s:I,s:b,s:I,s:o}", "epoch", (json_int_t)act->epoch,
+	    "{s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "epoch", (json_int_t)act->epoch,
 	    "start", (json_int_t)act->start, "seq", (json_int_t)act->seq,
-	    "lease", (json_int_t)act->lease_ms, "by_operator", act->by_operator,
+	    "lease", (json_int_t)act->lease_ms, "lifts", (json_int_t)act->lifts,
 	    "rev", (json_int_t)b->catalog->rev, "cursors",
 	    catalog_cursors(b->catalog)));
 	(void)event_add(b->events, b->now.wall, SEV_NOTICE, "role_granted",
@@ -260,7 +260,8 @@ perform(struct broker *b, const struct role_act *act)
 		break;
 	case ROLE_ACT_RELEASE:
 		if (m != NULL)
-			(void)roster_send(m, "link.release", json_object());
+			(void)roster_send(m, "link.release", json_pack("{s:I}",
+			    "lifts", (json_int_t)act->lifts));
 		break;
 	case ROLE_ACT_DECIDE:
 		decide(b, act);

@@ -455,7 +455,7 @@ about(struct dream *d, const char *verb, struct role_agent *a)
 		ev.vacant = verb[0] == 'v';
 	} else {
 		ev.kind = ROLE_EV_OP_RELEASE;
-		a->beat.held = false;
+		a->beat.held = 0;
 	}
 	happens(d, ev);
 }

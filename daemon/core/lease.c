@@ -131,7 +131,8 @@ refuse(const struct lease *l, const struct lease_event *ev)
 	/* "At or below": a late copy of a grant that was revoked. */
 	if (ev->epoch <= l->d.floor && !again)
 		return "the grant is at or below the floor";
-	if (l->d.held && !ev->by_operator)
+	if (l->d.held != 0 && ev->lifts != l->d.held &&
+	    !MUTANT(MUTANT_LIFT_ANY))
 		return "turned off at this node";
 	return NULL;
 }
@@ -146,7 +147,7 @@ grant(struct lease *l, const struct lease_event *ev, struct lease_out *out)
 		return;
 	}
 	l->d.on = true;
-	l->d.held = false;
+	l->d.held = 0;
 	l->d.epoch = ev->epoch;
 	if (ev->epoch > l->d.floor)
 		l->d.floor = ev->epoch;
@@ -197,12 +198,11 @@ ack(struct lease *l, const struct lease_event *ev, struct lease_out *out)
 static void
 own_off(struct lease *l, bool held, struct lease_out *out)
 {
-	bool was = l->d.held;
-
-	l->d.held = l->d.held || held;
+	if (held)
+		l->d.held = ++l->d.holds;
 	if (l->d.on)
 		turn_off(l, l->d.epoch, out);
-	else if (was != l->d.held) {
+	else if (held) {
 		act(out, LEASE_ACT_PERSIST, NULL);
 		act(out, LEASE_ACT_BEAT, NULL);
 	}
@@ -239,9 +239,14 @@ step(struct lease *l, const struct lease_event *ev, struct lease_out *out)
 		own_off(l, true, out);
 		break;
 	case LEASE_EV_RELEASE:
-		if (!l->d.held)
+		if (l->d.held == 0)
 			break;
-		l->d.held = false;
+		if (ev->lifts != l->d.held) {
+			act(out, LEASE_ACT_REFUSE, "turned off at this node "
+			    "since");
+			break;
+		}
+		l->d.held = 0;
 		act(out, LEASE_ACT_PERSIST, NULL);
 		act(out, LEASE_ACT_BEAT, NULL);
 		break;

@@ -21,7 +21,9 @@
 /* Survives a restart; belongs to one cluster id. */
 struct lease_durable {
 	bool	on;		/* status ON or OFF */
-	bool	held;		/* turned off at this node itself */
+	int64_t held;		/* turned off at this node itself: which time
+				 * that was; 0: it is not */
+	int64_t holds;		/* the newest such number */
 	int64_t epoch;		/* of the newest grant taken, 0: none */
 	int64_t floor;		/* highest epoch granted to it or revoked */
 };
@@ -51,7 +53,7 @@ struct lease_beat {
 	bool	on;
 	bool	suspended;	/* ON, and fires nothing until renewed */
 	bool	fresh;		/* ON, but without a grant since its start */
-	bool	held;		/* turned off at the node itself */
+	int64_t held;		/* turned off at the node itself, or 0 */
 	int64_t epoch, floor;
 	int64_t start, seq;	/* names this heartbeat */
 };
@@ -64,13 +66,13 @@ enum lease_event_kind {
 	LEASE_EV_TICK,		/* time passed: see lease_next_deadline */
 	LEASE_EV_BEAT,		/* a heartbeat is being sent at now */
 	LEASE_EV_SESSION,	/* new session: earlier heartbeats are void */
-	LEASE_EV_GRANT,		/* epoch, start, seq, lease_ms, by_operator */
+	LEASE_EV_GRANT,		/* epoch, start, seq, lease_ms, lifts */
 	LEASE_EV_ACK,		/* epoch, start, seq, lease_ms */
 	LEASE_EV_OFF,		/* epoch; also the floor told by the broker's
 				 * hello, when it is above d.floor */
 	LEASE_EV_KEY,		/* key: the node's own key set or cleared */
 	LEASE_EV_HOLD,		/* an operator at this node: off */
-	LEASE_EV_RELEASE,	/* the hold is lifted, here or by the broker */
+	LEASE_EV_RELEASE,	/* lifts: by an operator, here or elsewhere */
 	LEASE_NEVENTS
 };
 
@@ -79,7 +81,8 @@ struct lease_event {
 	int64_t	   epoch;
 	int64_t	   start, seq;	/* the heartbeat that is answered */
 	int64_t	   lease_ms;
-	bool	   by_operator;	/* a grant that lifts the hold */
+	int64_t	   lifts;	/* the hold that an operator saw, and ends: one
+				 * that came later stays */
 	bool	   key;
 	struct now now;
 };

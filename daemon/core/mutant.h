@@ -30,6 +30,7 @@ enum role_mutant {
 	MUTANT_FENCE_NOW,	/* the wait of a start is off_timeout of now */
 	MUTANT_OBSERVER_GRANTS,	/* with control_status off */
 	MUTANT_LOCAL_FIRES,	/* continue: as if it had its lease */
+	MUTANT_LIFT_ANY,	/* what was chosen before a hold ends it */
 	/* … of the shells, which the explorer plays itself: */
 	MUTANT_SEND_FIRST,	/* the broker persists after the send */
 	MUTANT_AGENT_SEND_FIRST,

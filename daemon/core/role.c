@@ -189,7 +189,7 @@ confirm(struct step *s, const char *why)
 	if (r->d.intent)
 		move_forget(s);
 	/* For the next grant; not worth a commit now. */
-	r->d.by_operator = false;
+	r->d.lifts = 0;
 }
 
 /* "Proof" is the only evidence of OFF: not a disconnect, not a cleared key
@@ -430,13 +430,13 @@ heartbeat(struct step *s)
 	if (s->who->beat.floor > r->d.epoch && !MUTANT(MUTANT_NO_RAISE))
 		raise_epoch(s);
 	was = r->state;
+	op_target_held(s);
 	if (MUTANT(MUTANT_ACK_ANY) && s->who->beat.on && !holder)
 		step_ack(s, s->who);
-	if (r->sync.agent == s->who->id && s->who->in_sync) {
+	if (r->sync.agent == s->who->id && s->who->in_sync)
 		op_synced(s);
-		if (r->state != was)	/* this heartbeat has done its work */
-			return;
-	}
+	if (r->state != was)		/* this heartbeat has done its work */
+		return;
 	holder = s->who->id == r->d.holder;
 	switch (r->state) {
 	case ROLE_WAIT:
@@ -590,7 +590,7 @@ abandon(struct step *s)
 	step_decided(s, ROLE_FAILED, "control_status was switched off");
 	d->aim = ROLE_AIM_ANY;
 	d->target = d->avoid = 0;
-	d->by_operator = false;
+	d->lifts = 0;
 	d->intent = s->r->state == ROLE_REVOKING;
 	step_persist(s);
 }

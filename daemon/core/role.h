@@ -57,7 +57,8 @@ struct role_durable {
 	int64_t	      target;	/* of ROLE_AIM_AGENT */
 	int64_t	      avoid;	/* turned off by this move */
 	int	      move;	/* case of the move under way, 0: none */
-	bool	      by_operator; /* the target is an operator's choice */
+	int64_t	      lifts;	/* the target's own hold that an operator saw
+				 * when it was turned on; 0: none */
 	bool	      vacant;	/* nobody until an operator turns one on */
 	bool	      restored;	/* set by whoever restores a backup */
 	bool	      fenced;	/* a lease may be out that holder does not tell
@@ -116,6 +117,7 @@ struct role_proposal {		/* control = advise */
 
 struct role_sync {		/* case 4: "X not in sync: synced first" */
 	int64_t op, agent;	/* agent 0: none */
+	int64_t held;		/* its own hold, as the operator saw it */
 	int64_t for_ms;
 	mono	until;
 };
@@ -186,7 +188,7 @@ enum role_act_kind {
 	ROLE_ACT_PERSIST,	/* always first: role.d, and the marks of the
 				 * agents in role_out.mark, in one transaction;
 				 * with the cursors read if a GRANT follows */
-	ROLE_ACT_GRANT,		/* agent, epoch, start, seq, by_operator */
+	ROLE_ACT_GRANT,		/* agent, epoch, start, seq, lifts */
 	ROLE_ACT_OFF,		/* agent, epoch */
 	ROLE_ACT_ACK,		/* agent, epoch, start, seq */
 	ROLE_ACT_ASK,		/* agent: send a heartbeat now */
@@ -227,7 +229,8 @@ struct role_act {
 	int64_t		   start, seq;	/* the heartbeat that is answered */
 	int64_t		   lease_ms;	/* GRANT, ACK: of the policy that the
 					 * fence was set by */
-	bool		   by_operator;	/* GRANT: lifts the agent's own hold */
+	int64_t		   lifts;	/* GRANT, RELEASE: the agent's own hold
+					 * that ends; 0: none */
 	int		   move;	/* DECIDE: case 1 to 5 */
 	enum role_outcome  outcome;
 	enum role_told	   told;

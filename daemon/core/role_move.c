@@ -7,8 +7,9 @@ move_forget(struct step *s)
 {
 	struct role_durable *d = &s->r->d;
 
-	if (d->intent || d->by_operator || d->aim != ROLE_AIM_ANY) {
-		d->intent = d->by_operator = false;
+	if (d->intent || d->lifts != 0 || d->aim != ROLE_AIM_ANY) {
+		d->intent = false;
+		d->lifts = 0;
 		d->aim = ROLE_AIM_ANY;
 		d->target = d->avoid = 0;
 		step_persist(s);
@@ -85,7 +86,7 @@ move_revoke(struct step *s, int move, enum role_aim aim, int64_t target,
 	r->d.aim = aim;
 	r->d.target = aim == ROLE_AIM_AGENT ? target : 0;
 	r->d.avoid = aim == ROLE_AIM_OTHER ? r->d.holder : 0;
-	r->d.by_operator = move == 4;
+	r->d.lifts = move == 4 ? s->who->beat.held : 0;
 	if (move == 2) {	/* confirmed ones count, too */
 		r->switch_after = step_later(s, s->p->switch_min_interval);
 		r->d.switched = s->ev->now.wall;
@@ -224,6 +225,14 @@ asked(struct step *s)
 	return NULL;
 }
 
+/* Turned off at itself after it was chosen: see op_target_held. */
+static bool
+held_since(const struct role *r, const struct role_agent *x)
+{
+	return x->beat.held != 0 && x->beat.held != r->d.lifts &&
+	    !MUTANT(MUTANT_LIFT_ANY);
+}
+
 /* In WAIT: grants, if somebody is to be granted and the fence allows it. */
 void
 move_try(struct step *s)
@@ -236,7 +245,8 @@ move_try(struct step *s)
 		return;
 	if (r->d.intent && r->d.aim == ROLE_AIM_AGENT) {
 		x = step_target(s);
-		if (x == NULL || role_why_not(r, x, ROLE_FOR_TARGET))
+		if (x == NULL || role_why_not(r, x, ROLE_FOR_TARGET) ||
+		    held_since(r, x))
 			return;
 		if (x->id != r->d.holder)
 			ask_or_grant(s, x);

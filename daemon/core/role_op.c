@@ -61,7 +61,8 @@ aim_at(struct step *s, enum role_aim aim, int64_t target)
 	d->aim = aim;
 	d->target = target;
 	d->avoid = aim == ROLE_AIM_OTHER ? s->who->id : 0;
-	d->by_operator = aim == ROLE_AIM_AGENT && d->move == 4;
+	d->lifts = aim == ROLE_AIM_AGENT && d->move == 4 ? s->who->beat.held
+	    : 0;
 	step_persist(s);
 }
 
@@ -144,6 +145,7 @@ op_on(struct step *s, int64_t op, int64_t for_ms)
 		break;
 	case ROLE_GRANTING:
 		r->op = (struct role_op){ op, false };
+		r->d.lifts = s->who->beat.held;
 		step_note(s, "%s by an operator: pinned", s->who->name);
 		break;
 	case ROLE_REVOKING:
@@ -181,6 +183,9 @@ op_synced(struct step *s)
 	enum role_reason why = role_why_not(s->r, s->who, ROLE_FOR_TARGET);
 
 	s->r->sync.agent = 0;
+	if (why == ROLE_FIT && s->who->beat.held != 0 &&
+	    s->who->beat.held != q.held)
+		why = ROLE_HELD_OFF;
 	if (why == ROLE_FIT || MUTANT(MUTANT_SYNC_BLIND))
 		op_on(s, q.op, q.for_ms);
 	else
@@ -197,7 +202,8 @@ on(struct step *s)
 	if (why == ROLE_NOT_IN_SYNC) {		/* "synced first" */
 		op_drop_sync(s, ROLE_TOLD_SUPERSEDED,
 		    "superseded by a newer command");
-		s->r->sync = (struct role_sync){ ev->op, ev->agent, ev->for_ms,
+		s->r->sync = (struct role_sync){ ev->op, ev->agent,
+		    s->who->beat.held, ev->for_ms,
 		    step_later(s, s->p->connection_timeout) };
 		return;
 	}
@@ -396,6 +402,35 @@ op_event(struct step *s)
 		release(s);
 }
 
+/* The target of a move is none any more: another one, as in case 5. */
+static void
+drop_target(struct step *s, const char *how)
+{
+	struct role *r = s->r;
+	char	     why[ROLE_TEXT];
+
+	step_answer(s, ROLE_TOLD_REFUSED, "%s %s", s->who->name, how);
+	(void)snprintf(why, sizeof(why), "%s, who was to be the Scheduler, %s",
+	    s->who->name, how);
+	step_decide(s, 5, r->d.holder, 0, why);
+	if (r->state == ROLE_WAIT)
+		wait_aim(s, ROLE_AIM_OTHER, 0);
+	else
+		aim_at(s, ROLE_AIM_OTHER, 0);
+}
+
+/* "A node turned off at itself is held off likewise": since it was chosen,
+ * perhaps while the broker was down, so that is the newer command. */
+void
+op_target_held(struct step *s)
+{
+	int64_t held = s->who->beat.held;
+
+	if (s->who == step_target(s) && held != 0 && held != s->r->d.lifts &&
+	    !s->r->observing && !MUTANT(MUTANT_LIFT_ANY))
+		drop_target(s, "was turned off at itself since");
+}
+
 /* "A Scheduler that leaves, is removed, drained or shut down cleanly hands
  * over first, as in case 5 without the hold." */
 void
@@ -414,13 +449,7 @@ op_leaving(struct step *s)
 		return;
 	}
 	if (target) {
-		step_answer(s, ROLE_TOLD_REFUSED, "%s is leaving",
-		    s->who->name);
-		step_decide(s, 5, r->d.holder, 0, "the target is leaving");
-		if (r->state == ROLE_WAIT)
-			wait_aim(s, ROLE_AIM_OTHER, 0);
-		else
-			aim_at(s, ROLE_AIM_OTHER, 0);
+		drop_target(s, "is leaving");
 		return;
 	}
 	if (r->state == ROLE_REVOKING)

@@ -224,8 +224,13 @@ step_ask(struct step *s, const struct role_agent *a)
 void
 step_release(struct step *s, const struct role_agent *a)
 {
-	if (a->connected)
-		act(s, ROLE_ACT_RELEASE)->agent = a->id;
+	struct role_act *x;
+
+	if (!a->connected)
+		return;
+	x = act(s, ROLE_ACT_RELEASE);
+	x->agent = a->id;
+	x->lifts = a->beat.held;
 }
 
 void
@@ -268,7 +273,7 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 	x = act(s, ROLE_ACT_GRANT);
 	answer_beat(s, x, a);
 	x->epoch = r->d.epoch;
-	x->by_operator = r->d.by_operator;
+	x->lifts = r->d.lifts;
 	if (!again)
 		step_note(s, "granted epoch %lld to %s",
 		    (long long)r->d.epoch, a->name);

@@ -594,7 +594,7 @@ node_status(const struct node *n, struct now now)
 	    : n->cfg->broker && n->own != NULL
 	        ? js_text(seat_facts(n->own)->cluster) : json_null(),
 	    "mode", node_mode_word(n), "role", role, "status",
-	    on ? "on" : "off", "held_here", l != NULL && l->d.held,
+	    on ? "on" : "off", "held_here", l != NULL && l->d.held != 0,
 	    "suspended", on && !fires, "local",
 	    s != NULL && seat_alone(s), "spooled",
 	    (json_int_t)(s != NULL ? seat_untold(s) : 0), "epoch",

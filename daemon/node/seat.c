@@ -24,7 +24,8 @@ on_lease(const struct row *r, void *arg)
 	json_t *o = json_loads(row_text(r, 0), 0, NULL);
 
 	d->on = js_bool(o, "on", false);
-	d->held = js_bool(o, "held", false);
+	d->held = js_int(o, "held", 0);
+	d->holds = js_int(o, "holds", 0);
 	d->epoch = js_int(o, "epoch", 0);
 	d->floor = js_int(o, "floor", 0);
 	json_decref(o);
@@ -53,8 +54,9 @@ static int
 lease_store(struct seat *s, const struct lease_durable *d)
 {
 	struct batch *b = batch_new();
-	json_t *o = json_pack("{s:b,s:b,s:I,s:I}", "on", d->on, "held", d->held,
-	    "epoch", (json_int_t)d->epoch, "floor", (json_int_t)d->floor);
+	json_t *o = json_pack("{s:b,s:I,s:I,s:I,s:I}", "on", d->on, "held",
+	    (json_int_t)d->held, "holds", (json_int_t)d->holds, "epoch",
+	    (json_int_t)d->epoch, "floor", (json_int_t)d->floor);
 	char *text = js_dump(o), key[64];
 	enum store_rc rc;
 
@@ -609,7 +611,8 @@ seat_hold(struct seat *s, bool hold, struct now now)
 
 	s->now = now;
 	rc = seat_lease_event(s, (struct lease_event){
-	    .kind = hold ? LEASE_EV_HOLD : LEASE_EV_RELEASE });
+	    .kind = hold ? LEASE_EV_HOLD : LEASE_EV_RELEASE,
+	    .lifts = s->lease.d.held });
 	seat_beat(s);
 	return rc;
 }

@@ -52,7 +52,7 @@ seat_beat(struct seat *s)
 	js_put_bool(o, "on", say.on);
 	js_put_bool(o, "suspended", say.suspended);
 	js_put_bool(o, "fresh", say.fresh);
-	js_put_bool(o, "held", say.held);
+	js_put_int(o, "held", say.held);
 	js_put_int(o, "epoch", say.epoch);
 	js_put_int(o, "floor", say.floor);
 	js_put_bool(o, "controlled", s->facts.controlled);

@@ -36,7 +36,7 @@ lease_doc(enum lease_event_kind kind, const json_t *p)
 	return (struct lease_event){ .kind = kind,
 		.epoch = js_int(p, "epoch", 0), .start = js_int(p, "start", 0),
 		.seq = js_int(p, "seq", 0), .lease_ms = js_int(p, "lease", 0),
-		.by_operator = js_bool(p, "by_operator", false) };
+		.lifts = js_int(p, "lifts", 0) };
 }
 
 static void
@@ -69,8 +69,7 @@ on_ask_beat(struct seat *s, const json_t *p)
 static void
 on_release(struct seat *s, const json_t *p)
 {
-	(void)p;
-	seat_lease_event(s, (struct lease_event){ .kind = LEASE_EV_RELEASE });
+	seat_lease_event(s, lease_doc(LEASE_EV_RELEASE, p));
 }
 
 static void

@@ -21,8 +21,8 @@ enum msg_kind { MSG_NONE, MSG_BEAT, MSG_GRANT, MSG_OFF, MSG_ACK, MSG_ASK,
 struct msg {
 	enum msg_kind kind;
 	int	i;			/* the agent it is from or to */
-	bool	by_operator, key;
-	int64_t epoch, start, seq, lease_ms;	/* to the agent */
+	bool	key;
+	int64_t epoch, start, seq, lease_ms, lifts;	/* to the agent */
 	struct lease_beat beat;		/* from it */
 };
 
@@ -47,6 +47,8 @@ struct truth {
 	int8_t	    granted_to[WORLD_EPOCHS];
 	int	    last;		/* to whom the newest grant went */
 	bool	    held[WORLD_AGENTS];
+	bool	    here[WORLD_AGENTS];	/* turned off at itself, and since
+					 * then nobody turned it on */
 	bool	    vacant;
 	int64_t	    choice;		/* an operator's, still standing */
 	int	    unheard;		/* ticks since it was heard, and fit */

@@ -179,7 +179,7 @@ static const struct mutant mutants[] = {
 	BY(NO_INTERVAL, .conditions = 3), ANY(UNASKED),
 	BY(SYNC_BLIND, .facts = 3, .ops = 1),
 	BY(FENCE_NOW, .settings = 2, .crashes = 1, .ops = 1),
-	ANY(OBSERVER_GRANTS), ANY(LOCAL_FIRES),
+	ANY(OBSERVER_GRANTS), ANY(LOCAL_FIRES), BY(LIFT_ANY, .ops = 2, .cuts = 1),
 	/* Each covers the other: alone they look like dead guards. */
 	{ .name = "AGENT_SEND_FIRST and NO_INCARNATION",
 	    .bits = BIT(AGENT_SEND_FIRST) | BIT(NO_INCARNATION),

@@ -59,10 +59,17 @@ rank(const struct world *w, int i, const struct lease_beat *b)
 	return n;
 }
 
+/* A number of a hold matters only as the one that the agent has, or another. */
+static int
+hold(const struct world *w, int i, int64_t n)
+{
+	return n == 0 ? 0 : n == w->l[i].d.held ? 1 : 2;
+}
+
 static void
 beat(struct code *c, const struct world *w, int i, const struct lease_beat *b)
 {
-	byte(c, b->on | b->fresh << 1 | b->held << 2);
+	byte(c, b->on | b->fresh << 1 | hold(w, i, b->held) << 2);
 	byte(c, b->epoch);
 	byte(c, b->floor);
 	byte(c, b->start == w->l[i].start);
@@ -88,11 +95,14 @@ sent(struct code *c, const struct world *w, int i, int64_t start, int64_t seq)
 }
 
 static void
-durable(struct code *c, const struct role_durable *d)
+durable(struct code *c, const struct world *w, const struct role_durable *d)
 {
+	int64_t who = d->target != 0 ? d->target : d->holder;
+
 	byte(c, d->epoch);
 	byte(c, d->holder);
-	byte(c, d->intent | d->by_operator << 1 | d->vacant << 2);
+	byte(c, d->intent | d->vacant << 1 | (who == 0 ? 0
+	    : hold(w, (int)who - 1, d->lifts)) << 2);
 	byte(c, d->aim);
 	byte(c, d->target);
 	byte(c, d->avoid);
@@ -125,15 +135,17 @@ broker(struct code *c, const struct world *w)
 	const struct role *r = &w->r;
 
 	byte(c, r->state);
-	durable(c, &r->d);
-	durable(c, w->late ? &w->was : &w->disk);
+	durable(c, w, &r->d);
+	durable(c, w, w->late ? &w->was : &w->disk);
 	byte(c, w->late | (r->waits > 4 * TICK) << 1);
 	walls(c, &r->d, w->now.wall);
 	walls(c, w->late ? &w->was : &w->disk, w->now.wall);
 	left(c, r->d.pinned != 0 ? r->pin_end : (mono){ 0 }, w->now.mono);
 	byte(c, r->sync.agent);
-	if (r->sync.agent != 0)
+	if (r->sync.agent != 0) {
+		byte(c, hold(w, (int)r->sync.agent - 1, r->sync.held));
 		left(c, r->sync.until, w->now.mono);
+	}
 	left(c, r->fence, w->now.mono);
 	left(c, r->timer, w->now.mono);
 	left(c, r->switch_after, w->now.mono);
@@ -165,7 +177,8 @@ agent(struct code *c, const struct world *w, int i)
 	byte(c, ago > 1000 ? 2 : ago / 1000);
 	beat(c, w, i, &a->beat);
 	sent(c, w, i, a->beat.start, a->beat.seq);
-	byte(c, l->d.on | l->key << 1 | l->granted << 2 | l->d.held << 3);
+	byte(c, l->d.on | l->key << 1 | l->granted << 2 |
+	    (l->d.held != 0) << 3 | w->t.here[i] << 4);
 	byte(c, l->d.epoch);
 	byte(c, l->d.floor);
 	left(c, l->end, w->clock[i]);
@@ -181,7 +194,8 @@ message(const struct world *w, const struct msg *p)
 	struct code m;
 
 	m.n = 0;
-	byte(&m, (int64_t)p->kind << 3 | p->i << 1 | p->by_operator);
+	byte(&m, (int64_t)p->kind << 4 | p->i << 2 |
+	    (p->kind == MSG_BEAT ? 0 : hold(w, p->i, p->lifts)));
 	if (p->kind == MSG_BEAT) {
 		byte(&m, p->key);
 		beat(&m, w, p->i, &p->beat);
@@ -266,7 +280,7 @@ can(const struct world *w, int i)
 	const struct role_agent *a = &w->a[i];
 
 	return !w->t.held[i] && !w->deaf[i] && w->l[i].key &&
-	    !w->l[i].d.held && a->in_sync && !a->drained;
+	    w->l[i].d.held == 0 && a->in_sync && !a->drained;
 }
 
 static uint16_t

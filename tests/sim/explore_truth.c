@@ -17,6 +17,15 @@ unpin(struct truth *t)
 	t->pin_end = (mono){ 0 };
 }
 
+/* A hold that the broker has not heard of outlives the operator's choice. */
+static void
+unhold(struct world *w, int i)
+{
+	int64_t held = w->l[i].d.held;
+
+	w->t.here[i] = held != 0 && held != w->a[i].beat.held;
+}
+
 static void
 choose(struct world *w, int i, int64_t op, int64_t for_ms)
 {
@@ -24,7 +33,8 @@ choose(struct world *w, int i, int64_t op, int64_t for_ms)
 	struct truth	  *t = &w->t;
 
 	t->held[i] = t->vacant = false;
-	t->choice = w->l[i].key && !w->a[i].drained ? i + 1 : 0;
+	unhold(w, i);
+	t->choice = w->l[i].key && !w->a[i].drained && !t->here[i] ? i + 1 : 0;
 	t->op = op;
 	t->unheard = r->state != ROLE_HELD || r->d.holder != i + 1 ? 0 :
 	    (int)(mono_diff_ms(w->now.mono, w->a[i].last_heard) / TICK);
@@ -43,6 +53,7 @@ truth_operator(struct world *w, enum move_kind kind, int i)
 
 	if (kind == MOVE_RELEASE) {
 		t->held[i] = false;
+		unhold(w, i);
 		return;
 	}
 	if (w->off)			/* refused */
@@ -257,7 +268,7 @@ truth_check(struct world *w)
 		 * what goes on without one is no fire of the holder's. */
 		if (l->working != (f == LEASE_FIRE_YES))
 			truth_broken(w, "at work without its lease");
-		if (l->d.on && l->d.held)
+		if (l->d.on && (l->d.held != 0 || w->t.here[i]))
 			truth_broken(w, "one that was turned off at the node "
 			    "is ON");
 		if (f == LEASE_FIRE_LOCAL) {

@@ -114,7 +114,7 @@ broker_acts(struct world *w, const struct role_out *out)
 		struct msg m = { .kind = kind[x->kind],
 		    .i = (int)x->agent - 1, .epoch = x->epoch,
 		    .start = x->start, .seq = x->seq,
-		    .lease_ms = x->lease_ms, .by_operator = x->by_operator };
+		    .lease_ms = x->lease_ms, .lifts = x->lifts };
 
 		if (x->kind == ROLE_ACT_PERSIST)
 			persist(w);
@@ -203,7 +203,7 @@ deliver(struct world *w, struct msg m)
 	else
 		agent(w, m.i, (struct lease_event){ .kind = kind[m.kind],
 		    .epoch = m.epoch, .start = m.start, .seq = m.seq,
-		    .lease_ms = m.lease_ms, .by_operator = m.by_operator });
+		    .lease_ms = m.lease_ms, .lifts = m.lifts });
 }
 
 static void
@@ -351,6 +351,9 @@ hold(struct world *w, int i)
 	w->left.ops--;
 	if (w->t.choice == i + 1)
 		w->t.choice = 0;
+	if (w->t.wish == i + 1)
+		w->t.wish = 0;
+	w->t.here[i] = true;
 	agent(w, i, (struct lease_event){ .kind = LEASE_EV_HOLD });
 }
 

@@ -350,8 +350,7 @@ ops_hold(struct world *w, struct machine *m, bool on)
 	sim_say(w, m, "operator at the node: %s", on ? "off" : "on");
 	w->cur = m;
 	seat_hold(m->seat, on, sim_clock(m));
-	m->held_here = on && seat_lease(m->seat)->d.held &&
-	    w->now - m->on_at > 60 * (int64_t)SEC;
+	m->held_here = on && seat_lease(m->seat)->d.held != 0;
 	if (!on)
 		m->off = m->off_seen = false;
 	sim_leave(m, NULL);

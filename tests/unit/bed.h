@@ -194,7 +194,7 @@ bed_deliver(struct bed *b, const struct bed_msg *m)
 		bed_lease(b, m->i, (struct lease_event){ .kind =
 		    kind[m->kind], .epoch = m->act.epoch, .start =
 		    m->act.start, .seq = m->act.seq, .lease_ms = m->act.lease_ms,
-		    .by_operator = m->act.by_operator });
+		    .lifts = m->act.lifts });
 	}
 }
 

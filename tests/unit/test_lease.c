@@ -240,19 +240,28 @@ off_at_the_node_itself_holds_against_the_broker(void **unused)
 {
 	struct lease	   l = fresh();
 	struct lease_event op = { .kind = LEASE_EV_GRANT, .epoch = 7,
-	    .start = 77, .lease_ms = 4000, .by_operator = true };
+	    .start = 77, .lease_ms = 4000, .lifts = 1 };
 
 	(void)unused;
 	(void)grant(&l, 1000, 5, beat(&l, 1000));
 	(void)go(&l, 1100, (struct lease_event){ .kind = LEASE_EV_HOLD });
-	assert_true(!l.d.on && l.d.held);
+	assert_true(!l.d.on && l.d.held == 1);
 	(void)grant(&l, 1200, 6, beat(&l, 1200));
 	assert_false(l.d.on);
 	op.seq = beat(&l, 1300);
 	(void)go(&l, 1300, op);
-	assert_true(l.d.on && !l.d.held);
+	assert_true(l.d.on && l.d.held == 0);
 	(void)go(&l, 1400, (struct lease_event){ .kind = LEASE_EV_HOLD });
-	(void)go(&l, 1500, (struct lease_event){ .kind = LEASE_EV_RELEASE });
+	/* What an operator chose before it does not end it. */
+	op.epoch = 9;
+	op.seq = beat(&l, 1450);
+	(void)go(&l, 1450, op);
+	assert_true(!l.d.on && l.d.held == 2);
+	(void)go(&l, 1500, (struct lease_event){ .kind = LEASE_EV_RELEASE,
+	    .lifts = 1 });
+	assert_int_equal(l.d.held, 2);
+	(void)go(&l, 1500, (struct lease_event){ .kind = LEASE_EV_RELEASE,
+	    .lifts = 2 });
 	(void)grant(&l, 1600, 8, beat(&l, 1600));
 	assert_true(l.d.on);
 }
@@ -343,12 +352,12 @@ check(const struct lease *was, const struct lease *l,
 	/* Who was refused has changed nothing. */
 	if (did(out, LEASE_ACT_REFUSE))
 		assert_true(!durable && l->end.us == was->end.us);
-	if (l->d.held && !was->d.held)
+	if (l->d.held != 0 && l->d.held != was->d.held)
 		assert_true(ev->kind == LEASE_EV_HOLD);
-	if (!l->d.held && was->d.held)
-		assert_true(ev->kind == LEASE_EV_RELEASE ||
-		    (ev->kind == LEASE_EV_GRANT && ev->by_operator));
-	assert_false(l->d.on && l->d.held);
+	if (l->d.held == 0 && was->d.held != 0)
+		assert_true((ev->kind == LEASE_EV_RELEASE ||
+		    ev->kind == LEASE_EV_GRANT) && ev->lifts == was->d.held);
+	assert_false(l->d.on && l->d.held != 0);
 	/* Only a grant wakes; no lease without a heartbeat it answers. */
 	if (!was->d.on && l->d.on)
 		assert_true(ev->kind == LEASE_EV_GRANT && ev->epoch >
@@ -383,12 +392,13 @@ every_state_and_event(void **unused)
 	for (int64_t now = 1000; now <= 9000; now += 4000) {
 		const struct lease_policy *p = bits & 64 ? &go_on : &suspend;
 		struct lease_durable d = { .on = bits & 1,
-		    .held = (bits & 3) == 2, .epoch = e, .floor = f };
+		    .held = (bits & 3) == 2 ? 4 : 0, .holds = 4, .epoch = e,
+		    .floor = f };
 		struct lease	   l, was;
 		struct lease_out   out;
 		struct lease_event ev = { .kind = k, .epoch = ep,
 		    .start = start, .seq = seq, .lease_ms = 4000,
-		    .key = bits & 16, .by_operator = bits & 32,
+		    .key = bits & 16, .lifts = bits & 32 ? 4 : 0,
 		    .now = at(now) };
 
 		/* ON at the floor, but for initial_status. */

@@ -32,7 +32,7 @@ restarted(struct now at, const char *boot)
 {
 	struct role r = { .d = { .epoch = 7, .holder = 2, .pinned = 2,
 	    .intent = true, .aim = ROLE_AIM_AGENT, .target = 3, .avoid = 1,
-	    .move = 4, .by_operator = true, .vacant = true, .off_below = 6,
+	    .move = 4, .lifts = 3, .vacant = true, .off_below = 6,
 	    .fence_ms = 5000 } };
 	struct role_policy p;
 	struct role_durable d = { .epoch = 7, .holder = 2 };
@@ -46,7 +46,7 @@ restarted(struct now at, const char *boot)
 	role_disk_read(&d, text, at, boot, p.switch_min_interval);
 	free(text);
 	assert_true(d.intent && d.aim == ROLE_AIM_AGENT && d.target == 3 &&
-	    d.avoid == 1 && d.move == 4 && d.by_operator && d.vacant &&
+	    d.avoid == 1 && d.move == 4 && d.lifts == 3 && d.vacant &&
 	    d.off_below == 6 && d.fence_ms == 5000 && !d.restored);
 	d.intent = d.vacant = false;
 	role_boot(&r, &d, &p, at, &out);

@@ -50,7 +50,7 @@ one_in(unsigned n)
 	return draw() % n == 0;
 }
 
-/* move and by_operator alone are not worth a commit */
+/* move and lifts alone are not worth a commit */
 static bool
 same(const struct role_durable *a, const struct role_durable *b)
 {
@@ -90,6 +90,17 @@ by_operator(const struct step *s, int64_t id)
 	    (d->intent && d->aim == ROLE_AIM_AGENT && d->target == id);
 }
 
+/* The target of a move: another one follows, as in case 5. */
+static bool
+off_at_itself(const struct step *s)
+{
+	const struct role_durable *d = &s->was.d;
+
+	return s->ev.kind == ROLE_EV_HEARTBEAT && d->intent &&
+	    d->aim == ROLE_AIM_AGENT && d->target == s->ev.agent &&
+	    before(s, s->ev.agent)->beat.held != 0;
+}
+
 static void
 check_grant(const struct step *s, const struct role_act *x)
 {
@@ -120,11 +131,14 @@ check_grant(const struct step *s, const struct role_act *x)
 	assert_false(s->r.d.vacant);
 	assert_true(!to->marks.held_off || by_operator(s, x->agent) ||
 	    s->ev.kind == ROLE_EV_OP_RELEASE);
+	/* What an operator says at the node is newer than what was chosen. */
+	assert_true(to->beat.held == 0 || to->beat.held == x->lifts);
 	/* Nobody but an operator moves it unless control is auto; a move that
 	 * was begun is finished. */
 	assert_true(s->p.control == ROLE_AUTO || by_operator(s, x->agent) ||
 	    s->ev.kind == ROLE_EV_OP_OFF || s->ev.kind == ROLE_EV_LEAVING ||
-	    (was->d.intent && was->d.aim == ROLE_AIM_OTHER));
+	    (was->d.intent && was->d.aim == ROLE_AIM_OTHER) ||
+	    off_at_itself(s));
 }
 
 static void
@@ -355,7 +369,7 @@ draw_role(struct role *r, const struct shape *h)
 	    .off_below = one_in(3) ? 6 : 0, .restored = h->holder == 0 && one_in(8) };
 	r->d.target = r->d.aim == ROLE_AIM_AGENT ? h->target : 0;
 	r->d.avoid = r->d.aim == ROLE_AIM_OTHER ? 1 : 0;
-	r->d.by_operator = r->d.aim == ROLE_AIM_AGENT && one_in(2);
+	r->d.lifts = r->d.aim == ROLE_AIM_AGENT && one_in(2) ? 3 : 0;
 	r->d.vacant = r->d.aim == ROLE_AIM_NOBODY || (!intent &&
 	    h->state == ROLE_WAIT && h->holder == 0 && one_in(4));
 	r->fence = when(h->fence, 0);
@@ -388,7 +402,7 @@ draw_role(struct role *r, const struct shape *h)
 		return;
 	if (one_in(4)) {
 		r->sync = (struct role_sync){ OP_SYNC,
-		    1 + (int64_t)(draw() % 3), 0,
+		    1 + (int64_t)(draw() % 3), one_in(2) ? 3 : 0, 0,
 		    { NOW + (one_in(2) ? SECOND : 0) } };
 	}
 	if (h->control == ROLE_ADVISE && one_in(3)) {
@@ -458,11 +472,11 @@ tell_where(void **unused)
 		const struct role_agent *a = &at->a[i];
 
 		print_message("  %s: %sconnected controlled %d drained %d sync "
-		    "%d condition %d on %d fresh %d held %d epoch %lld floor "
+		    "%d condition %d on %d fresh %d held %lld epoch %lld floor "
 		    "%lld held_off %d want_off %d failed %d\n", a->name,
 		    a->connected ? "" : "not ", a->controlled, a->drained,
 		    a->in_sync, a->condition_met, a->beat.on, a->beat.fresh,
-		    a->beat.held, (long long)a->beat.epoch,
+		    (long long)a->beat.held, (long long)a->beat.epoch,
 		    (long long)a->beat.floor, a->marks.held_off,
 		    a->marks.want_off, a->marks.failed);
 	}
@@ -497,7 +511,7 @@ beat_of(struct lease_beat *b, unsigned k)
 	if (k / 4 % 4 == 3)
 		return false;
 	*b = (struct lease_beat){ .on = status < 2, .fresh = status == 1,
-	    .suspended = status == 1, .held = status == 3,
+	    .suspended = status == 1, .held = status == 3 ? 3 : 0,
 	    .epoch = epoch[k / 4 % 4], .floor = floor[k / 16],
 	    .start = 9, .seq = 5 };
 	return !b->on || b->floor >= b->epoch;

@@ -116,6 +116,56 @@ an_operator_lifts_the_hold_of_the_node_itself(void **unused)
 	assert_int_equal(b.told[1], ROLE_TOLD_DONE + 1);
 }
 
+/* The emergency stop at the machine comes after somebody turned it on at the
+ * broker, which is slow, or down: the newer command counts. */
+static void
+an_operator_at_the_node_stops_what_was_chosen_before(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	for (int down = 0; down < 2; down++) {
+		bed_with_a(&b);
+		b.hold[A] = true;	/* the OFF is on its way */
+		bed_on(&b, B, 1);
+		if (down)
+			bed_cut(&b, B);
+		bed_lease(&b, B, (struct lease_event){
+		    .kind = LEASE_EV_HOLD });
+		bed_pump(&b);
+		if (down) {
+			bed_broker_restart(&b);
+			bed_mend(&b, B);
+		}
+		bed_release_held(&b);
+		bed_run(&b, 25000);
+		assert_true(bed_at_work(&b) == A || bed_at_work(&b) == C);
+		assert_true(b.l[B].d.held != 0);
+		assert_int_equal(b.grants[B], 0);
+		if (!down)
+			assert_int_equal(b.told[1], ROLE_TOLD_REFUSED + 1);
+	}
+}
+
+/* … and one that was to be synced first. */
+static void
+an_operator_at_the_node_stops_what_waits_for_its_sync(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_with_a(&b);
+	b.a[B].in_sync = false;
+	bed_on(&b, B, 1);
+	bed_lease(&b, B, (struct lease_event){ .kind = LEASE_EV_HOLD });
+	bed_pump(&b);
+	b.a[B].in_sync = true;
+	bed_run(&b, 6000);
+	assert_int_equal(b.told[1], ROLE_TOLD_REFUSED + 1);
+	assert_int_equal(bed_at_work(&b), A);
+	assert_int_equal(b.grants[B], 0);
+}
+
 /* One that is connected and does not answer must not be asked for ever. */
 static void
 case_1_goes_on_to_the_next_when_one_does_not_answer(void **unused)
@@ -266,6 +316,10 @@ main(void)
 		    a_target_that_was_not_there_is_not_pinned_later),
 		cmocka_unit_test(
 		    an_operator_lifts_the_hold_of_the_node_itself),
+		cmocka_unit_test(
+		    an_operator_at_the_node_stops_what_was_chosen_before),
+		cmocka_unit_test(
+		    an_operator_at_the_node_stops_what_waits_for_its_sync),
 		cmocka_unit_test(
 		    case_1_goes_on_to_the_next_when_one_does_not_answer),
 		cmocka_unit_test(
