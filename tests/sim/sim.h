@@ -191,7 +191,7 @@ struct machine {
 	bool	      member;
 	bool	      uncontrolled;	/* agent.allow_control = false */
 	/* operators' choices, as far as they were told that they hold */
-	int64_t	      on_at;		/* last turned on, or released */
+	int64_t	      on_at, off_at;	/* last asked to go on (or be free), off */
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
 	struct promise told;

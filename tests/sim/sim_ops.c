@@ -61,7 +61,7 @@ told_off(void *arg, enum role_told how, const char *text)
 	struct machine *m = arg;
 
 	told(m->w, how, text);
-	if (how == ROLE_TOLD_DONE && m->w->now - m->on_at > 60 * (int64_t)SEC)
+	if (how == ROLE_TOLD_DONE && m->on_at < m->off_at)
 		m->off = true;
 }
 
@@ -85,9 +85,10 @@ ops_role(struct world *w, enum role_event_kind kind, struct machine *m,
 		m->on_at = w->now;
 		m->held_here = m->off = m->off_seen = false;
 	}
-	if (kind == ROLE_EV_OP_OFF)
+	if (kind == ROLE_EV_OP_OFF) {
+		m->off_at = w->now;
 		scheduler_op(b, &ev, "op", NULL, told_off, m);
-	else
+	} else
 		scheduler_op(b, &ev, "op", NULL, told, w);
 	operator_done(w);
 }
