@@ -163,6 +163,22 @@ dispatch_send(struct broker *b, struct run *r)
 		dispatch_send_abort(b, r);
 }
 
+void
+dispatch_placed(struct broker *b, struct run *r)
+{
+	const struct member *m = dispatch_agent(b, r);
+
+	/* Its agent may have fallen silent meanwhile, and be heard again in the
+	 * same session. */
+	if (r->state == RUN_DISPATCHED && (m == NULL ||
+	    !member_connected(b->roster, m))) {
+		run_set_state(r, RUN_UNKNOWN, "its agent is not heard");
+		r->since = b->now.mono;
+	}
+	if (run_holds_slot(r) && !r->accepted)
+		dispatch_send(b, r);
+}
+
 /* ---- making runs ---- */
 
 bool

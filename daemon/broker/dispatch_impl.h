@@ -31,6 +31,8 @@ bool	dispatch_place(struct broker *, struct run *);
 /* Gives back its slot, or its place in the queue. */
 void	dispatch_let_go(struct broker *, struct run *);
 void	dispatch_send(struct broker *, struct run *);
+/* Where it goes is on disk now. */
+void	dispatch_placed(struct broker *, struct run *);
 void	dispatch_send_abort(struct broker *, const struct run *);
 
 #endif

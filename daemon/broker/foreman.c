@@ -114,8 +114,7 @@ on_placed(enum store_rc rc, void *arg)
 
 		r->placing = false;
 		if (rc == STORE_OK) {
-			if (r->state == RUN_DISPATCHED)
-				dispatch_send(p->b, r);
+			dispatch_placed(p->b, r);
 			continue;
 		}
 		/* Its end, given up meanwhile, is next on its way; or its agent

@@ -279,8 +279,8 @@ outcome_stored(struct broker *b, struct run_set *set, enum store_rc rc)
 
 		if (rc == STORE_OK) {
 			r->stored = true;
-			if (r->state == RUN_DISPATCHED)
-				dispatch_send(b, r);
+			if (run_holds_slot(r))
+				dispatch_placed(b, r);
 			else if (r->aborting)
 				outcome_end(b, r, RUN_ABORTED, "a newer "
 				    "occurrence (overlap replace)", NULL, "",

@@ -6,7 +6,7 @@
 #include "broker/live.h"
 
 static void
-agent_accepts(bool accepts)
+agent_tells(bool accepts)
 {
 	agent_says("link.beat", json_pack(
 	    "{s:I,s:I,s:b,s:I,s:I,s:b,s:I,s:I,s:i,s:b}", "start",
@@ -15,6 +15,12 @@ agent_accepts(bool accepts)
 	    (json_int_t)clock_wall().ms, "rev",
 	    (json_int_t)broker->catalog->rev, "running", 0, "accepts",
 	    accepts));
+}
+
+static void
+agent_accepts(bool accepts)
+{
+	agent_tells(accepts);
 	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
 }
 
@@ -25,23 +31,29 @@ only(void)
 	return live_first(broker);
 }
 
+static void
+a_run_waits_for_an_agent(void)
+{
+	struct ask a;
+
+	apply("jobs: ( { name = \"once\"; command = [ \"/bin/true\" ]; } );\n");
+	agent_accepts(false);
+	begin(&a, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "once"));
+	UNTIL(a.ended && only()->stored);
+	ask_clear(&a);
+}
+
 /* Its place is on its way to a slow disk when its agent's session ends and
  * begins again: the agent asks for what it misses, and this is not its own
  * yet. */
 static void
 a_run_is_sent_when_its_place_is_on_disk(void **state)
 {
-	struct ask a;
-
 	(void)state;
-	apply("jobs: ( { name = \"once\"; command = [ \"/bin/true\" ]; } );\n");
-	agent_accepts(false);
-	begin(&a, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "once"));
-	UNTIL(a.ended && only()->stored);
-	ask_clear(&a);
+	a_run_waits_for_an_agent();
 	store_stops();
 	agent_accepts(true);
-	UNTIL(only()->agent[0] != '\0');
+	UNTIL(only()->state == RUN_DISPATCHED);
 	agent_down();
 	agent_up();
 	turn();				/* what was sent to it has come now */
@@ -71,12 +83,62 @@ where_nobody_fits_the_scheduler_takes_it(void **state)
 	UNTIL(agent.run == only()->id);
 }
 
+static void
+silent_for_long(void)
+{
+	struct now later = clock_now();
+
+	later.mono = mono_add_ms(later.mono, 60000);
+	(void)broker_turn(broker, later);
+	assert_false(broker->roster->agents[0].connected);
+}
+
+/* A machine that stood still for a while, and a slow disk at the broker: it is
+ * heard again in the session that it had, which starts nothing anew. */
+static void
+a_run_is_sent_to_an_agent_that_was_silent_meanwhile(void **state)
+{
+	(void)state;
+	a_run_waits_for_an_agent();
+	agent_tells(true);
+	/* The broker hears all but what its store has done. */
+	while (only()->state != RUN_DISPATCHED) {
+		(void)broker_turn(broker, clock_now());
+		(void)uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	silent_for_long();
+	assert_int_equal(only()->state, RUN_UNKNOWN);
+	UNTIL(!only()->placing);
+	agent_beat();
+	UNTIL(agent.run == only()->id);
+}
+
+/* … or is not heard again: the run must not wait for ever. */
+static void
+a_run_for_an_agent_that_fell_silent_is_unknown(void **state)
+{
+	struct ask a;
+
+	(void)state;
+	apply("jobs: ( { name = \"once\"; command = [ \"/bin/true\" ]; } );\n");
+	store_stops();
+	begin(&a, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "once"));
+	assert_int_equal(only()->state, RUN_DISPATCHED);
+	silent_for_long();
+	store_goes_on();
+	UNTIL(a.ended && only()->stored);
+	ask_clear(&a);
+	assert_int_equal(only()->state, RUN_UNKNOWN);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(where_nobody_fits_the_scheduler_takes_it),
 		T(a_run_is_sent_when_its_place_is_on_disk),
+		T(a_run_is_sent_to_an_agent_that_was_silent_meanwhile),
+		T(a_run_for_an_agent_that_fell_silent_is_unknown),
 	};
 
 	return cmocka_run_group_tests_name("foreman", tests, NULL, NULL);
