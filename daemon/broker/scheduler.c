@@ -585,6 +585,7 @@ scheduler_op(struct broker *b, struct role_event *ev, const char *actor,
 {
 	struct scheduler *s = b->scheduler;
 	struct op *op = mem_zero(1, sizeof(*op));
+	const struct member *m = roster_by_id(b->roster, ev->agent);
 
 	op->id = s->next_op++;
 	op->actor = mem_dup(actor);
@@ -593,6 +594,8 @@ scheduler_op(struct broker *b, struct role_event *ev, const char *actor,
 	op->arg = arg;
 	op->next = s->ops;
 	s->ops = op;
+	if (m != NULL)
+		ev->held = roster_agent(b->roster, m)->beat.held;
 	ev->op = op->id;
 	ev->now = b->now;
 	scheduler_event(b, ev);

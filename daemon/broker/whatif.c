@@ -448,9 +448,10 @@ about(struct dream *d, const char *verb, struct role_agent *a)
 		a->drained = false;
 		ev.kind = ROLE_EV_TICK;
 		ev.op = 0;
-	} else if (strcmp(verb, "on") == 0)
+	} else if (strcmp(verb, "on") == 0) {
 		ev.kind = ROLE_EV_OP_ON;
-	else if (strcmp(verb, "off") == 0 || strcmp(verb, "vacant") == 0) {
+		ev.held = a->beat.held;
+	} else if (strcmp(verb, "off") == 0 || strcmp(verb, "vacant") == 0) {
 		ev.kind = ROLE_EV_OP_OFF;
 		ev.vacant = verb[0] == 'v';
 	} else {

@@ -68,7 +68,7 @@ role_boot(struct role *r, const struct role_durable *d,
 {
 	const int64_t year_ms = 365LL * 24 * 3600 * 1000;
 	struct role_event ev = { .kind = ROLE_EV_TICK, .now = now };
-	struct step s = { r, p, NULL, 0, &ev, out, NULL, now.mono };
+	struct step s = { r, p, NULL, 0, &ev, out, NULL, now.mono, 0 };
 	struct role_durable kept = { 0 };	/* d may be r's own */
 	int64_t wait_ms;
 
@@ -646,7 +646,7 @@ void
 role_step(struct role *r, const struct role_policy *p, struct role_agent *a,
     size_t n, const struct role_event *ev, struct role_out *out)
 {
-	struct step s = { r, p, a, n, ev, out, NULL, ev->now.mono };
+	struct step s = { r, p, a, n, ev, out, NULL, ev->now.mono, 0 };
 	size_t	    hint = ev->at;
 	bool	    opened;
 

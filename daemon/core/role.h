@@ -176,6 +176,8 @@ struct role_event {
 	int64_t	   op;		/* the operator's request, to be told; 0 none */
 	int64_t	   epoch;	/* the operator saw this one, ROLE_EPOCH_ZERO
 				 * that there was none; 0: did not say */
+	int64_t	   held;	/* OP_ON, OP_RELEASE: the agent's own hold as
+				 * it was when the operator asked */
 	int64_t	   for_ms;	/* OP_ON: pin, 0: the setting manual_hold */
 	bool	   vacant;	/* OP_OFF */
 	bool	   must;	/* LEAVING: off even if nobody can take over;

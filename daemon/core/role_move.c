@@ -86,7 +86,7 @@ move_revoke(struct step *s, int move, enum role_aim aim, int64_t target,
 	r->d.aim = aim;
 	r->d.target = aim == ROLE_AIM_AGENT ? target : 0;
 	r->d.avoid = aim == ROLE_AIM_OTHER ? r->d.holder : 0;
-	r->d.lifts = move == 4 ? s->who->beat.held : 0;
+	r->d.lifts = move == 4 ? s->lifts : 0;
 	if (move == 2) {	/* confirmed ones count, too */
 		r->switch_after = step_later(s, s->p->switch_min_interval);
 		r->d.switched = s->ev->now.wall;
@@ -225,14 +225,6 @@ asked(struct step *s)
 	return NULL;
 }
 
-/* Turned off at itself after it was chosen: see op_target_held. */
-static bool
-held_since(const struct role *r, const struct role_agent *x)
-{
-	return x->beat.held != 0 && x->beat.held != r->d.lifts &&
-	    !MUTANT(MUTANT_LIFT_ANY);
-}
-
 /* In WAIT: grants, if somebody is to be granted and the fence allows it. */
 void
 move_try(struct step *s)
@@ -246,7 +238,7 @@ move_try(struct step *s)
 	if (r->d.intent && r->d.aim == ROLE_AIM_AGENT) {
 		x = step_target(s);
 		if (x == NULL || role_why_not(r, x, ROLE_FOR_TARGET) ||
-		    held_since(r, x))
+		    step_held_since(x, r->d.lifts))
 			return;
 		if (x->id != r->d.holder)
 			ask_or_grant(s, x);

@@ -61,8 +61,7 @@ aim_at(struct step *s, enum role_aim aim, int64_t target)
 	d->aim = aim;
 	d->target = target;
 	d->avoid = aim == ROLE_AIM_OTHER ? s->who->id : 0;
-	d->lifts = aim == ROLE_AIM_AGENT && d->move == 4 ? s->who->beat.held
-	    : 0;
+	d->lifts = aim == ROLE_AIM_AGENT && d->move == 4 ? s->lifts : 0;
 	step_persist(s);
 }
 
@@ -115,10 +114,12 @@ on_other(struct step *s)
 
 /* Case 4 for the agent of this event, which is fit. */
 static void
-op_on(struct step *s, int64_t op, int64_t for_ms)
+op_on(struct step *s, int64_t op, int64_t for_ms, int64_t lifts)
 {
 	struct role *r = s->r;
 	int64_t	     id = s->who->id;
+
+	s->lifts = lifts;
 
 	supersede(s, id, "on");
 	step_lapse(s, "an operator chose");
@@ -145,7 +146,7 @@ op_on(struct step *s, int64_t op, int64_t for_ms)
 		break;
 	case ROLE_GRANTING:
 		r->op = (struct role_op){ op, false };
-		r->d.lifts = s->who->beat.held;
+		r->d.lifts = lifts;
 		step_note(s, "%s by an operator: pinned", s->who->name);
 		break;
 	case ROLE_REVOKING:
@@ -183,11 +184,10 @@ op_synced(struct step *s)
 	enum role_reason why = role_why_not(s->r, s->who, ROLE_FOR_TARGET);
 
 	s->r->sync.agent = 0;
-	if (why == ROLE_FIT && s->who->beat.held != 0 &&
-	    s->who->beat.held != q.held)
+	if (why == ROLE_FIT && step_held_since(s->who, q.held))
 		why = ROLE_HELD_OFF;
 	if (why == ROLE_FIT || MUTANT(MUTANT_SYNC_BLIND))
-		op_on(s, q.op, q.for_ms);
+		op_on(s, q.op, q.for_ms, q.held);
 	else
 		refuse(s, q.op, why);
 }
@@ -202,15 +202,17 @@ on(struct step *s)
 	if (why == ROLE_NOT_IN_SYNC) {		/* "synced first" */
 		op_drop_sync(s, ROLE_TOLD_SUPERSEDED,
 		    "superseded by a newer command");
-		s->r->sync = (struct role_sync){ ev->op, ev->agent,
-		    s->who->beat.held, ev->for_ms,
+		s->r->sync = (struct role_sync){ ev->op, ev->agent, ev->held,
+		    ev->for_ms,
 		    step_later(s, s->p->connection_timeout) };
 		return;
 	}
+	if (why == ROLE_FIT && step_held_since(s->who, ev->held))
+		why = ROLE_HELD_OFF;
 	if (why != ROLE_FIT)
 		refuse(s, ev->op, why);
 	else
-		op_on(s, ev->op, ev->for_ms);
+		op_on(s, ev->op, ev->for_ms, ev->held);
 }
 
 /* Case 5 of the holder. */
@@ -323,7 +325,7 @@ release(struct step *s)
 	mark_held(s, false);
 	if (r->d.pinned == s->who->id)
 		move_unpin(s);
-	step_release(s, s->who);
+	step_release(s, s->who, s->ev->held);
 	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is released",
 	    s->who->name);
 	move_try(s);
@@ -424,10 +426,8 @@ drop_target(struct step *s, const char *how)
 void
 op_target_held(struct step *s)
 {
-	int64_t held = s->who->beat.held;
-
-	if (s->who == step_target(s) && held != 0 && held != s->r->d.lifts &&
-	    !s->r->observing && !MUTANT(MUTANT_LIFT_ANY))
+	if (s->who == step_target(s) && !s->r->observing &&
+	    step_held_since(s->who, s->r->d.lifts))
 		drop_target(s, "was turned off at itself since");
 }
 

@@ -222,7 +222,7 @@ step_ask(struct step *s, const struct role_agent *a)
 }
 
 void
-step_release(struct step *s, const struct role_agent *a)
+step_release(struct step *s, const struct role_agent *a, int64_t lifts)
 {
 	struct role_act *x;
 
@@ -230,7 +230,14 @@ step_release(struct step *s, const struct role_agent *a)
 		return;
 	x = act(s, ROLE_ACT_RELEASE);
 	x->agent = a->id;
-	x->lifts = a->beat.held;
+	x->lifts = lifts;
+}
+
+bool
+step_held_since(const struct role_agent *a, int64_t lifts)
+{
+	return a->beat.held != 0 && a->beat.held != lifts &&
+	    !MUTANT(MUTANT_LIFT_ANY);
 }
 
 void

@@ -15,6 +15,7 @@ struct step {
 	struct role_out		 *out;
 	struct role_agent	 *who;	/* the event's agent, or NULL */
 	mono			  now;
+	int64_t			  lifts;	/* case 4: as the operator saw */
 };
 
 /* role_step.c: the vocabulary.  Ids that are gone are NULL. */
@@ -32,7 +33,9 @@ void	step_state(struct step *, enum role_state, const char *why);
 void	step_off(struct step *, const struct role_agent *);
 void	step_ack(struct step *, const struct role_agent *);
 void	step_ask(struct step *, const struct role_agent *);
-void	step_release(struct step *, const struct role_agent *);
+void	step_release(struct step *, const struct role_agent *, int64_t lifts);
+/* It was turned off at itself after an operator saw `lifts` there. */
+bool	step_held_since(const struct role_agent *, int64_t lifts);
 /* A new epoch, or the same one again, for this agent. */
 void	step_grant(struct step *, struct role_agent *, bool again);
 void	step_decide(struct step *, int move, int64_t from, int64_t to,

@@ -309,7 +309,8 @@ tick(struct world *w)
 static void
 operator(struct world *w, enum move_kind kind, int i)
 {
-	struct role_event ev = { .kind = ROLE_EV_OP_OFF, .agent = i + 1 };
+	struct role_event ev = { .kind = ROLE_EV_OP_OFF, .agent = i + 1,
+	    .held = w->a[i].beat.held };
 
 	w->left.ops--;
 	truth_operator(w, kind, i);

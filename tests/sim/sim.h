@@ -50,6 +50,7 @@ enum sim_rule {
 	RULE_SETTLE,
 	RULE_LINK,
 	RULE_STUCK,
+	RULE_PICTURE,
 	RULE_ALONE_RIGHT,	/* on_broker_loss = continue … */
 	RULE_ALONE_DISK,
 	RULE_ALONE_NUMBER,
@@ -372,6 +373,7 @@ bool	check_on_record(const struct world *, const char *job, const char *occ,
 	    wall);
 bool	check_started(const struct world *, int64_t run);
 void	memory_is_stored(struct world *);	/* see sim_memory.c */
+void	picture_is_true(struct world *);	/* see sim_picture.c */
 void	check_quiet(struct world *);		/* a calm begins */
 void	check_end(struct world *);
 /* Of this job, on the broker's disk; 0: not known. */

@@ -390,6 +390,7 @@ alone_start(struct machine *m, int64_t run, int64_t attempt, const char *job,
 void
 alone_end(struct world *w)
 {
+	w->r.doubled = 0;
 	for (const struct done *d = w->alone->all; d != NULL; d = d->hh.next) {
 		const struct machine *m = &w->m[d->machine];
 

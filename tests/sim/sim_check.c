@@ -760,11 +760,11 @@ check_end(struct world *w)
 		return;
 	nothing_missed(w);
 	memory_is_stored(w);
+	picture_is_true(w);
 	nothing_stuck(w);
 	/* What heals with the next fault is no less wrong; it reads all that
 	 * was ever recorded. */
 	if (w->over || w->r.commits % 4 == 0)
 		nothing_lost(w);
-	if (w->over)
-		alone_end(w);
+	alone_end(w);
 }

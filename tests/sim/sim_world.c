@@ -115,6 +115,7 @@ sim_rule_text(enum sim_rule rule)
 		[RULE_SETTLE] = "no Scheduler in time",
 		[RULE_LINK] = "not connected in time",
 		[RULE_STUCK] = "a run waits for nothing",
+		[RULE_PICTURE] = "what is shown is wrong",
 		[RULE_ALONE_RIGHT] = "alone without the right to",
 		[RULE_ALONE_DISK] = "alone before it was on disk",
 		[RULE_ALONE_NUMBER] = "a node's own number twice",

@@ -137,6 +137,8 @@ bed_event(struct bed *b, struct role_event ev)
 
 	ev.now = b->now;
 	ev.at = (size_t)(ev.agent - 1);
+	if (ev.agent > 0 && ev.agent <= BED_N && ev.held == 0)
+		ev.held = b->a[ev.at].beat.held;
 	role_step(&b->r, &b->p, b->a, BED_N, &ev, &out);
 	bed_acts(b, &out);
 }

@@ -80,6 +80,34 @@ a_heartbeat_after_a_command_counts(void **state)
 	call_gone(api, &on);
 }
 
+/* … nor is off at the node, said while the command waited for the disk: it is
+ * the newer one. */
+static void
+off_at_the_node_counts_over_a_command_that_waits(void **state)
+{
+	struct ask off, on;
+
+	(void)state;
+	UNTIL(broker->roster->agents[0].in_sync);
+	store_stops();
+	begin(&off, PRIVS_ALL, "agent.off", NULL);
+	begin(&on, PRIVS_ALL, "agent.on", NULL);
+	agent_says("link.beat", json_pack(
+	    "{s:I,s:I,s:b,s:i,s:I,s:I,s:b,s:I,s:I,s:b}", "start",
+	    (json_int_t)7, "seq", (json_int_t)++agent.seq, "on", 0, "held", 1,
+	    "epoch", (json_int_t)0, "floor", (json_int_t)0, "controlled", 1,
+	    "wall", (json_int_t)clock_wall().ms, "rev",
+	    (json_int_t)broker->catalog->rev, "accepts", 1));
+	UNTIL(broker->roster->agents[0].beat.held == 1);
+	store_goes_on();
+	UNTIL(off.ended && on.ended);
+	assert_null(on.result);
+	assert_non_null(strstr(on.e.msg, "held off"));
+	assert_int_equal(scheduler_epoch(broker), 0);
+	ask_clear(&off);
+	ask_clear(&on);
+}
+
 /* At 3 a.m.: the machine goes down for repair, and with it every trigger. */
 static void
 a_drain_after_which_nobody_schedules_says_so(void **state)
@@ -184,6 +212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(epoch_0_is_an_epoch),
 		T(a_heartbeat_after_a_command_counts),
+		T(off_at_the_node_counts_over_a_command_that_waits),
 		T(a_drain_after_which_nobody_schedules_says_so),
 		T(for_0s_pins_nothing),
 		T(the_agent_itself_takes_no_option_of_the_brokers),

@@ -554,6 +554,7 @@ other_events(struct step *s, const struct shape *h)
 		    .agent = who > N ? GONE : who, .at = (size_t)who - 1,
 		    .op = op ? OP : 0, .epoch = op && one_in(8) ? 6 : 0,
 		    .for_ms = one_in(2) ? 60000 : 0, .vacant = flag,
+		    .held = one_in(2) ? 3 : 0,
 		    .must = flag, .now = { { NOW }, { 5000 } } };
 		if (who >= 1 && who <= N && k == ROLE_EV_CONNECT) {
 			s->a[who - 1].connected = true;
