@@ -258,6 +258,8 @@ struct world {
 	struct edit	   *edits;	/* all that were asked for */
 	struct place	   *places;	/* of runs; see sim_promise.c */
 	bool		   calm;	/* no new faults */
+	int		   asked;	/* commands of operators that this life
+					 * of the broker has not answered */
 	bool		   over;
 	bool		   tidying;
 	int64_t		   latency, jitter;

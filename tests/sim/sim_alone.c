@@ -390,7 +390,6 @@ alone_start(struct machine *m, int64_t run, int64_t attempt, const char *job,
 void
 alone_end(struct world *w)
 {
-	w->r.doubled = 0;
 	for (const struct done *d = w->alone->all; d != NULL; d = d->hh.next) {
 		const struct machine *m = &w->m[d->machine];
 
@@ -401,6 +400,8 @@ alone_end(struct world *w)
 			    "by %s as %lld, and is not on record", d->job,
 			    d->occ, m->name, (long long)d->number);
 	}
+	if (!w->over)		/* a node that was removed tells later */
+		return;
 	for (const struct deed *e = w->alone->deeds; e != NULL;
 	     e = e->hh.next) {
 		w->r.doubled += e->doubled;

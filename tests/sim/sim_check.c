@@ -614,7 +614,7 @@ in_time(struct world *w, struct check *c, int first)
 	c->looked = w->now;
 	if (first != c->at_work || c->editing > 0 || !sound(b) || !sound(m) ||
 	    m->cut[0] > w->now || m->cut[1] > w->now ||
-	    m->trickle > w->now || !machine_linked(m))
+	    m->trickle > w->now || !machine_linked(m) || !net_alive(m))
 		c->well = w->now;
 	c->at_work = first;
 	if (w->now - c->well > WELL_S * (int64_t)SEC)

@@ -314,8 +314,10 @@ machine_kill(struct machine *m, bool power)
 		m->host_up = false;
 		keeper_crash(m, true);
 	}
-	if (m->at == BROKER)
+	if (m->at == BROKER) {
 		check_edit(m->w, 0);
+		m->w->asked = 0;
+	}
 	m->w->cur = was;
 }
 

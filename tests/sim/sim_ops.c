@@ -51,6 +51,7 @@ told(void *arg, enum role_told how, const char *text)
 {
 	struct world *w = arg;
 
+	w->asked--;
 	sim_say(w, NULL, "operator is told: %s %s", role_told_name(how), text);
 }
 
@@ -85,6 +86,7 @@ ops_role(struct world *w, enum role_event_kind kind, struct machine *m,
 		m->on_at = w->now;
 		m->held_here = m->off = m->off_seen = false;
 	}
+	w->asked++;
 	if (kind == ROLE_EV_OP_OFF) {
 		m->off_at = w->now;
 		scheduler_op(b, &ev, "op", NULL, told_off, m);
@@ -98,6 +100,7 @@ on_drained(void *arg, enum store_rc rc)
 {
 	struct world *w = arg;
 
+	w->asked--;
 	if (!w->tidying)
 		sim_say(w, NULL, "operator is told: %s", store_rc_word(rc));
 }
@@ -111,6 +114,7 @@ drain(struct world *w, struct machine *m, bool on)
 	if (b == NULL || mb == NULL || !member_active(mb) || mb->drained == on)
 		return;
 	sim_say(w, NULL, "operator: %s %s", on ? "drain" : "undrain", m->name);
+	w->asked++;
 	departure_drain(b, mb, on, "op", NULL, on_drained, w);
 	operator_done(w);
 }
@@ -446,6 +450,7 @@ confirm(struct world *w)
 	if (b == NULL)
 		return;
 	sim_say(w, NULL, "operator: confirm");
+	w->asked++;
 	scheduler_op(b, &ev, "op", NULL, told, w);
 	operator_done(w);
 }

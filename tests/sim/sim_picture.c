@@ -8,6 +8,8 @@
 #include "broker/event.h"
 #include "broker/live.h"
 #include "broker/roster.h"
+#include "broker/scheduler.h"
+#include "core/order.h"
 #include "js.h"
 #include "sim.h"
 
@@ -91,6 +93,74 @@ slots_are_counted(struct world *w, struct broker *b)
 	}
 }
 
+/* Nobody waits for an answer, and no decision for its end. */
+static void
+all_is_answered(struct world *w, const struct broker *b)
+{
+	const struct role *r = scheduler_role(b);
+
+	if (w->asked != 0)
+		sim_broken(w, RULE_PICTURE, "%d commands of operators were "
+		    "never answered", w->asked);
+	if (r->state == ROLE_HELD && (r->d.move != 0 || r->d.intent ||
+	    r->op.id != 0 || r->sync.agent != 0))
+		sim_broken(w, RULE_PICTURE, "the role is held, and a move of "
+		    "case %d is open", r->d.move);
+}
+
+static void
+members_are_well(struct world *w, const struct broker *b)
+{
+	for (int i = 0; i < w->n; i++) {
+		struct member *m = machine_member(&w->m[i]);
+		const struct role_agent *a;
+
+		if (m == NULL || !member_active(m) ||
+		    !machine_linked(&w->m[i]))
+			continue;
+		a = roster_agent(b->roster, m);
+		if (!a->in_sync || !a->accepts || m->going != 0 ||
+		    a->drained != m->drained ||
+		    m->health.level == HEALTH_UNKNOWN)
+			sim_broken(w, RULE_PICTURE, "%s is there and well, and "
+			    "is shown as in sync %d, takes runs %d, going %u, "
+			    "drained %d, health %s", m->name, a->in_sync,
+			    a->accepts, m->going, a->drained,
+			    health_name(m->health.level));
+	}
+}
+
+/* What an agent keeps the broker wants to hear of. */
+static void
+journals_are_clean(struct world *w, const struct broker *b)
+{
+	for (int i = 0; i < w->n; i++) {
+		struct machine *m = &w->m[i];
+		wall now = sim_clock(m).wall;
+		json_t *list;
+		const json_t *o;
+		size_t k;
+
+		if (m->seat == NULL || !machine_linked(m))
+			continue;
+		list = runs_list(m->runs, b->id);
+		json_array_foreach(list, k, o) {
+			int64_t run = js_int(o, "run", 0);
+			const struct run *r = order_is_alone(run)
+			    ? live_alone(b, run)
+			    : live_get(b, run, js_int(o, "attempt", 0));
+
+			if (r == NULL && now.ms - js_wall(o, "ended_at").ms >
+			    5000)
+				sim_broken(w, RULE_PICTURE, "%s keeps run %lld "
+				    "(%s), and the broker has no such run",
+				    m->name, (long long)run,
+				    js_str(o, "state", ""));
+		}
+		json_decref(list);
+	}
+}
+
 void
 picture_is_true(struct world *w)
 {
@@ -98,6 +168,9 @@ picture_is_true(struct world *w)
 
 	if (store_pending(b->store) != 0)
 		return;
+	all_is_answered(w, b);
+	members_are_well(w, b);
+	journals_are_clean(w, b);
 	alerts_are_true(w, b);
 	slots_are_counted(w, b);
 }
