@@ -326,8 +326,11 @@ release(struct step *s)
 	if (r->d.pinned == s->who->id)
 		move_unpin(s);
 	step_release(s, s->who, s->ev->held);
-	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is released",
-	    s->who->name);
+	step_tell(s, s->ev->op, ROLE_TOLD_DONE, "%s is released%s",
+	    s->who->name, !s->who->connected ? "; it is not connected: if it "
+	    "was turned off at itself, that stays" :
+	    step_held_since(s->who, s->ev->held) ? ", but it was turned off "
+	    "at itself just now, and stays off" : "");
 	move_try(s);
 }
 

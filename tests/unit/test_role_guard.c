@@ -147,6 +147,29 @@ an_operator_at_the_node_stops_what_was_chosen_before(void **unused)
 	}
 }
 
+/* What a release can't end it says. */
+static void
+a_release_says_what_stays(void **unused)
+{
+	struct bed b;
+
+	(void)unused;
+	bed_with_a(&b);
+	bed_lease(&b, B, (struct lease_event){ .kind = LEASE_EV_HOLD });
+	bed_pump(&b);
+	bed_cut(&b, B);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_RELEASE,
+	    .agent = B + 1, .op = 1 });
+	assert_non_null(strstr(b.text[1], "that stays"));
+	bed_mend(&b, B);
+	assert_true(b.l[B].d.held != 0);
+	bed_event(&b, (struct role_event){ .kind = ROLE_EV_OP_RELEASE,
+	    .agent = B + 1, .op = 2 });
+	bed_pump(&b);
+	assert_string_equal(b.text[2], "node-b is released");
+	assert_int_equal(b.l[B].d.held, 0);
+}
+
 /* … and one that was to be synced first. */
 static void
 an_operator_at_the_node_stops_what_waits_for_its_sync(void **unused)
@@ -320,6 +343,7 @@ main(void)
 		    an_operator_at_the_node_stops_what_was_chosen_before),
 		cmocka_unit_test(
 		    an_operator_at_the_node_stops_what_waits_for_its_sync),
+		cmocka_unit_test(a_release_says_what_stays),
 		cmocka_unit_test(
 		    case_1_goes_on_to_the_next_when_one_does_not_answer),
 		cmocka_unit_test(
