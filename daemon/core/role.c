@@ -233,8 +233,8 @@ wait_holder(struct step *s)
 		key_cleared(s);
 	else if (backed(s) && !s->who->beat.fresh)
 		confirm(s, "the holder is heard");
-	else		/* restarted; or the grant never came */
-		regrant(s, !backed(s));
+	else		/* restarted or restored; or the grant never came */
+		regrant(s, false);
 }
 
 /* Somebody says ON with an epoch of the past (cases 1 and 3). */
@@ -400,7 +400,7 @@ granting_holder(struct step *s)
 	else if (backed(s))
 		regrant(s, false);
 	else if (s->now.us < r->timer.us)
-		regrant(s, true);
+		regrant(s, s->who->beat.start == r->granted_start);
 }
 
 static void

@@ -139,6 +139,8 @@ struct role {
 				 * hands over as soon as somebody else can */
 	mono pin_end;
 	mono switch_after;	/* case 2 not before */
+	int64_t granted_start;	/* GRANTING: the start that was granted; one
+				 * that was restored since had it, perhaps */
 	int64_t asked;		/* a fresh heartbeat was asked of it … */
 	mono asked_at;		/* … then, and given up at … */
 	mono ask_until;

@@ -256,6 +256,7 @@ step_grant(struct step *s, struct role_agent *a, bool again)
 		if (!same || ms > r->d.fence_ms)
 			r->d.fence_ms = ms;
 		r->d.epoch++;
+		r->granted_start = a->beat.start;
 		r->d.holder = a->id;
 		r->d.restored = r->d.fenced = false;
 		step_persist(s);

@@ -137,7 +137,9 @@ broker(struct code *c, const struct world *w)
 	byte(c, r->state);
 	durable(c, w, &r->d);
 	durable(c, w, w->late ? &w->was : &w->disk);
-	byte(c, w->late | (r->waits > 4 * TICK) << 1);
+	byte(c, w->late | (r->waits > 4 * TICK) << 1 |
+	    (r->state == ROLE_GRANTING && r->granted_start ==
+	    w->l[r->d.holder - 1].start) << 2);
 	walls(c, &r->d, w->now.wall);
 	walls(c, w->late ? &w->was : &w->disk, w->now.wall);
 	left(c, r->d.pinned != 0 ? r->pin_end : (mono){ 0 }, w->now.mono);

@@ -147,6 +147,30 @@ an_operator_at_the_node_stops_what_was_chosen_before(void **unused)
 	}
 }
 
+/* It has fired with its epoch, and knows nothing of it: what it does alone is
+ * numbered by the epoch, and would be taken for what it told before. */
+static void
+a_restored_scheduler_gets_an_epoch_of_its_own(void **unused)
+{
+	struct bed b;
+	int64_t	   epoch;
+
+	(void)unused;
+	for (int unconfirmed = 0; unconfirmed < 2; unconfirmed++) {
+		bed_with_a(&b);
+		if (unconfirmed) {	/* the broker has not heard of it yet */
+			bed_broker_restart(&b);
+			b.link[A] = false;
+		}
+		epoch = b.disk.epoch;
+		bed_kill(&b, A);
+		b.ldisk[A] = (struct lease_durable){ 0 };
+		bed_restart(&b, A);
+		assert_true(bed_until(&b, A, 16000) >= 0);
+		assert_true(b.disk.epoch > epoch);
+	}
+}
+
 /* What a release can't end it says. */
 static void
 a_release_says_what_stays(void **unused)
@@ -344,6 +368,8 @@ main(void)
 		cmocka_unit_test(
 		    an_operator_at_the_node_stops_what_waits_for_its_sync),
 		cmocka_unit_test(a_release_says_what_stays),
+		cmocka_unit_test(
+		    a_restored_scheduler_gets_an_epoch_of_its_own),
 		cmocka_unit_test(
 		    case_1_goes_on_to_the_next_when_one_does_not_answer),
 		cmocka_unit_test(
