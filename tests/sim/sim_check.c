@@ -657,10 +657,23 @@ check_now(struct world *w)
 
 /* ---- at the end of a calm, and of all ---- */
 
+/* Not all are drained: a calm need not be tidy. */
+static bool
+somebody_works(const struct broker *b)
+{
+	for (size_t i = 0; i < b->roster->n; i++)
+		if (member_active(b->roster->members[i]) &&
+		    b->roster->agents[i].connected &&
+		    !b->roster->agents[i].drained)
+			return true;
+	return false;
+}
+
 static void
 nothing_stuck(struct world *w)
 {
 	struct broker *b = w->m[BROKER].broker;
+	bool works = somebody_works(b);
 	wall now = sim_clock(&w->m[BROKER]).wall;
 
 	for (const struct run *r = live_first(b), *o; r != NULL;
@@ -670,7 +683,7 @@ nothing_stuck(struct world *w)
 		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			for (o = live_first(b); o != NULL; o = o->hh.next)
 				busy |= o != r && strcmp(o->job, r->job) == 0;
-			if (!busy && r->due.ms < now.ms - 30000 &&
+			if (works && !busy && r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000)
 				sim_broken(w, RULE_STUCK, "run %lld of %s "
 				    "waits for nothing: %s", (long long)r->id,
