@@ -220,3 +220,20 @@ one_on()
 	wait_for 8 is a true '.[] | select(.name == "c") | .held_off' agent list
 	wait_for 8 scheduler_is a b
 }
+
+@test "off at a node counts over what was asked of it at the broker before" {
+	local first
+
+	freeze b			# its OFF is waited for
+	m a agent on c >"$T/first" 2>&1 3>&- &
+	first=$!
+	wait_for 2 is a true '.[0].case == 4 and .[0].outcome == "begun"' why
+	m c agent off
+	run ! wait $first
+	grep -q "c was turned off at itself since" "$T/first"
+	thaw b
+	wait_for 8 scheduler_is a b
+	is c "off true" '"\(.status) \(.held_here)"' status
+	m a agent release c
+	wait_for 3 is c false .held_here status
+}
