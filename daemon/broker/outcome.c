@@ -118,12 +118,12 @@ on_ended(enum store_rc rc, void *arg)
 		if (e->member != 0)
 			settled(roster_by_id(b->roster, e->member), e->wire,
 			    e->attempt, false);
+		else if (r->contested && dispatch_agent(b, r) != NULL)
+			(void)roster_send(dispatch_agent(b, r), "link.tell",
+			    json_object());
 		remember_last(b, r);
 		if (!e->again)
 			tell_watchers(b, r);
-		if (r->contested && dispatch_agent(b, r) != NULL)
-			(void)roster_send(dispatch_agent(b, r), "link.tell",
-			    json_object());
 		live_drop(b, r);
 	} else if (r != NULL && rc != STORE_DOWN) {
 		log_error("run", "run=%lld its end could not be stored: %s",
@@ -522,8 +522,7 @@ outcome_report(struct broker *b, struct member *m, const json_t *report)
 	}
 	if (run_ended(r->state) || !r->stored) {
 		/* Its end is on its way to the disk. */
-		r->contested = r->contested || (r->state == RUN_LOST &&
-		    report_is_end(report));
+		r->contested = r->contested || run_ended(r->state);
 		return;
 	}
 	if (report_is_end(report)) {

@@ -69,8 +69,8 @@ struct run {
 	bool	       aborting;	/* an operator asked */
 	bool	       again;		/* to be sent once more: it was refused,
 					 * which could not be stored */
-	bool	       contested;	/* given up, and its agent told of its
-					 * end before that was on disk */
+	bool	       contested;	/* ended by the broker, and its agent told
+					 * of it before that was on disk */
 	char	      *reason;		/* why it waits, was refused, … or NULL */
 	struct spec   *spec;		/* the job as it was */
 	int64_t	       priority;	/* of the spec */

@@ -94,6 +94,24 @@ a_result_beside_the_loss_is_asked_for_again(void **state)
 	UNTIL(recorded(agent.run, "succeeded", true));
 }
 
+/* … and so is what it holds for a broker that has given it up: it would keep
+ * that, and its journal would never be empty. */
+static void
+a_held_run_beside_the_loss_is_asked_for_again(void **state)
+{
+	(void)state;
+	taken_run();
+	store_stops();
+	lose();
+	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
+	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
+	    "state", "held", "started_at"));
+	agent_beat();
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
+	store_goes_on();
+	UNTIL(agent.tells == 1);
+}
+
 /* A run that was refused is nowhere but here. */
 static void
 a_refusal_that_is_not_stored_is_asked_for_again(void **state)
@@ -186,6 +204,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
 		T(a_result_beside_the_loss_is_asked_for_again),
+		T(a_held_run_beside_the_loss_is_asked_for_again),
 		T(a_refusal_that_is_not_stored_is_asked_for_again),
 		T(a_run_that_is_stored_after_its_slot_became_free_goes),
 		T(what_ended_before_its_placement_was_stored_is_in_no_queue),
