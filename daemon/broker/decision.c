@@ -8,15 +8,32 @@
 #include "js.h"
 #include "mem.h"
 
-enum { CANDIDATES = 200 };
+enum { CANDIDATES = 200, KEPT = 200, RECENT = 50, RETRY_MS = 1000 };
+
+/* One that has ended and is not on disk yet, as far as we know. */
+struct kept {
+	json_t	    *doc;
+	int64_t	     version;		/* of its newest put */
+	bool	     dirty;		/* that found the disk full */
+	struct kept *next;		/* an older one */
+};
 
 struct decisions {
 	struct store *store;
 	int64_t	      last;
 	json_t	     *open;		/* the one that is running, or NULL */
-	json_t	     *ended;		/* the one before: on its way to the
-					 * disk, perhaps */
-	bool	      dirty;
+	struct kept  *kept;
+	int64_t	      version;		/* of the newest put of all */
+	bool	      dirty;		/* the open one has changed */
+	bool	      refused;		/* a put has found the disk full … */
+	mono	      retry;		/* … and is tried again then */
+	unsigned      puts;		/* under way */
+	bool	      gone;		/* freed with the last of them */
+};
+
+struct put {
+	struct decisions *d;
+	int64_t		  id, version;
 };
 
 static int
@@ -39,31 +56,113 @@ decisions_new(struct store *store)
 void
 decisions_free(struct decisions *d)
 {
+	struct kept *k;
+
 	if (d == NULL)
 		return;
+	d->gone = true;
+	if (d->puts > 0)
+		return;
+	while ((k = d->kept) != NULL) {
+		d->kept = k->next;
+		json_decref(k->doc);
+		free(k);
+	}
 	json_decref(d->open);
-	json_decref(d->ended);
 	free(d);
+}
+
+/* A record that stays "begun" for ever is worse than a late one. */
+static void
+on_put(enum store_rc rc, void *arg)
+{
+	struct put *p = arg;
+	struct decisions *d = p->d;
+	struct kept **link = &d->kept, *k;
+
+	d->puts--;
+	if (rc != STORE_OK && rc != STORE_DOWN)
+		d->refused = true;
+	while ((k = *link) != NULL && js_int(k->doc, "decision", 0) != p->id)
+		link = &k->next;
+	if (k == NULL)
+		d->dirty = d->dirty || (rc != STORE_OK && d->open != NULL &&
+		    js_int(d->open, "decision", 0) == p->id);
+	else if (k->version == p->version && rc != STORE_OK)
+		k->dirty = true;
+	else if (k->version == p->version) {
+		*link = k->next;
+		json_decref(k->doc);
+		free(k);
+	}
+	if (d->gone)
+		decisions_free(d);
+	free(p);
+}
+
+/* Returns the version. */
+static int64_t
+put(struct decisions *d, const json_t *doc)
+{
+	struct put *p = mem_zero(1, sizeof(*p));
+	struct batch *b = batch_new();
+	char *text = js_dump(doc);
+
+	*p = (struct put){ d, js_int(doc, "decision", 0), ++d->version };
+	batch_add(b, S_DECISION_PUT, "iiittitt", p->id,
+	    js_wall(doc, "at").ms, js_int(doc, "case", 0),
+	    js_str(doc, "from", NULL), js_str(doc, "to", NULL),
+	    js_int(doc, "epoch", 0), js_str(doc, "outcome", NULL), text);
+	d->puts++;
+	store_submit(d->store, b, on_put, p);
+	free(text);
+	return d->version;
 }
 
 void
 decisions_flush(struct decisions *d)
 {
-	struct batch *b;
-	char *text;
-
 	if (!d->dirty || d->open == NULL)
 		return;
 	d->dirty = false;
-	text = js_dump(d->open);
-	b = batch_new();
-	batch_add(b, S_DECISION_PUT, "iiittitt", js_int(d->open, "decision", 0),
-	    js_wall(d->open, "at").ms, js_int(d->open, "case", 0),
-	    js_str(d->open, "from", NULL), js_str(d->open, "to", NULL),
-	    js_int(d->open, "epoch", 0), js_str(d->open, "outcome", NULL),
-	    text);
-	store_submit(d->store, b, NULL, NULL);
-	free(text);
+	(void)put(d, d->open);
+}
+
+mono
+decisions_turn(struct decisions *d, mono now)
+{
+	if (!d->refused)
+		return MONO_NEVER;
+	if (d->retry.us == 0)
+		d->retry = mono_add_ms(now, RETRY_MS);
+	if (d->retry.us > now.us)
+		return d->retry;
+	d->refused = false;
+	d->retry = (mono){ 0 };
+	for (struct kept *k = d->kept; k != NULL; k = k->next)
+		if (k->dirty) {
+			k->dirty = false;
+			k->version = put(d, k->doc);
+		}
+	decisions_flush(d);
+	return MONO_NEVER;
+}
+
+/* The newest ones, while the disk takes none. */
+static void
+keep(struct decisions *d, json_t *doc)
+{
+	struct kept *k = mem_zero(1, sizeof(*k)), **link = &d->kept;
+
+	*k = (struct kept){ doc, put(d, doc), false, d->kept };
+	d->kept = k;
+	for (int n = 0; *link != NULL && n < KEPT; n++)
+		link = &(*link)->next;
+	if ((k = *link) != NULL) {
+		*link = NULL;
+		json_decref(k->doc);
+		free(k);
+	}
 }
 
 /* The end of a move may no longer know whom it began with. */
@@ -88,8 +187,8 @@ void
 decision_open(struct decisions *d, const struct decision_facts *f,
     enum role_outcome outcome, json_t *inputs, json_t *candidates)
 {
-	decisions_flush(d);		/* one that was superseded unsaid */
-	json_decref(d->open);
+	if (d->open != NULL)		/* one that was superseded unsaid */
+		keep(d, d->open);
 	d->open = json_pack("{s:I,s:o,s:i,s:o,s:n,s:n,s:n,s:n,s:o,s:o,s:o,s:o,"
 	    "s:o}", "decision", (json_int_t)++d->last, "at", js_time(f->at),
 	    "case", f->kase, "text", js_text(f->text), "from", "to", "epoch",
@@ -124,48 +223,6 @@ decision_again(struct decisions *d, json_t *candidates)
 		json_decref(candidates);
 }
 
-static int
-on_newest(const struct row *r, void *arg)
-{
-	if (row_text(r, 7) != NULL)
-		*(json_t **)arg = json_loads(row_text(r, 7), 0, NULL);
-	return 1;
-}
-
-/* What the broker was about when it stopped: its record goes on, or is closed.
- * A proposal is made again if it still holds. */
-int
-decisions_resume(struct decisions *d, wall at, int kase, bool goes_on)
-{
-	struct decision_facts f = { .at = at };
-	const char *outcome;
-	json_t *o = NULL;
-
-	if (d->open != NULL)		/* it only slept */
-		return kase;
-	(void)store_query(d->store, S_DECISION_LIST, on_newest, &o, "i",
-	    (int64_t)1);
-	outcome = js_str(o, "outcome", "");
-	if (strcmp(outcome, role_outcome_name(ROLE_BEGUN)) != 0 &&
-	    strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) != 0) {
-		json_decref(o);
-		return 0;
-	}
-	d->open = o;
-	f.epoch = js_int(o, "epoch", 0);
-	f.text = "the broker was restarted";
-	if (strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) == 0) {
-		decision_end(d, &f, ROLE_LAPSED);
-		return 0;
-	}
-	if (!goes_on || js_int(o, "case", 0) != kase) {
-		decision_end(d, &f, ROLE_FAILED);
-		return 0;
-	}
-	decision_step(d, at, f.text);
-	return kase;
-}
-
 void
 decision_step(struct decisions *d, wall at, const char *text)
 {
@@ -184,11 +241,74 @@ decision_end(struct decisions *d, const struct decision_facts *f,
 		return;
 	set_facts(d->open, f, outcome);
 	decision_step(d, f->at, f->text);
-	d->dirty = true;
-	decisions_flush(d);
-	json_decref(d->ended);
-	d->ended = d->open;
+	d->dirty = false;
+	keep(d, d->open);
 	d->open = NULL;
+}
+
+/* Newest first; the first is the one that goes on, perhaps. */
+static int
+on_recent(const struct row *r, void *arg)
+{
+	(void)json_array_append_new(arg, row_text(r, 7) != NULL
+	    ? json_loads(row_text(r, 7), 0, NULL) : json_null());
+	return 0;
+}
+
+/* Its end found the disk full, and the broker died before it was put again. */
+static void
+close_older(struct decisions *d, const json_t *recent,
+    const struct decision_facts *f)
+{
+	for (size_t i = json_array_size(recent); i-- > 1;) {
+		json_t *o = json_array_get(recent, i);
+
+		if (strcmp(js_str(o, "outcome", ""),
+		    role_outcome_name(ROLE_BEGUN)) != 0)
+			continue;
+		d->open = json_incref(o);
+		decision_end(d, &(struct decision_facts){ .at = f->at,
+		    .epoch = js_int(o, "epoch", 0), .text = f->text },
+		    ROLE_FAILED);
+	}
+}
+
+/* What the broker was about when it stopped: its record goes on, or is closed.
+ * A proposal is made again if it still holds. */
+int
+decisions_resume(struct decisions *d, wall at, int kase, bool goes_on)
+{
+	struct decision_facts f = { .at = at,
+		.text = "the broker was restarted" };
+	const char *outcome;
+	json_t *o, *recent;
+
+	if (d->open != NULL)		/* it only slept */
+		return kase;
+	recent = json_array();
+	(void)store_query(d->store, S_DECISION_LIST, on_recent, recent, "i",
+	    (int64_t)RECENT);
+	close_older(d, recent, &f);
+	o = json_incref(json_array_get(recent, 0));
+	json_decref(recent);
+	outcome = js_str(o, "outcome", "");
+	if (strcmp(outcome, role_outcome_name(ROLE_BEGUN)) != 0 &&
+	    strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) != 0) {
+		json_decref(o);
+		return 0;
+	}
+	d->open = o;
+	f.epoch = js_int(o, "epoch", 0);
+	if (strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) == 0) {
+		decision_end(d, &f, ROLE_LAPSED);
+		return 0;
+	}
+	if (!goes_on || js_int(o, "case", 0) != kase) {
+		decision_end(d, &f, ROLE_FAILED);
+		return 0;
+	}
+	decision_step(d, at, f.text);
+	return kase;
 }
 
 struct listing {
@@ -239,7 +359,8 @@ decision_list(const struct decisions *d, int64_t id, int64_t kase, wall since,
 	struct listing l = { json_array(), id, kase, limit, INT64_MAX, since };
 
 	from_memory(&l, d->open);
-	from_memory(&l, d->ended);
+	for (const struct kept *k = d->kept; k != NULL; k = k->next)
+		from_memory(&l, k->doc);
 	if ((int64_t)json_array_size(l.list) >= limit)
 		return l.list;
 	if (id != 0)

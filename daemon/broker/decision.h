@@ -41,6 +41,8 @@ void	decision_end(struct decisions *, const struct decision_facts *,
 	    enum role_outcome);
 /* Stores what changed since the last time. */
 void	decisions_flush(struct decisions *);
+/* What a full disk did not take is put again; returns when to come back. */
+mono	decisions_turn(struct decisions *, mono now);
 json_t *decision_list(const struct decisions *, int64_t id, int64_t kase,
 	    wall since, int64_t limit);
 

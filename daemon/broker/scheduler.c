@@ -552,18 +552,19 @@ mono
 scheduler_turn(struct broker *b)
 {
 	struct scheduler *s = b->scheduler;
-	mono next = role_next_deadline(&s->role);
+	mono next, put = decisions_turn(s->decisions, b->now.mono);
 
 	if (s->booting && s->retry.us != 0 && s->retry.us <= b->now.mono.us)
 		scheduler_boot(b);
 	if (s->booting && s->retry.us != 0)
-		return s->retry;
+		return mono_min(s->retry, put);
 	if (s->busy)
-		return MONO_NEVER;	/* its commit wakes us */
+		return put;	/* its commit wakes us */
+	next = role_next_deadline(&s->role);
 	if (s->again != NULL && s->retry.us <= b->now.mono.us) {
 		heard_again(b);
 		if (s->busy)
-			return MONO_NEVER;
+			return put;
 		next = role_next_deadline(&s->role);
 	}
 	if (next.us <= b->now.mono.us && s->retry.us <= b->now.mono.us) {
@@ -574,7 +575,7 @@ scheduler_turn(struct broker *b)
 	}
 	if (next.us < s->retry.us || s->again != NULL)
 		next = s->retry;
-	return next;
+	return mono_min(next, put);
 }
 
 /* ---- operators ---- */

@@ -435,7 +435,8 @@ ops_rejoin(struct machine *m)
 	m->member = store_write(b->store, batch) == STORE_OK;
 	if (!m->member)
 		roster_admit_undo(b, &was);
-	m->on_at = w->now;
+	m->on_at = w->now;		/* a new member, without marks */
+	m->held_here = m->off = m->off_seen = false;
 	operator_done(w);
 	if (m->member)
 		machine_seat(m);

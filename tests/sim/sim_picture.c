@@ -31,6 +31,7 @@ static void
 alerts_are_true(struct world *w, const struct broker *b)
 {
 	static const char *const wrong[] = { "no_scheduler", "vacant" };
+	static const char *const over[] = { "store_full", "clock_off" };
 	json_t *alerts = alert_list(b->events);
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -46,9 +47,11 @@ alerts_are_true(struct world *w, const struct broker *b)
 			sim_broken(w, RULE_PICTURE, "%s is %s, and the alert "
 			    "agent_offline says otherwise", m->name, away
 			    ? "away" : "there");
-		if (is_open(alerts, "store_full", m->name))
-			sim_broken(w, RULE_PICTURE, "alert store_full of %s "
-			    "is open, and no disk is full", m->name);
+		for (size_t k = 0; k < sizeof(over) / sizeof(over[0]); k++)
+			if (is_open(alerts, over[k], m->name))
+				sim_broken(w, RULE_PICTURE, "alert %s of %s is "
+				    "open, and that is over", over[k],
+				    m->name);
 	}
 	json_decref(alerts);
 }
@@ -93,6 +96,23 @@ slots_are_counted(struct world *w, struct broker *b)
 	}
 }
 
+/* On record, too: why says "begun" of nothing that is over. */
+static void
+decisions_are_over(struct world *w, const struct broker *b)
+{
+	json_t *list = scheduler_why(b, 0, 0, (wall){ 0 }, 5);
+	const json_t *d;
+	size_t i;
+
+	json_array_foreach(list, i, d)
+		if (strcmp(js_str(d, "outcome", ""), "begun") == 0 &&
+		    scheduler_role(b)->d.move == 0)
+			sim_broken(w, RULE_PICTURE, "decision %lld of case "
+			    "%lld has no end", (long long)js_int(d, "decision",
+			    0), (long long)js_int(d, "case", 0));
+	json_decref(list);
+}
+
 /* Nobody waits for an answer, and no decision for its end. */
 static void
 all_is_answered(struct world *w, const struct broker *b)
@@ -106,6 +126,7 @@ all_is_answered(struct world *w, const struct broker *b)
 	    r->op.id != 0 || r->sync.agent != 0))
 		sim_broken(w, RULE_PICTURE, "the role is held, and a move of "
 		    "case %d is open", r->d.move);
+	decisions_are_over(w, b);
 }
 
 static void

@@ -32,6 +32,43 @@ a_decision_that_was_not_stored_is_made_again(void **state)
 	UNTIL(broker->roster->holder == 0);
 }
 
+static int
+on_decision(const struct row *r, void *arg)
+{
+	json_t *o = json_loads(row_text(r, 7), 0, NULL);
+
+	*(bool *)arg = strcmp(js_str(o, "outcome", ""), "done") == 0;
+	json_decref(o);
+	return 0;
+}
+
+static bool
+done_on_disk(void)
+{
+	bool done = false;
+
+	(void)store_query(store, S_DECISION_GET, on_decision, &done, "i",
+	    (int64_t)1);
+	return done;
+}
+
+/* The end of a move finds the disk full: its record would say "begun" for ever,
+ * and who reads it months later looks for what went wrong. */
+static void
+the_end_of_a_decision_is_stored_later(void **state)
+{
+	(void)state;
+	agent_says_on(0);
+	UNTIL(scheduler_epoch(broker) > 0 && store_pending(store) == 0);
+	store_stops();
+	agent_says_on(scheduler_epoch(broker));
+	UNTIL(role_is("HELD"));
+	UNTIL(store_state(store) == STORE_BUSY);
+	assert_false(done_on_disk());
+	store_goes_on();
+	UNTIL(done_on_disk());
+}
+
 /* An operator is told that nothing was stored: then nothing is. */
 static void
 what_was_not_stored_holds_nobody_off(void **state)
@@ -72,6 +109,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_decision_that_was_not_stored_is_made_again),
+		T(the_end_of_a_decision_is_stored_later),
 		T(what_was_not_stored_holds_nobody_off),
 		T(a_new_switch_condition_counts_for_all_at_once),
 	};
