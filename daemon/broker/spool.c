@@ -38,6 +38,7 @@ struct other {
 	int64_t	    run;		/* 0: nothing */
 	struct run *live;
 	char	    state[16], agent[64];
+	bool	    began;		/* some attempt was started */
 };
 
 struct item {
@@ -164,6 +165,7 @@ on_hist(const struct row *r, void *arg)
 
 	(void)MEM_STR(o->state, row_text(r, 6));
 	(void)MEM_STR(o->agent, row_text(r, 5) != NULL ? row_text(r, 5) : "");
+	o->began = o->began || row_int(r, 10) != 0;
 	return 0;
 }
 
@@ -180,6 +182,7 @@ look(struct broker *b, const char *job, const char *occ, struct other *o)
 		o->run = o->live->id;
 		(void)MEM_STR(o->agent, o->live->agent);
 		(void)MEM_STR(o->state, run_state_word(o->live->state));
+		o->began = o->live->started.ms != 0;
 		return;
 	}
 	if (store_query(b->store, S_OCC_GET, on_run, &o->run, "tt", job,
@@ -199,8 +202,9 @@ never_came(const struct other *o, const struct member *m)
 	    (r->agent[0] == '\0' || strcmp(r->agent, m->name) == 0);
 }
 
-/* Whether it was run, or will be, by someone else.  One that this agent lost
- * never came: its journal knows all that it started. */
+/* Whether it was run, or will be, another time.  One that this agent lost before
+ * it said that it started never came: its journal knows all that it started.
+ * One that began there went down with the machine. */
 static bool
 runs_elsewhere(const struct other *o, const struct member *m)
 {
@@ -209,7 +213,8 @@ runs_elsewhere(const struct other *o, const struct member *m)
 	if (strcmp(o->state, "skipped") == 0 ||
 	    strcmp(o->state, "missed") == 0 || strcmp(o->state, "refused") == 0)
 		return false;
-	return strcmp(o->state, "lost") != 0 || strcmp(o->agent, m->name) != 0;
+	return strcmp(o->state, "lost") != 0 ||
+	    strcmp(o->agent, m->name) != 0 || o->began;
 }
 
 /* ---- recording ---- */

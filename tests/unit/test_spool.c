@@ -307,6 +307,29 @@ test_two_alone_of_one_on_record_as_skipped(void **state)
 	UNTIL(events("run_doubled", recorded(a), first) == 1);
 }
 
+/* The machine went down with it, and its clock was ahead: it does the same one
+ * again when it is alone once more.  Lost is not "never came": it had begun. */
+static void
+test_one_that_was_lost_at_work_is_done_twice(void **state)
+{
+	int64_t first;
+	const json_t *a;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	first = recorded(tell(entry(1, "start", "tick", at.ms)));
+	agent.run = order_alone(3, 1);
+	agent.attempt = 1;
+	agent_ends("lost", 0);		/* with the time of its start */
+	UNTIL(state_is(first, "lost"));
+	a = tell(entry(2, "start", "tick", at.ms));
+	assert_true(js_bool(a, "doubled", false));
+	UNTIL(events("run_doubled", recorded(a), first) == 1);
+}
+
 /* The broker had it on record, and its dispatch was lost with the link: the
  * run that the agent made is that one. */
 static void
@@ -528,6 +551,7 @@ main(void)
 		T(test_doubled_is_marked_and_not_followed),
 		T(test_one_on_record_as_skipped_did_run_once),
 		T(test_two_alone_of_one_on_record_as_skipped),
+		T(test_one_that_was_lost_at_work_is_done_twice),
 		T(test_what_never_came_is_the_same_run),
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
 		T(test_a_gap_stays_due),
