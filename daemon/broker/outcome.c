@@ -496,9 +496,10 @@ late_report(struct broker *b, struct member *m, const json_t *report)
 	bool alone = order_is_alone(run);
 	bool held = strcmp(js_str(report, "state", ""), "held") == 0;
 
-	/* One that it started by itself and has not told of yet. */
-	if (alone && store_query(b->store, S_RUN_HIST_ALONE, NULL, NULL, "i",
-	    run) < 1)
+	/* One that it started by itself and has not told of yet.  What it only
+	 * holds it has told, and it is on record as another's. */
+	if (alone && !held && store_query(b->store, S_RUN_HIST_ALONE, NULL,
+	    NULL, "i", run) < 1)
 		return;
 	if (report_is_end(report) &&
 	    strcmp(js_str(report, "state", ""), "lost") != 0)

@@ -167,6 +167,7 @@ static struct {
 	bool		output_ended;
 	int64_t		run, attempt;	/* the newest dispatched to it */
 	int		tells;		/* how often it was asked to tell again */
+	int64_t		settled;	/* the newest run that it may forget */
 	bool		finish;		/* runs succeed at once */
 } agent;
 
@@ -249,6 +250,8 @@ agent_message(struct session *s, json_t *msg, void *ctx)
 		agent_beat();
 	else if (strcmp(method, "link.tell") == 0)
 		agent.tells++;
+	else if (strcmp(method, "link.settled") == 0)
+		agent.settled = js_int(p, "run", 0);
 }
 
 static inline void

@@ -307,6 +307,26 @@ test_two_alone_of_one_on_record_as_skipped(void **state)
 	UNTIL(events("run_doubled", recorded(a), first) == 1);
 }
 
+/* It was on record as another's, and its own journal kept it: a node that was
+ * killed before it could forget it asks at every start. */
+static void
+test_what_another_did_is_held_no_more(void **state)
+{
+	int64_t id;
+	wall at;
+
+	(void)state;
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	id = other_ran("node-b", at, true);
+	assert_int_equal(recorded(tell(entry(1, "wait", "tick", at.ms))), id);
+	agent_says("link.run", json_pack("{s:I,s:i,s:s,s:n}", "run",
+	    (json_int_t)order_alone(3, 1), "attempt", 1, "state", "held",
+	    "started_at"));
+	UNTIL(agent.settled == order_alone(3, 1));
+}
+
 /* The machine went down with it, and its clock was ahead: it does the same one
  * again when it is alone once more.  Lost is not "never came": it had begun. */
 static void
@@ -551,6 +571,7 @@ main(void)
 		T(test_doubled_is_marked_and_not_followed),
 		T(test_one_on_record_as_skipped_did_run_once),
 		T(test_two_alone_of_one_on_record_as_skipped),
+		T(test_what_another_did_is_held_no_more),
 		T(test_one_that_was_lost_at_work_is_done_twice),
 		T(test_what_never_came_is_the_same_run),
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
