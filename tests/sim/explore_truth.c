@@ -23,7 +23,8 @@ unhold(struct world *w, int i)
 {
 	int64_t held = w->l[i].d.held;
 
-	w->t.here[i] = held != 0 && held != w->a[i].beat.held;
+	w->t.here[i] = w->t.here[i] && held != 0 &&
+	    held != w->a[i].beat.held;
 }
 
 static void
@@ -34,7 +35,8 @@ choose(struct world *w, int i, int64_t op, int64_t for_ms)
 
 	t->held[i] = t->vacant = false;
 	unhold(w, i);
-	t->choice = w->l[i].key && !w->a[i].drained && !t->here[i] ? i + 1 : 0;
+	t->choice = w->l[i].key && !w->a[i].drained && (w->l[i].d.held == 0 ||
+	    w->l[i].d.held == w->a[i].beat.held) ? i + 1 : 0;
 	t->op = op;
 	t->unheard = r->state != ROLE_HELD || r->d.holder != i + 1 ? 0 :
 	    (int)(mono_diff_ms(w->now.mono, w->a[i].last_heard) / TICK);
