@@ -96,8 +96,9 @@ lease_perform(struct seat *s, const struct lease *was,
 		watch_start(s->watch, s->cursors);
 		if (!was->d.on)		/* another turn at work */
 			files_stop(s->files);
+		/* What was not answered before stays to be told again, also
+		 * when the same grant comes twice. */
 		files_start(s->files);
-		s->resend = false;
 		break;
 	case LEASE_ACT_START:
 		log_work(s, s->lease.end, "at work", NULL);
