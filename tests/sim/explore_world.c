@@ -352,8 +352,6 @@ hold(struct world *w, int i)
 	w->left.ops--;
 	if (w->t.choice == i + 1)
 		w->t.choice = 0;
-	if (w->t.wish == i + 1)
-		w->t.wish = 0;
 	w->t.here[i] = true;
 	agent(w, i, (struct lease_event){ .kind = LEASE_EV_HOLD });
 }
