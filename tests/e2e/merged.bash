@@ -201,9 +201,11 @@ merged()
 	    cut -d ' ' -f 4 "$T/work" | sort -n | tail -n 1) epochs"
 }
 
-# account BROKER: ends the job tick and checks everything.
+# account BROKER: ends the job tick and checks everything.  It has to have been
+# due: a case may be over sooner than that.
 account()
 {
+	wait_for 10 test -s "$T/fired"
 	m "$1" job pause tick >/dev/null
 	wait_for 60 quiet "$1"
 	merged "$1"
