@@ -188,6 +188,8 @@ dispatch_place(struct broker *b, struct run *r)
 	struct member *m;
 	char why[256];
 
+	if (r->aborting)		/* its end is next: see foreman.c */
+		return false;
 	if (r->state == RUN_WAITING && r->due.ms != 0 &&
 	    r->due_at.us > b->now.mono.us)
 		return false;

@@ -211,9 +211,17 @@ look_at_runs(struct broker *b)
 				    "heard for lost_after", NULL, "", 0);
 		} else if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			left = placing_patience(b, r, why, sizeof(why));
+			if (r->aborting) {	/* its end was not stored */
+				(void)mem_str(why, sizeof(why),
+				    "aborted before it started");
+				left = 0;
+			}
 			if (left == 0 && stuck)
 				continue;
-			if (left == 0)
+			if (r->aborting)
+				outcome_end(b, r, RUN_ABORTED, why, NULL, "",
+				    0);
+			else if (left == 0)
 				outcome_end(b, r, RUN_MISSED, why, NULL, "", 0);
 			else if (left > 0)
 				next = mono_min(next, mono_add_ms(b->now.mono,

@@ -131,11 +131,25 @@ a_run_for_an_agent_that_fell_silent_is_unknown(void **state)
 	assert_int_equal(only()->state, RUN_UNKNOWN);
 }
 
+/* Replaced by a newer occurrence while the disk was full: its end could not be
+ * stored, and it would be started only to be killed. */
+static void
+a_run_that_is_being_aborted_is_not_started(void **state)
+{
+	(void)state;
+	a_run_waits_for_an_agent();
+	live_get(broker, only()->id, 1)->aborting = true;
+	agent_accepts(true);
+	UNTIL(live_count(broker) == 0);
+	assert_int_equal(agent.run, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(where_nobody_fits_the_scheduler_takes_it),
+		T(a_run_that_is_being_aborted_is_not_started),
 		T(a_run_is_sent_when_its_place_is_on_disk),
 		T(a_run_is_sent_to_an_agent_that_was_silent_meanwhile),
 		T(a_run_for_an_agent_that_fell_silent_is_unknown),
