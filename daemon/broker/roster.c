@@ -245,6 +245,9 @@ roster_admit(struct broker *b, const char *name, const char *pub,
 		(void)MEM_STR(was->name, m->name);
 		(void)MEM_STR(was->state, m->state);
 		was->worker = m->worker;
+		was->drained = m->drained;
+		was->marks = roster_agent(b->roster, m)->marks;
+		was->joined = m->joined;
 	}
 	/* A removed node's name is free again; its row keeps the record. */
 	if (other != NULL && other != m && !member_active(other)) {
@@ -290,6 +293,10 @@ roster_admit_undo(struct broker *b, const struct roster_was *was)
 	(void)MEM_STR(m->state, was->state[0] != '\0' ? was->state : "left");
 	m->worker = was->worker;
 	roster_agent(b->roster, m)->worker = was->worker;
+	roster_agent(b->roster, m)->marks = was->marks;
+	m->drained = was->drained;
+	m->joined = was->joined;
+	roster_drained(b->roster, m);
 	if (other != NULL)
 		roster_rename(b->roster, other, name);
 }

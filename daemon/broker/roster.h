@@ -117,6 +117,9 @@ struct roster_was {
 	char	name[64], state[12];	/* state "": it is new */
 	bool	worker;
 	int64_t other;			/* whose name it took; 0: nobody's */
+	bool	drained;
+	struct role_marks marks;
+	wall	joined;
 };
 struct member *roster_admit(struct broker *, const char *name,
 	    const char *pub, const char *fingerprint, bool worker,

@@ -166,6 +166,28 @@ a_name_is_free_after_a_join_that_was_not_stored(void **state)
 	assert_true(strcmp(gone->name, "node-e") != 0);
 }
 
+/* Who comes again while it is being removed, and neither is stored, is the
+ * member that it was: held off, drained. */
+static void
+a_join_that_was_not_stored_leaves_a_member_as_it_was(void **state)
+{
+	struct member *m = broker->roster->members[0];
+	struct role_agent *a = roster_agent(broker->roster, m);
+	struct batch *b = batch_new();
+	struct roster_was was;
+
+	(void)state;
+	a->marks.want_off = a->marks.held_off = m->drained = true;
+	roster_drained(broker->roster, m);
+	(void)roster_admit(broker, "node-a", m->key, m->fingerprint, false, b,
+	    &was);
+	batch_free(b);
+	assert_false(a->marks.want_off || a->drained);
+	roster_admit_undo(broker, &was);
+	assert_true(a->marks.want_off && a->marks.held_off && a->drained);
+	assert_string_equal(m->state, "member");
+}
+
 /* A Scheduler that leaves counts as drained until it has handed over.  Were
  * that on disk, a broker killed meanwhile would have a member that nobody
  * drained, that gets no runs and is no candidate. */
@@ -232,6 +254,7 @@ main(void)
 		T(a_drain_that_was_not_stored_did_not_happen),
 		T(what_was_not_stored_at_the_desk_did_not_happen),
 		T(a_token_is_good_until_somebody_joined_with_it),
+		T(a_join_that_was_not_stored_leaves_a_member_as_it_was),
 		T(who_is_about_to_leave_is_not_drained_on_disk),
 		T(a_name_is_free_after_a_join_that_was_not_stored),
 	};
