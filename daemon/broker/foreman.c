@@ -209,19 +209,16 @@ look_at_runs(struct broker *b)
 			else if (!stuck)
 				outcome_end(b, r, RUN_LOST, "its agent was not "
 				    "heard for lost_after", NULL, "", 0);
+		} else if (r->aborting && !run_holds_slot(r) &&
+		    !run_ended(r->state)) {	/* its end was not stored */
+			if (!stuck)
+				outcome_end(b, r, RUN_ABORTED, "aborted before "
+				    "it started", NULL, "", 0);
 		} else if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			left = placing_patience(b, r, why, sizeof(why));
-			if (r->aborting) {	/* its end was not stored */
-				(void)mem_str(why, sizeof(why),
-				    "aborted before it started");
-				left = 0;
-			}
 			if (left == 0 && stuck)
 				continue;
-			if (r->aborting)
-				outcome_end(b, r, RUN_ABORTED, why, NULL, "",
-				    0);
-			else if (left == 0)
+			if (left == 0)
 				outcome_end(b, r, RUN_MISSED, why, NULL, "", 0);
 			else if (left > 0)
 				next = mono_min(next, mono_add_ms(b->now.mono,

@@ -86,10 +86,9 @@ void	move_give_up(struct step *);
 void	move_none(struct step *, const char *why);
 
 /* role_op.c: what operators ask for, and agents that go. */
-void	op_synced(struct step *);
+void	op_synced(struct step *);	/* an agent on waited for this */
 /* Its heartbeat says off at itself: no target any more. */
 void	op_target_held(struct step *);
-void	op_target_held(struct step *);	/* an agent on waited for this */
 void	op_event(struct step *);
 /* The wish that waits for a sync, if there is one, is told why it ends. */
 void	op_drop_sync(struct step *, enum role_told, const char *why);

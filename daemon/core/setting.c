@@ -26,8 +26,7 @@ static const char *const control_words[] = { "auto", "advise", "manual",
 	NULL };
 static const char *const selection_words[] = { "", "round_robin", "first",
 	"random", "best_health", NULL };
-const char *const no_agent_words[] = { "", "wait", "local", "fail",
-	NULL };
+const char *const no_agent_words[] = { "", "wait", "local", "fail", NULL };
 static const char *const loss_words[] = { "suspend", "continue", NULL };
 
 /* Several names, separated by commas or blanks, kept as "a,b". */

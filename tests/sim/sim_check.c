@@ -673,7 +673,7 @@ static void
 nothing_stuck(struct world *w)
 {
 	struct broker *b = w->m[BROKER].broker;
-	bool works = somebody_works(b);
+	bool works = w->over || somebody_works(b);
 	wall now = sim_clock(&w->m[BROKER]).wall;
 
 	for (const struct run *r = live_first(b), *o; r != NULL;

@@ -172,7 +172,8 @@ tune(struct world *w)
 		{ "on_broker_loss", "suspend" },
 	};
 
-	set(w, &choice[sim_range(w, 0, 14)], 1);
+	set(w, &choice[sim_range(w, 0,
+	    sizeof(choice) / sizeof(choice[0]) - 1)], 1);
 }
 
 /* ---- the catalogue ---- */

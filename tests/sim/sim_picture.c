@@ -1,5 +1,5 @@
-/* What an operator is shown in a calm is true: the open alerts, and who is
- * busy.  A wrong one heals with the next fault, and somebody was called out of
+/* What an operator is shown in a calm is true: the open alerts, the members, who
+ * is busy, the answers that he waits for.  A wrong one heals with the next fault, and somebody was called out of
  * bed, or a slot was taken from the night's work, until then. */
 #include <stdlib.h>
 #include <string.h>

@@ -75,20 +75,33 @@ a_late_result_waits_for_the_disk(void **state)
 	UNTIL(recorded(agent.run, "succeeded", true));
 }
 
+static void
+lose_slowly(void)
+{
+	taken_run();
+	store_stops();
+	lose();
+}
+
+/* What it said was heard before the loss was on disk. */
+static void
+is_asked_again(void)
+{
+	agent_beat();
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
+	store_goes_on();
+	UNTIL(agent.tells == 1);
+}
+
 /* It comes while "lost" is on its way to a slow disk: it would be on record as
  * lost until the agent's next session. */
 static void
 a_result_beside_the_loss_is_asked_for_again(void **state)
 {
 	(void)state;
-	taken_run();
-	store_stops();
-	lose();
+	lose_slowly();
 	agent_ends("exited", 0);
-	agent_beat();
-	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
-	store_goes_on();
-	UNTIL(agent.tells == 1);
+	is_asked_again();
 	assert_true(recorded(agent.run, "lost", false));
 	agent_ends("exited", 0);
 	UNTIL(recorded(agent.run, "succeeded", true));
@@ -100,16 +113,11 @@ static void
 a_held_run_beside_the_loss_is_asked_for_again(void **state)
 {
 	(void)state;
-	taken_run();
-	store_stops();
-	lose();
+	lose_slowly();
 	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
 	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
 	    "state", "held", "started_at"));
-	agent_beat();
-	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
-	store_goes_on();
-	UNTIL(agent.tells == 1);
+	is_asked_again();
 }
 
 /* A run that was refused is nowhere but here. */

@@ -30,6 +30,18 @@ begin_at(void)
 	return at;
 }
 
+/* The first that is due of tick, in a catalogue of a moment ago. */
+static wall
+one_due(void)
+{
+	wall at;
+
+	apply(jobs);
+	at = begin_at();
+	at.ms += 1000;
+	return at;
+}
+
 static json_t *
 entry(int64_t n, const char *act, const char *job, int64_t at)
 {
@@ -231,9 +243,7 @@ test_doubled_is_marked_and_not_followed(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	other = other_ran("node-b", at, true);
 	a = tell(entry(1, "start", "tick", at.ms));
 	id = recorded(a);
@@ -274,9 +284,7 @@ test_one_on_record_as_skipped_did_run_once(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	other = passed_over(at);
 	a = tell(entry(1, "start", "tick", at.ms));
 	assert_false(js_bool(a, "doubled", true));
@@ -295,9 +303,7 @@ test_two_alone_of_one_on_record_as_skipped(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	(void)passed_over(at);
 	first = recorded(tell(entry(1, "start", "tick", at.ms)));
 	ends(1, 0);
@@ -316,9 +322,7 @@ test_what_another_did_is_held_no_more(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	id = other_ran("node-b", at, true);
 	assert_int_equal(recorded(tell(entry(1, "wait", "tick", at.ms))), id);
 	agent_says("link.run", json_pack("{s:I,s:i,s:s,s:n}", "run",
@@ -337,9 +341,7 @@ test_one_that_was_lost_at_work_is_done_twice(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	first = recorded(tell(entry(1, "start", "tick", at.ms)));
 	agent.run = order_alone(3, 1);
 	agent.attempt = 1;
@@ -360,9 +362,7 @@ test_what_never_came_is_the_same_run(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	id = other_ran("node-a", at, false);
 	a = tell(entry(1, "start", "tick", at.ms));
 	assert_int_equal(recorded(a), id);
@@ -381,9 +381,7 @@ test_what_never_came_and_is_aborted_is_the_same_run(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	id = other_ran("node-a", at, false);
 	outcome_abort(broker, live_find(broker, id), "test", NULL, NULL);
 	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
@@ -516,9 +514,7 @@ test_a_restarted_broker_knows_them(void **state)
 	wall at;
 
 	(void)state;
-	apply(jobs);
-	at = begin_at();
-	at.ms += 1000;
+	at = one_due();
 	(void)other_ran("node-b", at, true);
 	id = recorded(tell(entry(1, "start", "tick", at.ms)));
 	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
