@@ -33,6 +33,14 @@ listed(const json_t *runs, const struct run *r)
 	return false;
 }
 
+static void
+lose(struct broker *b, struct run *r)
+{
+	r->missing = true;
+	outcome_end(b, r, RUN_LOST, "the agent's journal does not hold it "
+	    "(restored from a backup?)", NULL, "", 0);
+}
+
 /* A run that the agent's journal does not hold was never started there, unless
  * the agent had said that it took it: then its journal is an older copy. */
 void
@@ -45,9 +53,7 @@ foreman_agent_up(struct broker *b, struct member *m, const json_t *runs)
 		    !r->stored || listed(runs, r))
 			continue;
 		if (r->accepted)
-			outcome_end(b, r, RUN_LOST, "the agent's journal does "
-			    "not hold it (restored from a backup?)", NULL, "",
-			    0);
+			lose(b, r);
 		else {
 			run_set_state(r, RUN_DISPATCHED, NULL);
 			dispatch_send(b, r);
@@ -64,7 +70,8 @@ foreman_agent_heard(struct broker *b, struct member *m)
 	struct run *r, *tmp;
 
 	HASH_ITER(hh, b->live, r, tmp)
-		if (r->state == RUN_UNKNOWN && strcmp(r->agent, m->name) == 0)
+		if (r->state == RUN_UNKNOWN && !r->missing &&
+		    strcmp(r->agent, m->name) == 0)
 			run_set_state(r, r->started.ms != 0 ? RUN_RUNNING
 							    : RUN_DISPATCHED,
 			    NULL);
@@ -204,7 +211,9 @@ look_at_runs(struct broker *b)
 		if (r->state == RUN_UNKNOWN) {
 			mono until = mono_add_ms(r->since, b->set.lost_after);
 
-			if (until.us > b->now.mono.us)
+			if (r->missing && !stuck)
+				lose(b, r);
+			else if (until.us > b->now.mono.us)
 				next = mono_min(next, until);
 			else if (!stuck)
 				outcome_end(b, r, RUN_LOST, "its agent was not "

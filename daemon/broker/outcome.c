@@ -30,6 +30,15 @@ struct ending {
 	struct run_set next;		/* chains and the next attempt */
 	bool	       again;		/* there is a next attempt */
 	bool	       held;		/* it had a slot */
+	struct abort  *abort;		/* that it answers, or NULL */
+};
+
+/* What was asked of a run, by an operator (done) or by a newer occurrence. */
+struct abort {
+	struct broker *b;
+	int64_t	       id, attempt;
+	outcome_told  *done;		/* or NULL */
+	void	      *arg;
 };
 
 /* held: what is settled is that it need not be started, and not an end that
@@ -107,6 +116,23 @@ not_ended(struct broker *b, struct run *r, bool held)
 }
 
 static void
+abort_told(struct abort *a, enum store_rc rc)
+{
+	struct err e;
+
+	if (a->done != NULL && rc == STORE_OK)
+		a->done(a->arg, json_pack("{s:I}", "run", (json_int_t)a->id),
+		    NULL);
+	else if (a->done != NULL && rc != STORE_DOWN) {
+		(void)err_set(&e, ERR_IO, "run %lld: not aborted: the store "
+		    "takes no writes (%s): free disk space, then try again",
+		    (long long)a->id, store_rc_word(rc));
+		a->done(a->arg, NULL, &e);
+	}
+	free(a);
+}
+
+static void
 on_ended(enum store_rc rc, void *arg)
 {
 	struct ending *e = arg;
@@ -129,7 +155,12 @@ on_ended(enum store_rc rc, void *arg)
 		log_error("run", "run=%lld its end could not be stored: %s",
 		    (long long)e->id, store_rc_word(rc));
 		not_ended(b, r, e->held);
+		/* One that is replaced is ended when the disk takes it. */
+		if (e->abort != NULL && e->abort->done != NULL)
+			r->aborting = false;
 	}
+	if (e->abort != NULL)
+		abort_told(e->abort, rc);
 	free(e);
 }
 
@@ -240,8 +271,8 @@ make_chains(struct broker *b, const struct run *r, struct ending *e,
 	}
 }
 
-void
-outcome_end(struct broker *b, struct run *r, enum run_state state,
+static struct ending *
+end_run(struct broker *b, struct run *r, enum run_state state,
     const char *reason, const struct member *m, const char *output, size_t len)
 {
 	struct ending *e = mem_zero(1, sizeof(*e));
@@ -267,6 +298,14 @@ outcome_end(struct broker *b, struct run *r, enum run_state state,
 	if (follow && !e->again)
 		make_chains(b, r, e, batch);
 	store_submit(b->store, batch, on_ended, e);
+	return e;
+}
+
+void
+outcome_end(struct broker *b, struct run *r, enum run_state state,
+    const char *reason, const struct member *m, const char *output, size_t len)
+{
+	(void)end_run(b, r, state, reason, m, output, len);
 }
 
 /* ---- what was made is on disk, or not ---- */
@@ -299,36 +338,17 @@ outcome_stored(struct broker *b, struct run_set *set, enum store_rc rc)
 
 /* ---- ended by others ---- */
 
-struct abort {
-	struct broker *b;
-	int64_t	       id, attempt;
-	outcome_told  *done;
-	void	      *arg;
-};
-
 static void
 on_abort(enum store_rc rc, void *arg)
 {
 	struct abort *a = arg;
 	struct run *r = live_get(a->b, a->id, a->attempt);
-	struct err e;
 
-	if (rc == STORE_OK) {
-		if (r != NULL && run_holds_slot(r))
-			dispatch_send_abort(a->b, r);
-		if (a->done != NULL)
-			a->done(a->arg, json_pack("{s:I}", "run",
-			    (json_int_t)a->id), NULL);
-	} else if (rc != STORE_DOWN) {
-		if (r != NULL)
-			r->aborting = false;
-		(void)err_set(&e, ERR_IO, "run %lld: not aborted: the store "
-		    "takes no writes (%s): free disk space, then try again",
-		    (long long)a->id, store_rc_word(rc));
-		if (a->done != NULL)
-			a->done(a->arg, NULL, &e);
-	}
-	free(a);
+	if (rc == STORE_OK && r != NULL && run_holds_slot(r))
+		dispatch_send_abort(a->b, r);
+	else if (rc != STORE_OK && rc != STORE_DOWN && r != NULL)
+		r->aborting = false;
+	abort_told(a, rc);
 }
 
 /* On disk before anybody is told, or a broker that is restarted meanwhile lets
@@ -350,12 +370,14 @@ outcome_abort(struct broker *b, struct run *r, const char *actor,
 		return;
 	}
 	a = mem_zero(1, sizeof(*a));
-	batch = batch_new();
 	*a = (struct abort){ b, r->id, r->attempt, done, arg };
 	r->aborting = true;
-	(void)snprintf(why, sizeof(why), "aborted by %s", actor);
-	if (!run_holds_slot(r))
-		outcome_end(b, r, RUN_ABORTED, why, NULL, "", 0);
+	if (!run_holds_slot(r)) {
+		(void)snprintf(why, sizeof(why), "aborted by %s", actor);
+		end_run(b, r, RUN_ABORTED, why, NULL, "", 0)->abort = a;
+		return;
+	}
+	batch = batch_new();
 	run_store_state(r, batch);
 	store_submit(b->store, batch, on_abort, a);
 }
@@ -521,6 +543,7 @@ outcome_report(struct broker *b, struct member *m, const json_t *report)
 		late_report(b, m, report);
 		return;
 	}
+	r->missing = false;
 	if (run_ended(r->state) || !r->stored) {
 		/* Its end is on its way to the disk. */
 		r->contested = r->contested || run_ended(r->state);

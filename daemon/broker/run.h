@@ -67,6 +67,8 @@ struct run {
 	bool	       placing;		/* its agent is not yet: nothing is sent */
 	bool	       accepted;	/* the agent journaled it */
 	bool	       aborting;	/* an operator asked */
+	bool	       missing;		/* its agent took it, and knows nothing of
+					 * it: its end as lost may not be stored */
 	bool	       again;		/* to be sent once more: it was refused,
 					 * which could not be stored */
 	bool	       contested;	/* ended by the broker, and its agent told

@@ -107,6 +107,26 @@ a_result_beside_the_loss_is_asked_for_again(void **state)
 	UNTIL(recorded(agent.run, "succeeded", true));
 }
 
+/* An agent that was restored from a backup does not hold what it took.  When
+ * that is not stored at first, the run is lost all the same: it would be shown as
+ * running until the agent's next session, and its slot be taken. */
+static void
+a_loss_that_is_not_stored_is_a_loss_when_the_disk_takes_it(void **state)
+{
+	struct member *m;
+
+	(void)state;
+	lose_slowly();
+	m = broker->roster->members[0];
+	UNTIL(store_state(store) == STORE_BUSY);
+	UNTIL(live_find(broker, agent.run)->state == RUN_UNKNOWN);
+	foreman_agent_down(broker, m);
+	foreman_agent_heard(broker, m);
+	store_goes_on();
+	UNTIL(live_find(broker, agent.run) == NULL);
+	assert_true(recorded(agent.run, "lost", false));
+}
+
 /* … and so is what it holds for a broker that has given it up: it would keep
  * that, and its journal would never be empty. */
 static void
@@ -206,6 +226,77 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	assert_true(recorded(first + 1, "succeeded", false));
 }
 
+static void
+change_store(const char *sql)
+{
+	char path[96];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, PATIENCE_MS);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
+static int
+on_state(void *arg, int n, char **values, char **names)
+{
+	(void)names;
+	assert_int_equal(n, 1);
+	(void)snprintf(arg, 16, "%s", values[0]);
+	return 0;
+}
+
+/* As it would be read after a crash. */
+static void
+state_on_disk(int64_t run, char state[16])
+{
+	char path[96], sql[96];
+	sqlite3 *db;
+
+	state[0] = '\0';
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	(void)snprintf(sql, sizeof(sql), "SELECT state FROM run_live "
+	    "WHERE id = %lld", (long long)run);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, PATIENCE_MS);
+	assert_int_equal(sqlite3_exec(db, sql, on_state, state, NULL),
+	    SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
+/* A disk that takes one write and not another: a waiting run that was to be
+ * aborted waits still, also on disk, or after a restart it is neither started
+ * nor ended, and whoever asked was told that it is aborted. */
+static void
+an_abort_that_is_not_stored_changes_nothing(void **state)
+{
+	int64_t first, second;
+	struct ask a;
+	char on_disk[16], id[24];
+
+	(void)state;
+	first = one_goes_on();
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	second = first + 1;
+	change_store("CREATE TRIGGER no_room BEFORE INSERT ON run_hist "
+	    "BEGIN SELECT RAISE(ABORT, 'no room'); END");
+	(void)snprintf(id, sizeof(id), "%lld", (long long)second);
+	begin(&a, PRIVS_ALL, "run.abort", json_pack("{s:s}", "run", id));
+	UNTIL(a.ended);
+	assert_null(a.result);
+	assert_non_null(strstr(a.e.msg, "not aborted"));
+	ask_clear(&a);
+	state_on_disk(second, on_disk);
+	assert_string_equal(on_disk, "queued");
+	change_store("DROP TRIGGER no_room");
+	agent_ends("exited", 0);
+	UNTIL(agent.run == second);
+	agent_ends("exited", 0);
+	UNTIL(recorded(second, "succeeded", false));
+}
+
 int
 main(void)
 {
@@ -213,9 +304,11 @@ main(void)
 		T(a_late_result_waits_for_the_disk),
 		T(a_result_beside_the_loss_is_asked_for_again),
 		T(a_held_run_beside_the_loss_is_asked_for_again),
+		T(a_loss_that_is_not_stored_is_a_loss_when_the_disk_takes_it),
 		T(a_refusal_that_is_not_stored_is_asked_for_again),
 		T(a_run_that_is_stored_after_its_slot_became_free_goes),
 		T(what_ended_before_its_placement_was_stored_is_in_no_queue),
+		T(an_abort_that_is_not_stored_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
