@@ -32,6 +32,7 @@ struct entry {
 	pid_t		 pid;		/* while it runs */
 	bool		 seen;		/* by the keeper that is connected */
 	bool		 unwanted;	/* HELD: given up by the broker */
+	bool		 disowned;	/* not to be started: see runs_disown */
 	struct runs	*owner;
 	UT_hash_handle	 hh;
 };
@@ -246,6 +247,10 @@ start(struct entry *e)
 		.output_max = js_int(item, "output_max", 1 << 20) };
 	const char *shell = js_str(item, "shell", NULL);
 
+	if (e->disowned) {
+		e->state = HELD;
+		return;
+	}
 	if (rs->keeper == NULL || !keeper_is_up(rs->keeper))
 		return;			/* on_up starts it */
 	if (shell != NULL) {
@@ -312,7 +317,7 @@ runs_dispatch(struct runs *rs, const char *cluster, const char *cluster_name,
 	}
 	e = entry_get(rs, cluster, run, attempt);
 	if (e != NULL) {
-		e->unwanted = false;
+		e->unwanted = e->disowned = false;
 		if (e->state == HELD) {
 			e->state = STARTING;
 			start(e);
@@ -381,6 +386,14 @@ runs_tell(struct runs *rs, const char *cluster, int64_t run, int64_t attempt)
 
 	if (e != NULL && e->state != JOURNALING)
 		tell(e);
+}
+
+void
+runs_disown(struct runs *rs, const char *cluster)
+{
+	for (struct entry *e = rs->all; e != NULL; e = e->hh.next)
+		if (strcmp(e->cluster, cluster) == 0 && !order_is_alone(e->run))
+			e->disowned = true;
 }
 
 static enum runs_state

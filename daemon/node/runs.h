@@ -49,6 +49,9 @@ void	runs_make(struct runs *, const char *cluster, const char *cluster_name,
 void	runs_made(struct runs *, const char *cluster, int64_t run, bool stored);
 void	runs_tell(struct runs *, const char *cluster, int64_t run,
 	    int64_t attempt);
+/* This node is no member of the cluster any more: what the broker sent before
+ * and was not started yet is not, unless it sends it again.  What runs, runs. */
+void	runs_disown(struct runs *, const char *cluster);
 enum runs_state {
 	RUNS_NONE,
 	RUNS_HELD,		/* journaled, and was not started */

@@ -329,7 +329,7 @@ on_refused(struct seat *s, const json_t *msg)
 	log_warn("link", "cluster=%s broker=%s refused: %s", s->facts.cluster,
 	    s->facts.broker, e.msg);
 	if (strcmp(why, "removed") == 0 || strcmp(why, "left") == 0)
-		s->ops->disowned(s->ctx, s, why, e.msg);
+		seat_disown(s, why, e.msg);
 	else if (s->session != NULL)
 		session_close(s->session, true, e.msg);
 }

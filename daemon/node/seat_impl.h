@@ -77,6 +77,8 @@ void	seat_aside_clear(struct seat *);
 
 /* What the broker says, by the name of the note. */
 void	seat_note(struct seat *, const char *method, const json_t *params);
+/* The broker says that this node is none of its members. */
+void	seat_disown(struct seat *, const char *state, const char *reason);
 void	seat_take_settings(struct seat *, const json_t *);
 /* Nothing that passes by itself keeps this node from being eligible. */
 bool	seat_settled(const struct seat *);

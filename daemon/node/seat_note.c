@@ -154,11 +154,17 @@ seat_tell_again(struct seat *s, const json_t *p)
 	json_decref(list);
 }
 
+void
+seat_disown(struct seat *s, const char *state, const char *reason)
+{
+	runs_disown(s->runs, s->facts.cluster_id);
+	s->ops->disowned(s->ctx, s, state, reason);
+}
+
 static void
 on_removed(struct seat *s, const json_t *p)
 {
-	s->ops->disowned(s->ctx, s, js_str(p, "state", "removed"),
-	    js_str(p, "reason", ""));
+	seat_disown(s, js_str(p, "state", "removed"), js_str(p, "reason", ""));
 }
 
 static const struct {

@@ -39,18 +39,24 @@ down(void **state)
 	return teardown(state);
 }
 
-/* Run 17 was journaled by an earlier musterd. */
 static void
-held(void)
+dispatched(void)
 {
 	json_t *job = json_pack("{s:s,s:[s]}", "name", "j", "command",
 	    "/bin/true");
 	json_t *item = order_json(17, 1, "j", "manual:1", job);
 
 	runs_dispatch(runs, "c1", "prod", item, NULL);
-	store_drain(store);
 	json_decref(item);
 	json_decref(job);
+}
+
+/* Run 17 was journaled by an earlier musterd. */
+static void
+held(void)
+{
+	dispatched();
+	store_drain(store);
 	runs_free(runs);
 	runs = runs_new(store, "b", &ops, NULL);
 	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_DOUBT);
@@ -105,6 +111,21 @@ test_an_end_after_it_is_kept_too(void **state)
 	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_NONE);
 }
 
+/* It was removed from its cluster while what it was sent was on its way to a slow
+ * disk: that is somebody else's work by now. */
+static void
+test_what_a_member_was_sent_it_does_not_start_when_it_is_none(void **state)
+{
+	(void)state;
+	dispatched();
+	runs_disown(runs, "c1");
+	store_drain(store);
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_DOUBT);
+	/* It is one again, and this run is its own after all. */
+	dispatched();
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_LIVE);
+}
+
 #define U(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int
@@ -114,6 +135,7 @@ main(void)
 		U(test_what_is_held_and_not_wanted_goes_when_the_keeper_was_heard),
 		U(test_an_end_is_not_settled_by_what_was_said_before_it),
 		U(test_an_end_after_it_is_kept_too),
+		U(test_what_a_member_was_sent_it_does_not_start_when_it_is_none),
 	};
 
 	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
