@@ -26,6 +26,7 @@ struct wjob {
 	wall	       next;		/* due then; WALL_NEVER */
 	mono	       retry;		/* not before */
 	size_t	       pending;
+	bool	       refused;		/* one at a time, until one is taken */
 	wall	       told;		/* the cursor of the last gap … */
 	int64_t	       again;		/* … and how often since then */
 	UT_hash_handle hh;
@@ -166,6 +167,7 @@ watch_load(struct watch *w, const json_t *replica)
 		HASH_FIND_STR(w->jobs, j->def.name, was);
 		if (was != NULL) {
 			j->pending = was->pending;
+			j->refused = was->refused;
 			j->retry = was->retry;
 			if (json_equal(was->doc, j->doc) &&
 			    was->paused == j->paused &&
@@ -206,6 +208,7 @@ watch_start(struct watch *w, const json_t *cursors)
 		const json_t *c = json_object_get(cursors, j->def.name);
 
 		j->retry = (mono){ 0 };
+		j->refused = false;
 		set_cursor(j, json_is_integer(c)
 		    ? (wall){ json_integer_value(c) } : j->cursor);
 	}
@@ -227,6 +230,15 @@ fire_of(const struct wjob *j, const struct misfire_act *act)
 	return fire;
 }
 
+/* The broker takes none of this job now: its disk is full, or this clock is
+ * ahead of its own.  What is due meanwhile, perhaps hundreds, is not sent again
+ * and again: one asks for all. */
+static bool
+asks(const struct wjob *j)
+{
+	return j->refused && j->pending > 0;
+}
+
 static void
 job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 {
@@ -235,7 +247,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 	struct misfire plan;
 
 	misfire_init(&plan, &policy, due_schedule(j->due), j->cursor, now);
-	while (json_array_size(w->pending) < WINDOW &&
+	while (json_array_size(w->pending) < WINDOW && !asks(j) &&
 	    misfire_step(&plan, &act) != MISFIRE_DONE) {
 		json_t *fire = fire_of(j, &act);
 
@@ -254,7 +266,7 @@ watch_due(struct watch *w, struct now now)
 	w->now = now.mono;
 	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next) {
 		if (j->next.ms > now.wall.ms || j->retry.us > now.mono.us ||
-		    json_array_size(w->pending) >= WINDOW)
+		    asks(j) || json_array_size(w->pending) >= WINDOW)
 			continue;
 		if (out == NULL)
 			out = json_array();
@@ -275,7 +287,8 @@ watch_next(const struct watch *w)
 	if (json_array_size(w->pending) >= WINDOW)
 		return next;		/* an answer makes room */
 	for (const struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
-		if (j->retry.us <= w->now.us && j->next.ms < next.ms)
+		if (j->retry.us <= w->now.us && !asks(j) &&
+		    j->next.ms < next.ms)
 			next = j->next;
 	return next;
 }
@@ -323,6 +336,7 @@ watch_answer(struct watch *w, const json_t *doc, struct now now)
 	if (json_object_get(doc, "run") != NULL) {
 		drop_one(w, j, js_int(doc, "at", 0));
 		j->again = 0;
+		j->refused = false;
 		return;
 	}
 	/* A gap, or the broker could not take it: what was sent after it was
@@ -336,11 +350,13 @@ watch_answer(struct watch *w, const json_t *doc, struct now now)
 	if (j->again > 0)
 		j->retry = mono_add_ms(now.mono, j->again * AGAIN_MS < BUSY_MS
 		    ? j->again * AGAIN_MS : BUSY_MS);
-	if (code != NULL && strcmp(code, "busy") == 0)
+	if (code != NULL && strcmp(code, "busy") == 0) {
+		j->refused = true;
 		j->retry = mono_add_ms(now.mono, BUSY_MS);
-	else if (code != NULL && strcmp(code, "clock") == 0)
+	} else if (code != NULL && strcmp(code, "clock") == 0) {
+		j->refused = true;
 		j->retry = mono_add_ms(now.mono, CLOCK_MS);
-	else if (code != NULL && strcmp(code, "job") == 0)
+	} else if (code != NULL && strcmp(code, "job") == 0)
 		j->next = WALL_NEVER;	/* the catalogue is on its way */
 }
 

@@ -105,6 +105,37 @@ test_each_is_under_way_until_it_is_answered(void **state)
 	assert_int_equal(fired(), 2);
 }
 
+/* An hour's work is due by a clock that was stepped, or the broker's disk is full:
+ * one a time asks whether it takes them now, or the link carries the same hour
+ * again and again while the role is wanted elsewhere. */
+static void
+test_one_asks_when_they_are_refused(void **state)
+{
+	int64_t from = now.wall.ms;
+	json_t *no;
+
+	(void)state;
+	load("j");
+	watch_start(watch, NULL);
+	later(100);
+	assert_int_equal(fired(), 100);
+	no = json_pack("{s:s,s:I,s:I,s:s,s:s}", "job", "j", "at",
+	    (json_int_t)from + 1000, "cursor", (json_int_t)from, "refused",
+	    "no", "code", "busy");
+	watch_answer(watch, no, now);
+	json_decref(no);
+	assert_int_equal(fired(), 0);
+	later(1);
+	assert_int_equal(fired(), 1);
+	assert_int_equal(watch_next(watch).ms, WALL_NEVER.ms);
+	later(1);
+	assert_int_equal(fired(), 0);
+	answer("j", from + 1000, "run", 1);
+	assert_true(watch_next(watch).ms <= now.wall.ms);
+	assert_int_equal(fired(), 101);
+	assert_int_equal(under_way(), 101);
+}
+
 /* A thousand may be under way: were those of a removed job kept, nothing would
  * be fired any more once there are so many of them. */
 static void
@@ -129,6 +160,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		U(test_each_is_under_way_until_it_is_answered),
+		U(test_one_asks_when_they_are_refused),
 		U(test_a_removed_job_leaves_nothing_under_way),
 	};
 
