@@ -246,12 +246,18 @@ decision_end(struct decisions *d, const struct decision_facts *f,
 	d->open = NULL;
 }
 
-/* Newest first; the first is the one that goes on, perhaps. */
+/* Newest first; the first is the one that goes on, perhaps.  One that has its end
+ * is null. */
 static int
 on_recent(const struct row *r, void *arg)
 {
-	(void)json_array_append_new(arg, row_text(r, 7) != NULL
-	    ? json_loads(row_text(r, 7), 0, NULL) : json_null());
+	const char *outcome = row_text(r, 6), *body = row_text(r, 7);
+	bool open = outcome != NULL && body != NULL &&
+	    (strcmp(outcome, role_outcome_name(ROLE_BEGUN)) == 0 ||
+	        strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) == 0);
+
+	(void)json_array_append_new(arg, open ? json_loads(body, 0, NULL)
+	    : json_null());
 	return 0;
 }
 
