@@ -5,6 +5,7 @@
 
 #include "broker/attendance.h"
 #include "broker/desk_impl.h"
+#include "broker/dispatch_impl.h"
 #include "broker/foreman.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
@@ -81,8 +82,10 @@ departed(enum store_rc rc, void *arg)
 		    "space at the broker, then try again", store_rc_word(rc));
 		p->done(p->arg, NULL, &e);
 	}
-	if (rc != STORE_OK && m != NULL)
+	if (rc != STORE_OK && m != NULL) {
 		(void)MEM_STR(m->state, "member");
+		b->dispatch->dirty = true;	/* its slots are there again */
+	}
 	if (m != NULL) {
 		m->going--;
 		roster_drained(b->roster, m);

@@ -27,6 +27,7 @@ struct wjob {
 	mono	       retry;		/* not before */
 	size_t	       pending;
 	bool	       refused;		/* one at a time, until one is taken */
+	bool	       sent;		/* since it was told of the last gap */
 	wall	       told;		/* the cursor of the last gap … */
 	int64_t	       again;		/* … and how often since then */
 	UT_hash_handle hh;
@@ -230,9 +231,9 @@ fire_of(const struct wjob *j, const struct misfire_act *act)
 	return fire;
 }
 
-/* The broker takes none of this job now: its disk is full, or this clock is
- * ahead of its own.  What is due meanwhile, perhaps hundreds, is not sent again
- * and again: one asks for all. */
+/* The broker took none of this job: its disk is full, this clock is ahead of its
+ * own, or another was to come first.  What is due meanwhile, perhaps hundreds,
+ * is not sent again and again: one asks for all. */
 static bool
 asks(const struct wjob *j)
 {
@@ -254,6 +255,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 		(void)json_array_append(w->pending, fire);
 		(void)json_array_append_new(out, fire);
 		j->pending++;
+		j->sent = true;
 		set_cursor(j, act.last);
 	}
 }
@@ -344,19 +346,23 @@ watch_answer(struct watch *w, const json_t *doc, struct now now)
 	drop_job(w, j);
 	if (json_is_integer(cursor))
 		set_cursor(j, (wall){ json_integer_value(cursor) });
-	/* Told the same again and again, it asks less and less often. */
-	j->again = j->told.ms == j->cursor.ms ? j->again + 1 : 0;
+	/* Told the same again and again, it asks less and less often; of what
+	 * was sent together each is answered. */
+	if (j->told.ms != j->cursor.ms)
+		j->again = 0;
+	else if (j->sent)
+		j->again++;
 	j->told = j->cursor;
+	j->sent = false;
+	j->refused = true;
 	if (j->again > 0)
 		j->retry = mono_add_ms(now.mono, j->again * AGAIN_MS < BUSY_MS
 		    ? j->again * AGAIN_MS : BUSY_MS);
-	if (code != NULL && strcmp(code, "busy") == 0) {
-		j->refused = true;
+	if (code != NULL && strcmp(code, "busy") == 0)
 		j->retry = mono_add_ms(now.mono, BUSY_MS);
-	} else if (code != NULL && strcmp(code, "clock") == 0) {
-		j->refused = true;
+	else if (code != NULL && strcmp(code, "clock") == 0)
 		j->retry = mono_add_ms(now.mono, CLOCK_MS);
-	} else if (code != NULL && strcmp(code, "job") == 0)
+	else if (code != NULL && strcmp(code, "job") == 0)
 		j->next = WALL_NEVER;	/* the catalogue is on its way */
 }
 

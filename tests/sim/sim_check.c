@@ -582,7 +582,8 @@ nothing_overlooked(struct world *w)
 		return;
 	for (struct queue *q = d->queues; q != NULL; q = q->hh.next)
 		for (const struct run *r = q->head; r != NULL; r = r->qnext) {
-			if (!r->stored || r->state != RUN_QUEUED)
+			if (!r->stored || r->state != RUN_QUEUED ||
+			    r->aborting)	/* its end is next */
 				continue;
 			if (!placing_overlaps(b, r) && queue_has_slot(b, q))
 				sim_broken(w, RULE_STUCK, "run %lld of %s has "
@@ -683,7 +684,7 @@ nothing_stuck(struct world *w)
 		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			for (o = live_first(b); o != NULL; o = o->hh.next)
 				busy |= o != r && strcmp(o->job, r->job) == 0;
-			if (works && !busy && r->due.ms < now.ms - 30000 &&
+			if (works && (!busy || r->aborting) && r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000)
 				sim_broken(w, RULE_STUCK, "run %lld of %s "
 				    "waits for nothing: %s", (long long)r->id,

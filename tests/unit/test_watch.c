@@ -136,6 +136,31 @@ test_one_asks_when_they_are_refused(void **state)
 	assert_int_equal(under_way(), 101);
 }
 
+/* Each of a hundred that were sent together is answered when one is on record
+ * already.  That is one gap, and not a broker that says the same a hundred times:
+ * with a pause for each, what is due is caught up with at some a second. */
+static void
+test_a_gap_holds_up_for_some_milliseconds(void **state)
+{
+	int64_t from = now.wall.ms;
+
+	(void)state;
+	load("j");
+	watch_start(watch, NULL);
+	later(100);
+	assert_int_equal(fired(), 100);
+	answer("j", from + 1000, "cursor", from);
+	assert_int_equal(fired(), 1);
+	for (int i = 2; i <= 100; i++)
+		answer("j", from + i * 1000, "cursor", from);
+	now.mono.us += 20000;
+	assert_int_equal(fired(), 1);
+	answer("j", from + 1000, "cursor", from + 1000);
+	assert_int_equal(fired(), 1);
+	answer("j", from + 2000, "run", 1);
+	assert_int_equal(fired(), 98);
+}
+
 /* A thousand may be under way: were those of a removed job kept, nothing would
  * be fired any more once there are so many of them. */
 static void
@@ -161,6 +186,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		U(test_each_is_under_way_until_it_is_answered),
 		U(test_one_asks_when_they_are_refused),
+		U(test_a_gap_holds_up_for_some_milliseconds),
 		U(test_a_removed_job_leaves_nothing_under_way),
 	};
 
