@@ -118,8 +118,8 @@ $(B)/explore: $(patsubst %.c,$(B)/mutant/%.o,$(EXPLORE)) $(B)/libdaemon.a $(B)/l
 SIM_GUARDED := $(wildcard daemon/core/role*.c) daemon/core/lease.c \
 	daemon/broker/ledger.c daemon/broker/ledger_file.c \
 	daemon/broker/spool.c daemon/node/alone.c daemon/node/finder.c \
-	daemon/node/finder_walk.c daemon/node/seat.c \
-	daemon/node/seat_alone.c daemon/node/seat_note.c daemon/node/spool.c
+	daemon/node/finder_walk.c $(wildcard daemon/node/seat*.c) \
+	daemon/node/spool.c
 $(B)/guarded/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $< (guards)")

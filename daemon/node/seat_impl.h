@@ -1,4 +1,5 @@
-/* Inside of seat.c, seat_beat.c, seat_note.c and seat_alone.c. */
+/* Inside of seat.c and its parts: seat_lease.c, seat_link.c, seat_beat.c,
+ * seat_note.c and seat_alone.c. */
 #ifndef NODE_SEAT_IMPL_H
 #define NODE_SEAT_IMPL_H
 
@@ -61,7 +62,15 @@ struct seat {
 
 /* params is stolen; -1: there is no link. */
 int	seat_send(struct seat *, const char *method, json_t *params);
+void	seat_link_init(struct seat *);
+void	seat_link_end(struct seat *);
+/* Dials when it is time; the next time. */
+mono	seat_link_dial(struct seat *);
+/* Who hears nothing closes and dials again; when that would be. */
+mono	seat_link_listen(struct seat *);
 void	seat_beat(struct seat *);
+void	seat_lease_boot(struct seat *);
+void	seat_lease_end(struct seat *);
 /* -1: it could not be stored, and did not happen. */
 int	seat_lease_event(struct seat *, struct lease_event);
 int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
