@@ -105,3 +105,40 @@ held_up()
 	cat "$T/odd"
 	[ ! -s "$T/odd" ]
 }
+
+# An operator who is told "not aborted", "nothing was stored" goes on from there:
+# what he asked has not happened, not in part either, and works when there is
+# room.
+@test "what an operator asks of a full disk happens not at all, and then whole" {
+	local first second
+
+	small_disk a
+	crew
+	m a job pause tick
+	wait_for 20 quiet a
+	apply a <<<"jobs = ( { name = \"one\"; command = [ \"/bin/sleep\", \"300\" ];
+	    distribution = \"local\"; overlap = \"queue\"; } );"
+	first=$(q a .run job run one)
+	second=$(q a .run job run one)
+	wait_for 10 is a running .state run show "$first"
+	is a queued .state run show "$second"
+	fill a
+	refused 1 "not aborted" m a run abort "$second"
+	wait_for 5 is a queued .state run show "$second"
+	refused 1 "nothing was stored" m a agent remove c --yes
+	is a true '.[] | select(.name == "c") | .connected' agent list
+	# What runs is not stopped either: it would be on record as aborted.
+	refused 1 "not aborted" m a run abort "$first"
+	is a running .state run show "$first"
+	kill9 a
+	make_room a
+	start a
+	wait_for 15 is a "running queued" '[.[] | select(.ended_at == null) |
+	    .state] | sort_by(. == "queued") | join(" ")' run list --job one
+	m a run abort "$second"
+	is a aborted .state run show "$second"
+	m a run abort "$first"
+	wait_for 15 is a aborted .state run show "$first"
+	m a agent remove c --yes
+	wait_for 5 is a false 'any(.[]; .name == "c")' agent list
+}
