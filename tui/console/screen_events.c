@@ -87,8 +87,9 @@ screen_events(const struct model *m, const struct area *a)
 	(void)snprintf(left, sizeof(left), "filter: %s%.128s",
 	    m->audit ? "audit " : m->alerts ? "alerts and warnings " : "",
 	    *filter != '\0' ? filter : m->audit || m->alerts ? "" : "none");
-	(void)snprintf(right, sizeof(right), "%s  %zu open alerts, newest %zu "
-	    "events", screen_as_of(m, t), model_alerts(m), json_array_size(
+	(void)snprintf(right, sizeof(right), "%s  %zu open alert%s, newest %zu "
+	    "events", screen_as_of(m, t), model_alerts(m),
+	    model_alerts(m) == 1 ? "" : "s", json_array_size(
 	    m->topic[TOPIC_EVENTS].doc));
 	screen_head(a, GRID_PLAIN, left, right);
 	list = area_part(a, 1, 0, wide || !below ? -1 : a->h - 1 - 6,
