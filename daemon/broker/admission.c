@@ -58,7 +58,7 @@ wrong(struct broker *b, struct request *r, struct err *e)
 	if (++r->wrong >= DESK_WRONG_MAX)
 		(void)MEM_STR(r->state, "locked");
 	request_store(r, batch);
-	desk_store_then(b, batch, NULL, NULL, NULL);
+	desk_store_then(b, batch, NULL, NULL, NULL, NULL);
 	(void)event_add(b->events, b->now.wall, SEV_WARN, "token_wrong",
 	    r->name, NULL, NULL, "a wrong token from %s (%lld of %d)%s",
 	    r->name, (long long)r->wrong, DESK_WRONG_MAX,
@@ -206,15 +206,16 @@ admit(struct broker *b, const struct peer *peer, const char *name, bool worker,
 	struct joining *j = mem_zero(1, sizeof(*j));
 	struct member *m = roster_admit(b, name, peer->key, peer->fingerprint,
 	    worker, batch, &j->was);
+	struct event *event;
 
 	j->b = b;
 	j->done = done;
 	j->arg = arg;
-	(void)event_add(b->events, b->now.wall, SEV_NOTICE, "joined", m->name,
-	    NULL, json_pack("{s:s,s:s}", "fingerprint", m->fingerprint, "as",
-	    worker ? "worker" : "agent"), "%s joined as %s", m->name,
-	    worker ? "worker" : "agent");
-	desk_store_then(b, batch, json_pack("{s:s,s:s,s:s,s:I,s:s,s:s}",
+	event = event_with(b->events, batch, b->now.wall, SEV_NOTICE, "joined",
+	    m->name, NULL, json_pack("{s:s,s:s}", "fingerprint",
+	    m->fingerprint, "as", worker ? "worker" : "agent"),
+	    "%s joined as %s", m->name, worker ? "worker" : "agent");
+	desk_store_then(b, batch, event, json_pack("{s:s,s:s,s:s,s:I,s:s,s:s}",
 	    "cluster_id", b->id, "cluster", b->set.cluster_name, "name",
 	    m->name, "member", (json_int_t)m->id, "as",
 	    worker ? "worker" : "agent", "broker", b->node), on_joined, j);
@@ -363,9 +364,9 @@ admission_token(struct broker *b, const char *which, const char *actor,
 		(void)MEM_STR(r->state, "accepted");
 	batch = batch_new();
 	request_store(r, batch);
-	desk_audit(b, r, "token_shown", actor, "showed a token for");
-	desk_store_then(b, batch, token_json(b, r->via, text, r->expires), done,
-	    arg);
+	desk_store_then(b, batch, desk_audit(b, batch, r, "token_shown", actor,
+	    "showed a token for"), token_json(b, r->via, text, r->expires),
+	    done, arg);
 }
 
 void
@@ -375,6 +376,7 @@ admission_invite(struct broker *b, int64_t ttl_ms, int64_t uses, bool worker,
 	struct invite *i;
 	char text[TOKEN_TEXT];
 	struct batch *batch;
+	struct event *event;
 	struct token t;
 	struct err e;
 
@@ -398,10 +400,11 @@ admission_invite(struct broker *b, int64_t ttl_ms, int64_t uses, bool worker,
 	b->desk->invites = i;
 	batch = batch_new();
 	invite_store(i, batch);
-	(void)event_add(b->events, b->now.wall, SEV_AUDIT, "invite_made", NULL,
-	    actor, json_pack("{s:s,s:I}", "id", i->id, "uses",
-	    (json_int_t)i->uses), "made an invite for %lld as %s",
+	event = event_with(b->events, batch, b->now.wall, SEV_AUDIT,
+	    "invite_made", NULL, actor, json_pack("{s:s,s:I}", "id", i->id,
+	    "uses", (json_int_t)i->uses), "made an invite for %lld as %s",
 	    (long long)i->uses, worker ? "worker" : "agent");
-	desk_store_then(b, batch, token_json(b, NULL, text, i->expires), done, arg);
+	desk_store_then(b, batch, event, token_json(b, NULL, text, i->expires),
+	    done, arg);
 }
 

@@ -18,6 +18,7 @@ struct departure {
 	char	  *reason, *actor;
 	mono	   until;
 	bool	   storing;
+	struct event *event;
 	desk_done *done;
 	void	  *arg;
 	struct broker *b;
@@ -69,6 +70,7 @@ departed(enum store_rc rc, void *arg)
 	struct err e;
 
 	desk_stored(b, rc);
+	event_stored(p->event, rc);
 	if (rc == STORE_OK) {
 		if (p->done != NULL)
 			p->done(p->arg, result, NULL);
@@ -111,7 +113,7 @@ finish(struct broker *b, struct departure *p)
 		request_set(&r->reason, p->reason);
 		request_store(r, batch);
 	}
-	(void)event_add(b->events, b->now.wall,
+	p->event = event_with(b->events, batch, b->now.wall,
 	    p->actor != NULL ? SEV_AUDIT : SEV_NOTICE, p->state, m->name,
 	    p->actor, NULL, "%s %s%s%s", m->name, p->state,
 	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");

@@ -176,6 +176,7 @@ desk_free(struct desk *d)
 
 struct pending {
 	struct broker *b;
+	struct event  *event;
 	json_t	      *result;
 	desk_done     *done;
 	void	      *arg;
@@ -209,6 +210,7 @@ on_stored(enum store_rc rc, void *arg)
 	struct err e;
 
 	desk_stored(p->b, rc);
+	event_stored(p->event, rc);
 	if (p->done == NULL)
 		(void)0;
 	else if (rc == STORE_OK)
@@ -225,12 +227,13 @@ on_stored(enum store_rc rc, void *arg)
 
 /* result is stolen. */
 void
-desk_store_then(struct broker *b, struct batch *batch, json_t *result,
-    desk_done *done, void *arg)
+desk_store_then(struct broker *b, struct batch *batch, struct event *event,
+    json_t *result, desk_done *done, void *arg)
 {
 	struct pending *p = mem_zero(1, sizeof(*p));
 
 	p->b = b;
+	p->event = event;
 	p->result = result;
 	p->done = done;
 	p->arg = arg;
@@ -356,6 +359,7 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 	struct desk *d = b->desk;
 	struct request *r = request_by_key(d, peer->key);
 	struct batch *batch;
+	struct event *event;
 	struct err e;
 	char words[WORDS_TEXT];
 
@@ -396,12 +400,12 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 	r->worker = strcmp(js_str(params, "as", "agent"), "worker") == 0;
 	batch = batch_new();
 	request_store(r, batch);
-	(void)event_add(b->events, b->now.wall, SEV_NOTICE, "join_requested",
-	    r->name, NULL, json_pack("{s:s,s:s,s:s}", "id", r->id,
-	    "fingerprint", r->fingerprint, "address", r->address),
+	event = event_with(b->events, batch, b->now.wall, SEV_NOTICE,
+	    "join_requested", r->name, NULL, json_pack("{s:s,s:s,s:s}", "id",
+	    r->id, "fingerprint", r->fingerprint, "address", r->address),
 	    "%s (%s) asks to join as %s: \"%s\"", r->name, r->address,
 	    r->worker ? "worker" : "agent", r->message);
-	desk_store_then(b, batch, answer(b, r), done, arg);
+	desk_store_then(b, batch, event, answer(b, r), done, arg);
 }
 
 json_t *
@@ -432,12 +436,12 @@ request_find(struct broker *b, const char *which, struct err *e)
 	return found;
 }
 
-void
-desk_audit(struct broker *b, const struct request *r, const char *code,
-    const char *actor, const char *what)
+struct event *
+desk_audit(struct broker *b, struct batch *batch, const struct request *r,
+    const char *code, const char *actor, const char *what)
 {
-	(void)event_add(b->events, b->now.wall, SEV_AUDIT, code, r->name,
-	    actor, json_pack("{s:s,s:s}", "id", r->id, "fingerprint",
+	return event_with(b->events, batch, b->now.wall, SEV_AUDIT, code,
+	    r->name, actor, json_pack("{s:s,s:s}", "id", r->id, "fingerprint",
 	    r->fingerprint), "%s %s", what, r->name);
 }
 
@@ -487,8 +491,8 @@ desk_accept(struct broker *b, const char *which, const char *actor,
 	(void)MEM_STR(r->state, "accepted");
 	r->decided = b->now.wall;
 	request_store(r, batch);
-	desk_audit(b, r, "join_accepted", actor, "accepted the request of");
-	desk_store_then(b, batch, request_json(r), done, arg);
+	desk_store_then(b, batch, desk_audit(b, batch, r, "join_accepted",
+	    actor, "accepted the request of"), request_json(r), done, arg);
 }
 
 void
@@ -515,8 +519,8 @@ desk_reject(struct broker *b, const char *which, const char *reason,
 	request_set(&r->hashes, NULL);
 	r->decided = b->now.wall;
 	request_store(r, batch);
-	desk_audit(b, r, "join_rejected", actor, "rejected the request of");
-	desk_store_then(b, batch, request_json(r), done, arg);
+	desk_store_then(b, batch, desk_audit(b, batch, r, "join_rejected",
+	    actor, "rejected the request of"), request_json(r), done, arg);
 }
 
 static void
@@ -526,7 +530,7 @@ expire(struct broker *b, struct request *r)
 
 	(void)MEM_STR(r->state, "expired");
 	request_store(r, batch);
-	desk_store_then(b, batch, NULL, NULL, NULL);
+	desk_store_then(b, batch, NULL, NULL, NULL, NULL);
 }
 
 mono

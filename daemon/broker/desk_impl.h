@@ -57,14 +57,16 @@ struct request *request_find(struct broker *, const char *which, struct err *);
 /* The name may be used by this key. */
 int	desk_check_name(const struct broker *, const char *name,
 	    const char *key, struct err *);
-/* Commits, then calls done (may be NULL) with the result (stolen) or the error;
- * what was not stored did not happen. */
-void	desk_store_then(struct broker *, struct batch *, json_t *result,
-	    desk_done *, void *arg);
+/* Commits, then says the event (of the batch, or NULL) and calls done (may be
+ * NULL) with the result (stolen) or the error; what was not stored did not
+ * happen. */
+void	desk_store_then(struct broker *, struct batch *, struct event *,
+	    json_t *result, desk_done *, void *arg);
 /* The same for a batch of one's own, in two halves. */
 void	desk_storing(struct broker *);
 void	desk_stored(struct broker *, enum store_rc);
-void	desk_audit(struct broker *, const struct request *, const char *code,
-	    const char *actor, const char *what);
+struct event *desk_audit(struct broker *, struct batch *,
+	    const struct request *, const char *code, const char *actor,
+	    const char *what);
 
 #endif

@@ -90,47 +90,75 @@ event_json(int64_t seq, wall at, const char *sev, const char *code,
 	    js_text(message), "data", data != NULL ? data : json_null());
 }
 
-struct stored {				/* told to followers when on disk */
+struct event {
 	struct events *e;
+	enum severity  severity;
 	json_t	      *doc;
 };
 
 static void
+say(const struct event *ev)
+{
+	static const enum log_level levels[] = { LOG_INFO, LOG_INFO, LOG_WARN,
+		LOG_ERROR, LOG_INFO };
+
+	log_at(levels[ev->severity], "event", "code=%s node=%s actor=%s %s",
+	    js_str(ev->doc, "code", ""), js_str(ev->doc, "node", "-"),
+	    js_str(ev->doc, "actor", "-"), js_str(ev->doc, "message", ""));
+}
+
+static void
+end(struct event *ev, bool tell)
+{
+	struct event_sub *sub = ev->e->subs, *next;
+
+	for (; tell && sub != NULL; sub = next) {
+		next = sub->next;
+		sub->tell(sub->arg, ev->doc);
+	}
+	json_decref(ev->doc);
+	free(ev);
+}
+
+static struct event *
+put(struct events *e, struct batch *b, wall at, enum severity sev,
+    const char *code, const char *node, const char *actor, json_t *data,
+    const char *message)
+{
+	struct event *ev = mem_zero(1, sizeof(*ev));
+	char *text = data != NULL ? js_dump(data) : NULL;
+
+	ev->e = e;
+	ev->severity = sev;
+	ev->doc = event_json(++e->last, at, words[sev], code, node, actor,
+	    message, data);
+	batch_add(b, S_EVENT_PUT, "iitttttt", e->last, at.ms, words[sev],
+	    code, node, actor, message, text);
+	free(text);
+	return ev;
+}
+
+/* Nothing else says what happened: whoever listens hears it even so. */
+static void
 on_stored(enum store_rc rc, void *arg)
 {
-	struct stored *s = arg;
-	struct event_sub *sub = s->e->subs, *next;
+	struct event *ev = arg;
 
 	if (rc != STORE_OK && rc != STORE_DOWN)
 		log_warn("event", "seq=%lld not stored: %s",
-		    (long long)js_int(s->doc, "seq", 0), store_rc_word(rc));
-	for (; rc != STORE_DOWN && sub != NULL; sub = next) {
-		next = sub->next;
-		sub->tell(sub->arg, s->doc);
-	}
-	json_decref(s->doc);
-	free(s);
+		    (long long)js_int(ev->doc, "seq", 0), store_rc_word(rc));
+	end(ev, rc != STORE_DOWN);
 }
 
 static int64_t
 add(struct events *e, wall at, enum severity sev, const char *code,
     const char *node, const char *actor, json_t *data, const char *message)
 {
-	static const enum log_level levels[] = { LOG_INFO, LOG_INFO, LOG_WARN,
-		LOG_ERROR, LOG_INFO };
-	struct stored *s = mem_zero(1, sizeof(*s));
 	struct batch *b = batch_new();
-	char *text = data != NULL ? js_dump(data) : NULL;
+	struct event *ev = put(e, b, at, sev, code, node, actor, data, message);
 
-	log_at(levels[sev], "event", "code=%s node=%s actor=%s %s", code,
-	    node != NULL ? node : "-", actor != NULL ? actor : "-", message);
-	s->e = e;
-	s->doc = event_json(++e->last, at, words[sev], code, node, actor,
-	    message, data);
-	batch_add(b, S_EVENT_PUT, "iitttttt", e->last, at.ms, words[sev],
-	    code, node, actor, message, text);
-	store_submit(e->store, b, on_stored, s);
-	free(text);
+	say(ev);
+	store_submit(e->store, b, on_stored, ev);
 	return e->last;
 }
 
@@ -145,6 +173,30 @@ event_add(struct events *e, wall at, enum severity sev, const char *code,
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	return add(e, at, sev, code, node, actor, data, message);
+}
+
+struct event *
+event_with(struct events *e, struct batch *b, wall at, enum severity sev,
+    const char *code, const char *node, const char *actor, json_t *data,
+    const char *fmt, ...)
+{
+	char message[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	return put(e, b, at, sev, code, node, actor, data, message);
+}
+
+void
+event_stored(struct event *ev, enum store_rc rc)
+{
+	if (ev == NULL)
+		return;
+	if (rc == STORE_OK)
+		say(ev);
+	end(ev, rc == STORE_OK);
 }
 
 static struct alert **

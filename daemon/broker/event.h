@@ -14,6 +14,7 @@
 enum severity { SEV_INFO, SEV_NOTICE, SEV_WARN, SEV_ERROR, SEV_AUDIT, SEV_N };
 
 struct events;
+struct event;
 struct event_sub;
 
 struct events *events_new(struct store *);
@@ -25,6 +26,15 @@ void	events_free(struct events *);
 int64_t	event_add(struct events *, wall, enum severity, const char *code,
 	    const char *node, const char *actor, json_t *data,
 	    const char *fmt, ...) __attribute__((format(printf, 8, 9)));
+
+/* The event of a change, in the change's own batch: it is on record if, and only
+ * if, that is.  event_stored then, once, with what became of the batch: the event
+ * is said, or never was.  NULL is no event. */
+struct event *event_with(struct events *, struct batch *, wall, enum severity,
+	    const char *code, const char *node, const char *actor,
+	    json_t *data, const char *fmt, ...)
+	    __attribute__((format(printf, 9, 10)));
+void	event_stored(struct event *, enum store_rc);
 
 /* An alert is open from the first raise to the clear; each end is an event. */
 void	alert_raise(struct events *, wall, const char *code, const char *node,

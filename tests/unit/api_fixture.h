@@ -312,6 +312,20 @@ store_goes_on(void)
 	locker = NULL;
 }
 
+/* Past musterd, which goes on. */
+static inline void
+change_store(const char *sql)
+{
+	char path[96];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, PATIENCE_MS);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
 static inline void
 agent_up(void)
 {

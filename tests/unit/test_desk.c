@@ -7,6 +7,7 @@
 #include "broker/admission.h"
 #include "broker/departure.h"
 #include "broker/desk.h"
+#include "broker/event.h"
 
 static const struct peer node_e = { .kind = PEER_NODE,
 	.key = "ssh-ed25519 "
@@ -247,6 +248,51 @@ a_drain_that_was_not_stored_did_not_happen(void **state)
 	assert_false(a->drained);
 }
 
+static bool
+on_record(const char *code)
+{
+	json_t *list = event_list(broker->events, 1000, (wall){ 0 }, NULL,
+	    code, NULL);
+	bool is = json_array_size(list) > 0;
+
+	json_decref(list);
+	return is;
+}
+
+static void
+on_event(void *arg, const json_t *event)
+{
+	if (strcmp(js_str(event, "code", ""), "removed") == 0)
+		*(int *)arg += 1;
+}
+
+/* A disk with room for an event and not for the change: the audit trail says who
+ * did what, and nobody did this. */
+static void
+what_was_not_stored_is_not_in_the_audit_trail(void **state)
+{
+	struct member *m = broker->roster->members[0];
+	struct event_sub *sub;
+	struct told t = { 0 };
+	int heard = 0;
+
+	(void)state;
+	sub = event_follow(broker->events, on_event, &heard);
+	change_store("CREATE TRIGGER no_room BEFORE UPDATE ON member "
+	    "BEGIN SELECT RAISE(ABORT, 'no room'); END");
+	departure_start(broker, m, "removed", "", "root", on_told, &t);
+	not_stored(&t);
+	UNTIL(store_pending(store) == 0);
+	assert_int_equal(heard, 0);
+	assert_false(on_record("removed"));
+	change_store("DROP TRIGGER no_room");
+	departure_start(broker, m, "removed", "", "root", on_told, &t);
+	(void)done(&t);
+	UNTIL(heard == 1);
+	assert_true(on_record("removed"));
+	event_unfollow(broker->events, sub);
+}
+
 int
 main(void)
 {
@@ -257,6 +303,7 @@ main(void)
 		T(a_join_that_was_not_stored_leaves_a_member_as_it_was),
 		T(who_is_about_to_leave_is_not_drained_on_disk),
 		T(a_name_is_free_after_a_join_that_was_not_stored),
+		T(what_was_not_stored_is_not_in_the_audit_trail),
 	};
 
 	return cmocka_run_group_tests_name("desk", tests, NULL, NULL);

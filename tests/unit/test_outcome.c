@@ -226,19 +226,6 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	assert_true(recorded(first + 1, "succeeded", false));
 }
 
-static void
-change_store(const char *sql)
-{
-	char path[96];
-	sqlite3 *db;
-
-	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	(void)sqlite3_busy_timeout(db, PATIENCE_MS);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	(void)sqlite3_close(db);
-}
-
 static int
 on_state(void *arg, int n, char **values, char **names)
 {
