@@ -151,6 +151,31 @@ members_are_well(struct world *w, const struct broker *b)
 	}
 }
 
+/* ON and OFF, the hold, the run count: as the node itself says. */
+static void
+members_are_as_they_say(struct world *w, const struct broker *b)
+{
+	for (int i = 0; i < w->n; i++) {
+		struct machine *m = &w->m[i];
+		struct member *mb = machine_member(m);
+		const struct role_agent *a;
+		const struct lease_durable *d;
+
+		if (mb == NULL || !member_active(mb) || !machine_linked(m))
+			continue;
+		a = roster_agent(b->roster, mb);
+		d = &seat_lease(m->seat)->d;
+		if (a->beat.on != d->on || a->beat.held != d->held ||
+		    a->beat.epoch != d->epoch)
+			sim_broken(w, RULE_PICTURE, "%s is %s, epoch %lld, "
+			    "hold %lld, and is shown as %s, epoch %lld, hold "
+			    "%lld", mb->name, d->on ? "ON" : "OFF",
+			    (long long)d->epoch, (long long)d->held,
+			    a->beat.on ? "ON" : "OFF",
+			    (long long)a->beat.epoch, (long long)a->beat.held);
+	}
+}
+
 /* What an agent keeps the broker wants to hear of. */
 static void
 journals_are_clean(struct world *w, const struct broker *b)
@@ -191,6 +216,7 @@ picture_is_true(struct world *w)
 		return;
 	all_is_answered(w, b);
 	members_are_well(w, b);
+	members_are_as_they_say(w, b);
 	journals_are_clean(w, b);
 	alerts_are_true(w, b);
 	slots_are_counted(w, b);
