@@ -293,6 +293,69 @@ what_was_not_stored_is_not_in_the_audit_trail(void **state)
 	event_unfollow(broker->events, sub);
 }
 
+static void
+on_answer(struct session *session, json_t *msg, void *ctx)
+{
+	(void)session;
+	(void)snprintf(ctx, 32, "%s", js_str(json_object_get(json_object_get(
+	    msg, "error"), "data"), "why", "welcome"));
+}
+
+static void
+on_no_more(struct session *session, const char *why, void *ctx)
+{
+	(void)session;
+	(void)why;
+	(void)ctx;
+}
+
+static const struct session_ops caller_ops = { .message = on_answer,
+	.closed = on_no_more };
+
+/* A second start of this node says hello; what it is answered. */
+static void
+calls(char answered[32])
+{
+	struct session *near, *far;
+	json_t *doc = json_pack("{s:s,s:i,s:s,s:{s:s,s:s,s:s,s:s,s:b,s:I,s:[]}}",
+	    "jsonrpc", "2.0", "id", 1, "method", "hello", "params", "cluster",
+	    broker->id, "start", "s1", "boot", "b1", "version", "0.1.0",
+	    "controlled", 1, "rev", (json_int_t)broker->catalog->rev, "runs");
+
+	answered[0] = '\0';
+	session_pair(&loop, &near, &far);
+	session_own(near, &caller_ops, answered);
+	gate_accept(broker->gate, far);
+	(void)session_send(near, doc);
+	json_decref(doc);
+	UNTIL(answered[0] != '\0');
+	session_close(near, false, "asked");
+}
+
+/* A node that is told "removed" leaves, and does not come back by itself: it is
+ * told when that is on disk, and not before. */
+static void
+who_calls_while_it_is_being_removed_is_told_to_wait(void **state)
+{
+	struct told t = { 0 };
+	char answered[32];
+
+	(void)state;
+	store_stops();
+	departure_start(broker, broker->roster->members[0], "removed", "",
+	    "root", on_told, &t);
+	turn();
+	calls(answered);
+	assert_string_equal(answered, "busy");
+	UNTIL(store_state(store) == STORE_BUSY);
+	store_goes_on();
+	UNTIL(t.done);
+	/* It was stored in the end, or it was not. */
+	calls(answered);
+	assert_string_equal(answered, t.result != NULL ? "removed" : "welcome");
+	json_decref(t.result);
+}
+
 int
 main(void)
 {
@@ -304,6 +367,7 @@ main(void)
 		T(who_is_about_to_leave_is_not_drained_on_disk),
 		T(a_name_is_free_after_a_join_that_was_not_stored),
 		T(what_was_not_stored_is_not_in_the_audit_trail),
+		T(who_calls_while_it_is_being_removed_is_told_to_wait),
 	};
 
 	return cmocka_run_group_tests_name("desk", tests, NULL, NULL);
