@@ -167,10 +167,23 @@ on_fired(enum store_rc rc, void *arg)
 	free(f);
 }
 
+/* Fire from here.  What is on its way to the disk comes once more then: the
+ * Scheduler forgets what it is told, and a crash would lose it. */
+static json_t *
+from_cursor(const struct broker *b, const struct cat_job *j, wall at)
+{
+	json_t *doc = fire_json(j->def.name, at);
+
+	(void)json_object_set_new(doc, "cursor",
+	    json_integer(ledger_stored(b, j->def.name).ms));
+	return doc;
+}
+
 /* At or before the cursor: it was recorded, and this is its run (0: it was passed
- * over with others).  NULL while it is on its way to the disk: a promise now
- * would be broken by a crash, and the answer to the first one follows.  The
- * cursor is read first: it comes to the disk together with the run. */
+ * over with others).  While it is on its way to the disk a promise would be
+ * broken by a crash: it is asked for again.  It may be on its way because of
+ * somebody else, whose answer the Scheduler never hears.  The cursor is read
+ * first: it comes to the disk together with the run. */
 static json_t *
 already(struct broker *b, const struct cat_job *j, wall at)
 {
@@ -182,7 +195,7 @@ already(struct broker *b, const struct cat_job *j, wall at)
 	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", j->def.name,
 	    clock_rfc3339(at, occ));
 	if (run == 0 && stored.ms < at.ms)
-		return NULL;
+		return from_cursor(b, j, at);
 	doc = fire_json(j->def.name, at);
 	(void)json_object_set_new(doc, "run", json_integer(run));
 	return doc;
@@ -244,18 +257,6 @@ ahead(const struct broker *b, const struct cat_job *j, const json_t *fire,
 	misfire_init(&plan, &policy, due_schedule(j->due),
 	    (wall){ at.ms - 1 }, b->now.wall);
 	return misfire_step(&plan, &act) != MISFIRE_PASS;
-}
-
-/* Fire from here.  What is on its way to the disk comes once more then: the
- * Scheduler forgets what it is told, and a crash would lose it. */
-static json_t *
-from_cursor(const struct broker *b, const struct cat_job *j, wall at)
-{
-	json_t *doc = fire_json(j->def.name, at);
-
-	(void)json_object_set_new(doc, "cursor",
-	    json_integer(ledger_stored(b, j->def.name).ms));
-	return doc;
 }
 
 /* NULL when it is recorded now; else the answer. */

@@ -136,6 +136,25 @@ a_fire_on_its_way_to_the_disk_is_answered_by_the_disk(void **state)
 	assert_int_equal(runs_of_tick(), 1);
 }
 
+/* The cursor went on for a node that tells what it did without a broker, and that
+ * is not on disk yet: the Scheduler waits for an answer of its own, and without
+ * one for ever. */
+static void
+a_fire_behind_what_another_tells_is_answered(void **state)
+{
+	int64_t due, before;
+
+	(void)state;
+	at_work();
+	due = next();
+	before = ledger_stored(broker, "tick").ms;
+	assert_true(before < due);
+	tick()->cursor.ms = due;
+	assert_int_equal(js_int(fire_as(epoch(), at(due)), "cursor", 0),
+	    before);
+	assert_null(json_object_get(answered, "run"));
+}
+
 static void
 a_fire_past_a_gap_is_answered_with_the_cursor(void **state)
 {
@@ -437,6 +456,7 @@ main(void)
 		T(a_fire_is_recorded_once_and_answered_with_its_run),
 		T(a_fire_on_its_way_to_the_disk_is_answered_by_the_disk),
 		T(what_is_not_late_is_not_skipped),
+		T(a_fire_behind_what_another_tells_is_answered),
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
 		T(no_answer_has_a_cursor_that_is_not_on_disk),
 		T(a_cursor_that_is_read_again_is_not_left_behind),
