@@ -13,7 +13,8 @@ enum {
 	WINDOW = 1000,		/* fires on their way */
 	BUSY_MS = 1000,		/* the broker could not store: later again */
 	CLOCK_MS = 250,		/* ahead of the broker's clock */
-	AGAIN_MS = 10		/* the same gap once more */
+	AGAIN_MS = 10,		/* the same gap once more */
+	ASK_MS = 5000		/* for the answer to the one that asks */
 };
 
 struct wjob {
@@ -28,6 +29,7 @@ struct wjob {
 	size_t	       pending;
 	bool	       refused;		/* one at a time, until one is taken */
 	bool	       sent;		/* since it was told of the last gap */
+	mono	       asked;		/* when the newest was sent */
 	wall	       told;		/* the cursor of the last gap … */
 	int64_t	       again;		/* … and how often since then */
 	UT_hash_handle hh;
@@ -169,6 +171,8 @@ watch_load(struct watch *w, const json_t *replica)
 		if (was != NULL) {
 			j->pending = was->pending;
 			j->refused = was->refused;
+			j->asked = was->asked;
+			j->told = was->told;
 			j->retry = was->retry;
 			if (json_equal(was->doc, j->doc) &&
 			    was->paused == j->paused &&
@@ -240,6 +244,17 @@ asks(const struct wjob *j)
 	return j->refused && j->pending > 0;
 }
 
+/* On one answer a whole job waits: without it, it goes on from where the broker
+ * was when it last said so. */
+static void
+ask_again(struct watch *w, struct wjob *j)
+{
+	if (!asks(j) || mono_add_ms(j->asked, ASK_MS).us > w->now.us)
+		return;
+	drop_job(w, j);
+	set_cursor(j, j->told);
+}
+
 static void
 job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 {
@@ -256,6 +271,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 		(void)json_array_append_new(out, fire);
 		j->pending++;
 		j->sent = true;
+		j->asked = w->now;
 		set_cursor(j, act.last);
 	}
 }
@@ -267,6 +283,7 @@ watch_due(struct watch *w, struct now now)
 
 	w->now = now.mono;
 	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next) {
+		ask_again(w, j);
 		if (j->next.ms > now.wall.ms || j->retry.us > now.mono.us ||
 		    asks(j) || json_array_size(w->pending) >= WINDOW)
 			continue;
@@ -300,9 +317,12 @@ watch_retry(const struct watch *w)
 {
 	mono next = MONO_NEVER;
 
-	for (const struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
+	for (const struct wjob *j = w->jobs; j != NULL; j = j->hh.next) {
 		if (j->retry.us > w->now.us)
 			next = mono_min(next, j->retry);
+		if (asks(j))
+			next = mono_min(next, mono_add_ms(j->asked, ASK_MS));
+	}
 	return next;
 }
 

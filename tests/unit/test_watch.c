@@ -161,6 +161,32 @@ test_a_gap_holds_up_for_some_milliseconds(void **state)
 	assert_int_equal(fired(), 98);
 }
 
+/* … and when its answer is lost, that is not the end of the job. */
+static void
+test_one_that_is_not_answered_asks_again(void **state)
+{
+	int64_t from = now.wall.ms;
+	mono asked;
+
+	(void)state;
+	load("j");
+	watch_start(watch, NULL);
+	later(3);
+	assert_int_equal(fired(), 3);
+	answer("j", from + 1000, "cursor", from);
+	later(1);
+	asked = now.mono;
+	assert_int_equal(fired(), 1);
+	assert_int_equal(watch_retry(watch).us, asked.us + 5000000);
+	later(4);
+	assert_int_equal(fired(), 0);
+	later(1);
+	assert_int_equal(fired(), 1);
+	assert_int_equal(under_way(), 1);
+	answer("j", from + 1000, "run", 1);
+	assert_int_equal(fired(), 8);
+}
+
 /* A thousand may be under way: were those of a removed job kept, nothing would
  * be fired any more once there are so many of them. */
 static void
@@ -186,6 +212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		U(test_each_is_under_way_until_it_is_answered),
 		U(test_one_asks_when_they_are_refused),
+		U(test_one_that_is_not_answered_asks_again),
 		U(test_a_gap_holds_up_for_some_milliseconds),
 		U(test_a_removed_job_leaves_nothing_under_way),
 	};
