@@ -318,10 +318,12 @@ watch_retry(const struct watch *w)
 	mono next = MONO_NEVER;
 
 	for (const struct wjob *j = w->jobs; j != NULL; j = j->hh.next) {
+		mono end = mono_add_ms(j->asked, ASK_MS);
+
 		if (j->retry.us > w->now.us)
 			next = mono_min(next, j->retry);
-		if (asks(j))
-			next = mono_min(next, mono_add_ms(j->asked, ASK_MS));
+		if (asks(j) && end.us > w->now.us)
+			next = mono_min(next, end);
 	}
 	return next;
 }

@@ -161,6 +161,14 @@ test_a_gap_holds_up_for_some_milliseconds(void **state)
 	assert_int_equal(fired(), 98);
 }
 
+static bool
+none_alone(void *ctx, const struct job *job)
+{
+	(void)ctx;
+	(void)job;
+	return false;
+}
+
 /* … and when its answer is lost, that is not the end of the job. */
 static void
 test_one_that_is_not_answered_asks_again(void **state)
@@ -183,8 +191,13 @@ test_one_that_is_not_answered_asks_again(void **state)
 	later(1);
 	assert_int_equal(fired(), 1);
 	assert_int_equal(under_way(), 1);
+	/* Without its broker it asks nobody, and wakes for nothing. */
+	later(6);
+	watch_choose(watch, none_alone, NULL);
+	assert_int_equal(watch_alone(watch, now, NULL, NULL), 0);
+	assert_int_equal(watch_retry(watch).us, MONO_NEVER.us);
 	answer("j", from + 1000, "run", 1);
-	assert_int_equal(fired(), 8);
+	assert_int_equal(fired(), 14);
 }
 
 /* A thousand may be under way: were those of a removed job kept, nothing would
