@@ -337,7 +337,8 @@ change_free(struct change *ch)
 	free(ch);
 }
 
-/* Cursors and the marks of last runs moved on while the text was stored. */
+/* Cursors and the marks of last runs moved on while the text was stored, or went
+ * back: a fire that was on its way to the disk did not get there. */
 static void
 carry_over(struct catalog *was, struct catalog *next)
 {
@@ -348,7 +349,8 @@ carry_over(struct catalog *was, struct catalog *next)
 
 		if (w == NULL)
 			continue;
-		if (w->cursor.ms > j->cursor.ms)
+		if (w->cursor.ms > j->cursor.ms ||
+		    same_schedule(w->spec->doc, j->spec->doc))
 			j->cursor = w->cursor;
 		if (same_files(w->spec->doc, j->spec->doc))
 			j->files = w->files;

@@ -194,8 +194,12 @@ already(struct broker *b, const struct cat_job *j, wall at)
 
 	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", j->def.name,
 	    clock_rfc3339(at, occ));
-	if (run == 0 && stored.ms < at.ms)
+	if (run == 0 && stored.ms < at.ms) {
+		/* Nothing is on its way: then it is not on record. */
+		if (store_pending(b->store) == 0)
+			(void)ledger_cursor(b, j->def.name);
 		return from_cursor(b, j, at);
+	}
 	doc = fire_json(j->def.name, at);
 	(void)json_object_set_new(doc, "run", json_integer(run));
 	return doc;

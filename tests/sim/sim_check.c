@@ -563,10 +563,11 @@ nothing_missed(struct world *w)
 			    "is on record", j->def.name, clock_rfc3339(next,
 			    text_));
 		/* What is on disk since just now was not said yet. */
-		if (f != NULL && f->n > j->cursor.ms &&
+		if (f != NULL && f->n != j->cursor.ms &&
 		    store_pending(b->store) == 0)
 			sim_broken(w, RULE_CURSOR, "the broker's cursor of %s "
-			    "is behind its disk", j->def.name);
+			    "is %s its disk", j->def.name, f->n > j->cursor.ms
+			    ? "behind" : "ahead of");
 	}
 }
 

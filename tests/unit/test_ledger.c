@@ -153,6 +153,8 @@ a_fire_behind_what_another_tells_is_answered(void **state)
 	assert_int_equal(js_int(fire_as(epoch(), at(due)), "cursor", 0),
 	    before);
 	assert_null(json_object_get(answered, "run"));
+	/* It was not on its way after all. */
+	assert_true(js_int(fire_as(epoch(), at(due)), "run", 0) > 0);
 }
 
 static void
@@ -353,6 +355,32 @@ an_edited_trigger_goes_on_from_the_edit(void **state)
 	assert_int_equal(tick()->cursor.ms, before);
 }
 
+/* A fire was on its way to the disk when a text was applied, and did not get
+ * there: with its cursor in the new catalogue the job would never fire again. */
+static void
+an_applied_text_brings_no_cursor_that_is_not_on_disk(void **state)
+{
+	struct ask a;
+	wall before;
+
+	(void)state;
+	at_work();
+	before = tick()->cursor;
+	store_stops();
+	tick()->cursor.ms += 5000;
+	begin(&a, PRIVS_ALL, "apply", json_pack("{s:s,s:s}", "file",
+	    "test.conf", "text", "jobs: ( { name = \"tick\";\n"
+	    "  command = [ \"/bin/false\" ]; triggers: ( { every = \"1s\"; } );"
+	    " overlap = \"allow\"; } );\n"));
+	UNTIL(store_pending(store) > 0);
+	tick()->cursor = before;
+	store_goes_on();
+	UNTIL(a.ended);
+	assert_non_null(a.result);
+	ask_clear(&a);
+	assert_int_equal(tick()->cursor.ms, before.ms);
+}
+
 static void
 paused_and_removed_jobs_do_not_fire(void **state)
 {
@@ -464,6 +492,7 @@ main(void)
 		T(ahead_of_the_clock_is_refused_and_comes_again),
 		T(what_is_skipped_is_on_record_with_the_reason),
 		T(an_edited_trigger_goes_on_from_the_edit),
+		T(an_applied_text_brings_no_cursor_that_is_not_on_disk),
 		T(paused_and_removed_jobs_do_not_fire),
 		T(a_job_that_comes_back_fires_nothing_again),
 		T(a_restarted_broker_knows_what_was_fired),
