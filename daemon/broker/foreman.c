@@ -126,7 +126,8 @@ on_placed(enum store_rc rc, void *arg)
 		}
 		/* Its end, given up meanwhile, is next on its way; or its agent
 		 * did it by itself, and has told so. */
-		if (rc == STORE_DOWN || run_ended(r->state) || r->accepted)
+		r->unplaced = run_ended(r->state);
+		if (rc == STORE_DOWN || r->unplaced || r->accepted)
 			continue;
 		dispatch_let_go(p->b, r);
 		run_set_state(r, RUN_QUEUED, "the broker's store takes no "

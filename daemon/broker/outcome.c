@@ -101,7 +101,7 @@ not_ended(struct broker *b, struct run *r, bool held)
 	}
 	r->ended.ms = 0;
 	r->contested = false;	/* all are asked again */
-	if (held) {
+	if (held && !r->unplaced) {
 		/* What an agent did not take it does not keep either. */
 		r->again = !r->accepted;
 		run_set_state(r, RUN_UNKNOWN, "its end could not be stored yet");
@@ -110,6 +110,7 @@ not_ended(struct broker *b, struct run *r, bool held)
 		if (m != NULL)
 			m->sent++;
 	} else {
+		r->unplaced = false;
 		run_set_state(r, RUN_WAITING, "its end could not be stored yet");
 		queue_push(q, r);
 	}

@@ -65,6 +65,8 @@ struct run {
 					 * it by itself, 0 */
 	bool	       stored;		/* its row is committed */
 	bool	       placing;		/* its agent is not yet: nothing is sent */
+	bool	       unplaced;	/* ended before that was on disk, which it
+					 * never was: sent nowhere */
 	bool	       accepted;	/* the agent journaled it */
 	bool	       aborting;	/* an operator asked */
 	bool	       missing;		/* its agent took it, and knows nothing of

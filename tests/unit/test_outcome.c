@@ -201,7 +201,7 @@ a_run_that_is_stored_after_its_slot_became_free_goes(void **state)
 /* A placement and then an end that both find the disk full: a run that stood in
  * its queue as well would be started twice, or be met again when it is freed. */
 static void
-what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
+what_ended_before_its_placement_was_stored_waits_once(void **state)
 {
 	struct run *r;
 	int64_t first;
@@ -217,9 +217,13 @@ what_ended_before_its_placement_was_stored_is_in_no_queue(void **state)
 	foreman_agent_gone(broker, broker->roster->members[0], "removed");
 	assert_true(run_ended(r->state));
 	UNTIL(!run_ended(r->state));	/* its end is not on disk either */
-	assert_null(dispatch_queue(broker->dispatch, r)->head);
+	/* Nobody was sent it: it waits, once, until its place is stored. */
+	assert_int_equal(r->state, RUN_WAITING);
+	assert_ptr_equal(dispatch_queue(broker->dispatch, r)->head, r);
+	assert_null(r->qnext);
 	store_goes_on();
-	/* What the agent never took it is sent again, once. */
+	assert_int_equal(agent.run, first);
+	agent_ends("exited", 0);	/* of the first: nor was that stored */
 	UNTIL(agent.run == first + 1);
 	agent_ends("exited", 0);
 	UNTIL(live_find(broker, first + 1) == NULL);
@@ -294,7 +298,7 @@ main(void)
 		T(a_loss_that_is_not_stored_is_a_loss_when_the_disk_takes_it),
 		T(a_refusal_that_is_not_stored_is_asked_for_again),
 		T(a_run_that_is_stored_after_its_slot_became_free_goes),
-		T(what_ended_before_its_placement_was_stored_is_in_no_queue),
+		T(what_ended_before_its_placement_was_stored_waits_once),
 		T(an_abort_that_is_not_stored_changes_nothing),
 	};
 
