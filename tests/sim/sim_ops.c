@@ -355,8 +355,9 @@ ops_hold(struct world *w, struct machine *m, bool on)
 		return false;
 	sim_say(w, m, "operator at the node: %s", on ? "off" : "on");
 	w->cur = m;
-	seat_hold(m->seat, on, sim_clock(m));
-	m->held_here = on && seat_lease(m->seat)->d.held != 0;
+	/* What was not stored is no choice: an earlier one stays as it was. */
+	if (seat_hold(m->seat, on, sim_clock(m)) == 0)
+		m->held_here = on && seat_lease(m->seat)->d.held != 0;
 	if (!on)
 		m->off = m->off_seen = false;
 	sim_leave(m, NULL);
