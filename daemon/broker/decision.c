@@ -297,12 +297,11 @@ decisions_resume(struct decisions *d, wall at, int kase, bool goes_on)
 	close_older(d, recent, &f);
 	o = json_incref(json_array_get(recent, 0));
 	json_decref(recent);
-	outcome = js_str(o, "outcome", "");
-	if (strcmp(outcome, role_outcome_name(ROLE_BEGUN)) != 0 &&
-	    strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) != 0) {
+	if (!json_is_object(o)) {	/* it has its end, or there is none */
 		json_decref(o);
 		return 0;
 	}
+	outcome = js_str(o, "outcome", "");
 	d->open = o;
 	f.epoch = js_int(o, "epoch", 0);
 	if (strcmp(outcome, role_outcome_name(ROLE_PROPOSED)) == 0) {

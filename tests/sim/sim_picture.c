@@ -1,6 +1,7 @@
 /* What an operator is shown in a calm is true: the open alerts, the members, who
- * is busy, the answers that he waits for.  A wrong one heals with the next fault, and somebody was called out of
- * bed, or a slot was taken from the night's work, until then. */
+ * is busy, the answers that he waits for.  A wrong one heals with the next
+ * fault, and somebody was called out of bed, or a slot was taken from the
+ * night's work, until then. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,7 +152,7 @@ members_are_well(struct world *w, const struct broker *b)
 	}
 }
 
-/* ON and OFF, the hold, the run count: as the node itself says. */
+/* ON and OFF, the hold, the epoch: as the node itself says. */
 static void
 members_are_as_they_say(struct world *w, const struct broker *b)
 {
