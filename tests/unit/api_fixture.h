@@ -28,6 +28,7 @@
 #include "js.h"
 #include "mem.h"
 #include "net/transport.h"
+#include "until.h"
 
 /* ---- the node ---- */
 
@@ -266,9 +267,6 @@ agent_closed(struct session *s, const char *why, void *ctx)
 static const struct session_ops agent_ops = { .message = agent_message,
 	.closed = agent_closed };
 
-/* What takes longer will never be: a machine may be busy with other tests. */
-enum { PATIENCE_MS = 60000 };
-
 /* One turn of everything. */
 static inline void
 turn(void)
@@ -278,17 +276,6 @@ turn(void)
 	(void)broker_turn(broker, clock_now());
 	(void)uv_run(&loop, UV_RUN_NOWAIT);
 }
-
-#define UNTIL(what)                                                           \
-	do {                                                                  \
-		mono end_ = mono_add_ms(clock_mono(), PATIENCE_MS);           \
-		while (!(what)) {                                             \
-			if (clock_mono().us > end_.us)                        \
-				fail_msg("never: %s", #what);                 \
-			turn();                                               \
-			(void)usleep(200);                                    \
-		}                                                             \
-	} while (0)
 
 /* Somebody else holds the lock of the store. */
 static inline void

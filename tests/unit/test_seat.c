@@ -8,8 +8,7 @@
 #include "js.h"
 #include "mem.h"
 #include "node/seat.h"
-
-enum { PATIENCE_MS = 60000 };
+#include "until.h"
 
 static uv_loop_t loop;
 static struct store *store;
@@ -151,18 +150,7 @@ turn(void)
 	(void)seat_turn(seat, clock_now());
 	store_poll(store);
 	(void)uv_run(&loop, UV_RUN_NOWAIT);
-	(void)usleep(200);
 }
-
-#define UNTIL(what)                                                           \
-	do {                                                                  \
-		mono end_ = mono_add_ms(clock_mono(), PATIENCE_MS);           \
-		while (!(what)) {                                             \
-			if (clock_mono().us > end_.us)                        \
-				fail_msg("never: %s", #what);                 \
-			turn();                                               \
-		}                                                             \
-	} while (0)
 
 static int
 up(void **state)
