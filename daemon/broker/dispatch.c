@@ -213,12 +213,25 @@ dispatch_place(struct broker *b, struct run *r)
 		run_set_state(r, RUN_WAITING, why);
 		return false;
 	}
+	r->chosen = r->agent[0] == '\0';
 	(void)MEM_STR(r->agent, m->name);
 	r->dispatched = b->now.wall;
 	m->sent++;
 	queue_occupy(q);
 	run_set_state(r, RUN_DISPATCHED, NULL);
 	return true;
+}
+
+void
+dispatch_back(struct broker *b, struct run *r, enum run_state state,
+    const char *reason)
+{
+	if (r->chosen)
+		r->agent[0] = '\0';
+	r->chosen = false;
+	run_set_state(r, state, reason);
+	queue_push(dispatch_queue(b->dispatch, r), r);
+	b->dispatch->retry = mono_add_ms(b->now.mono, DISPATCH_RETRY_MS);
 }
 
 static struct run *

@@ -30,6 +30,10 @@ struct member *dispatch_agent(const struct broker *, const struct run *);
 bool	dispatch_place(struct broker *, struct run *);
 /* Gives back its slot, or its place in the queue. */
 void	dispatch_let_go(struct broker *, struct run *);
+/* The disk did not take what became of it, and no agent has it: back to its
+ * queue, to be looked at when the disk may take it again. */
+void	dispatch_back(struct broker *, struct run *, enum run_state,
+	    const char *reason);
 void	dispatch_send(struct broker *, struct run *);
 /* Where it goes is on disk now. */
 void	dispatch_placed(struct broker *, struct run *);

@@ -130,11 +130,8 @@ on_placed(enum store_rc rc, void *arg)
 		if (rc == STORE_DOWN || r->unplaced || r->accepted)
 			continue;
 		dispatch_let_go(p->b, r);
-		run_set_state(r, RUN_QUEUED, "the broker's store takes no "
-		    "writes (disk full?)");
-		queue_push(dispatch_queue(p->b->dispatch, r), r);
-		p->b->dispatch->retry = mono_add_ms(p->b->now.mono,
-		    DISPATCH_RETRY_MS);
+		dispatch_back(p->b, r, RUN_QUEUED, "the broker's store takes "
+		    "no writes (disk full?)");
 	}
 	free(p->set.v);
 	free(p);

@@ -111,8 +111,8 @@ not_ended(struct broker *b, struct run *r, bool held)
 			m->sent++;
 	} else {
 		r->unplaced = false;
-		run_set_state(r, RUN_WAITING, "its end could not be stored yet");
-		queue_push(q, r);
+		dispatch_back(b, r, RUN_WAITING,
+		    "its end could not be stored yet");
 	}
 }
 

@@ -65,6 +65,8 @@ struct run {
 					 * it by itself, 0 */
 	bool	       stored;		/* its row is committed */
 	bool	       placing;		/* its agent is not yet: nothing is sent */
+	bool	       chosen;		/* its agent was when it was placed, not when
+					 * it was made: another may do as well */
 	bool	       unplaced;	/* ended before that was on disk, which it
 					 * never was: sent nowhere */
 	bool	       accepted;	/* the agent journaled it */

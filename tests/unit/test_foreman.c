@@ -3,6 +3,7 @@
  * it. */
 #include "api_fixture.h"
 
+#include "broker/foreman.h"
 #include "broker/live.h"
 
 static void
@@ -36,7 +37,8 @@ a_run_waits_for_an_agent(void)
 {
 	struct ask a;
 
-	apply("jobs: ( { name = \"once\"; command = [ \"/bin/true\" ]; } );\n");
+	apply("jobs: ( { name = \"once\"; command = [ \"/bin/true\" ];"
+	    "  distribution = \"one\"; } );\n");
 	agent_accepts(false);
 	begin(&a, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "once"));
 	UNTIL(a.ended && only()->stored);
@@ -144,6 +146,28 @@ a_run_that_is_being_aborted_is_not_started(void **state)
 	assert_int_equal(agent.run, 0);
 }
 
+/* The disk did not take its place: nobody has it.  It is nobody's loss when
+ * that agent goes, and no reason to wait for it. */
+static void
+a_run_that_could_not_be_placed_is_bound_to_nobody(void **state)
+{
+	(void)state;
+	a_run_waits_for_an_agent();
+	change_store("CREATE TRIGGER no_room BEFORE UPDATE ON run_live "
+	    "BEGIN SELECT RAISE(ABORT, 'no room'); END");
+	agent_accepts(true);
+	UNTIL(only()->state == RUN_QUEUED);
+	assert_string_equal(only()->agent, "");
+	agent_accepts(false);
+	change_store("DROP TRIGGER no_room");
+	UNTIL(only()->state == RUN_WAITING);
+	assert_string_equal(only()->reason,
+	    "node-a refuses runs at the moment");
+	foreman_agent_gone(broker, broker->roster->members[0], "removed");
+	agent_accepts(true);
+	UNTIL(agent.run == only()->id);
+}
+
 int
 main(void)
 {
@@ -153,6 +177,7 @@ main(void)
 		T(a_run_is_sent_when_its_place_is_on_disk),
 		T(a_run_is_sent_to_an_agent_that_was_silent_meanwhile),
 		T(a_run_for_an_agent_that_fell_silent_is_unknown),
+		T(a_run_that_could_not_be_placed_is_bound_to_nobody),
 	};
 
 	return cmocka_run_group_tests_name("foreman", tests, NULL, NULL);
