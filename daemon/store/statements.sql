@@ -663,11 +663,11 @@ SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
 FROM run_hist WHERE alone = ?1 AND alone > 0;
 
 -- name: RUN_LAST_BY_JOB
--- ?1 job; the attempt that ended last
+-- ?1 job; the attempt that ended last, of those that were to run
 SELECT id, attempt, job, occ, cause, agent, state, exit_code, signal,
 	queued_at, started_at, ended_at, epoch, late, reason, output, body,
 	doubled, alone
-FROM run_hist WHERE job = ?1
+FROM run_hist WHERE job = ?1 AND state NOT IN ('skipped', 'missed')
 ORDER BY ended_at DESC, id DESC, attempt DESC LIMIT 1;
 
 -- name: RUN_HIST_PURGE

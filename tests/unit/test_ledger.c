@@ -417,19 +417,12 @@ a_job_that_comes_back_fires_nothing_again(void **state)
 	assert_true(tick()->cursor.ms >= last);
 }
 
-/* A whole cluster that was down: the cursor is where it was. */
 static void
-a_restarted_broker_knows_what_was_fired(void **state)
+broker_starts_again(void)
 {
-	int64_t due, run, cursor = 0;
 	char url[128];
 	struct err e;
 
-	(void)state;
-	at_work();
-	due = next();
-	run = js_int(fire_as(epoch(), at(due)), "run", 0);
-	assert_true(run > 0);
 	agent_down();
 	store_close(store);
 	api_free(api);
@@ -445,6 +438,20 @@ a_restarted_broker_knows_what_was_fired(void **state)
 	    &(struct api_files){ config_path, key_path });
 	(void)gate_new(broker, api_view, api);
 	broker_wake(broker, true, clock_now());
+}
+
+/* A whole cluster that was down: the cursor is where it was. */
+static void
+a_restarted_broker_knows_what_was_fired(void **state)
+{
+	int64_t due, run, cursor = 0;
+
+	(void)state;
+	at_work();
+	due = next();
+	run = js_int(fire_as(epoch(), at(due)), "run", 0);
+	assert_true(run > 0);
+	broker_starts_again();
 	cursor = tick()->cursor.ms;
 	assert_int_equal(cursor, due);
 	agent_up();
@@ -453,6 +460,31 @@ a_restarted_broker_knows_what_was_fired(void **state)
 	    epoch()));
 	assert_int_equal(js_int(fire_as(epoch(), at(due)), "run", 0), run);
 	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > run);
+}
+
+/* The result that `job list` shows is of a run: also after a start, while an
+ * occurrence a second is skipped because the newest still goes on. */
+static void
+what_is_skipped_is_not_the_last_run(void **state)
+{
+	int64_t due, run;
+
+	(void)state;
+	at_work();
+	due = next();
+	run = js_int(fire_as(epoch(), at(due)), "run", 0);
+	UNTIL(agent.run == run);
+	agent_ends("exited", 1);
+	UNTIL(tick()->last.run == run);
+	(void)fire_as(epoch(), json_pack("{s:s,s:I,s:I,s:i,s:s,s:s}", "job",
+	    "tick", "at", (json_int_t)(due + 1000), "first",
+	    (json_int_t)(due + 1000), "count", 1, "act", "skip", "reason",
+	    "misfire skip"));
+	assert_true(js_int(answered, "run", 0) > run);
+	assert_int_equal(tick()->last.run, run);
+	broker_starts_again();
+	assert_int_equal(tick()->last.run, run);
+	assert_string_equal(tick()->last.state, "failed");
 }
 
 /* What a Scheduler did without the broker, by a clock that was ahead: one by
@@ -493,6 +525,7 @@ main(void)
 		T(another_epoch_is_refused_as_an_event),
 		T(ahead_of_the_clock_is_refused_and_comes_again),
 		T(what_is_skipped_is_on_record_with_the_reason),
+		T(what_is_skipped_is_not_the_last_run),
 		T(an_edited_trigger_goes_on_from_the_edit),
 		T(an_applied_text_brings_no_cursor_that_is_not_on_disk),
 		T(paused_and_removed_jobs_do_not_fire),
