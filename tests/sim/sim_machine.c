@@ -33,12 +33,21 @@ sample(void *ctx)
 }
 
 static const char *
+no_room(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return m->full ? "the disk of this node's state directory is full"
+	    : NULL;
+}
+
+static const char *
 refuses(void *ctx)
 {
 	struct machine *m = ctx;
 
 	if (m->full)
-		return "the disk of this node's state directory is full";
+		return no_room(m);
 	if (!m->keeper.up)
 		return "the keeper of this node is not running";
 	return NULL;
@@ -87,7 +96,7 @@ static const struct seat_ops seat_ops = {
 	.dial = dial,
 	.sample = sample,
 	.refuses = refuses,
-	.no_room = refuses,
+	.no_room = no_room,
 	.disowned = disowned,
 	.changed = changed,
 };
