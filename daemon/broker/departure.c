@@ -75,6 +75,7 @@ departed(enum store_rc rc, void *arg)
 		if (p->done != NULL)
 			p->done(p->arg, result, NULL);
 		if (m != NULL) {
+			foreman_agent_gone(b, m);
 			dismiss(b, m, p->reason);
 			alert_clear_all(b->events, b->now.wall, m->name);
 			m->alerts = 0;
@@ -87,6 +88,8 @@ departed(enum store_rc rc, void *arg)
 	if (rc != STORE_OK && m != NULL) {
 		(void)MEM_STR(m->state, "member");
 		b->dispatch->dirty = true;	/* its slots are there again */
+		/* Nobody listened to it meanwhile. */
+		(void)roster_send(m, "link.tell", json_object());
 	}
 	if (m != NULL) {
 		m->going--;
@@ -117,7 +120,6 @@ finish(struct broker *b, struct departure *p)
 	    p->actor != NULL ? SEV_AUDIT : SEV_NOTICE, p->state, m->name,
 	    p->actor, NULL, "%s %s%s%s", m->name, p->state,
 	    p->reason != NULL ? ": " : "", p->reason != NULL ? p->reason : "");
-	foreman_agent_gone(b, m, "its agent is no longer a member");
 	desk_storing(b);
 	store_submit(b->store, batch, departed, p);
 }

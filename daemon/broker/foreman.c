@@ -93,15 +93,22 @@ foreman_agent_down(struct broker *b, struct member *m)
 		}
 }
 
+static void
+gone(struct broker *b, struct run *r)
+{
+	outcome_end(b, r, RUN_LOST, "its agent is no longer a member", NULL, "",
+	    0);
+}
+
 void
-foreman_agent_gone(struct broker *b, struct member *m, const char *why)
+foreman_agent_gone(struct broker *b, struct member *m)
 {
 	struct run *r, *tmp;
 
 	HASH_ITER(hh, b->live, r, tmp)
 		if (r->stored && !run_ended(r->state) &&
 		    strcmp(r->agent, m->name) == 0)
-			outcome_end(b, r, RUN_LOST, why, NULL, "", 0);
+			gone(b, r);
 }
 
 /* ---- the turn ---- */
@@ -191,6 +198,13 @@ look_again(struct broker *b)
 	return at;
 }
 
+/* A broker that was killed after it had stored that could not end the runs. */
+static bool
+is_gone(const struct member *m)
+{
+	return m != NULL && !member_active(m) && m->going == 0;
+}
+
 /* Deadlines of single runs: unknown for too long, nobody to run it.  While the
  * store takes no writes none is ended: each would be due again at once. */
 static mono
@@ -211,6 +225,8 @@ look_at_runs(struct broker *b)
 
 			if (r->missing && !stuck)
 				lose(b, r);
+			else if (is_gone(dispatch_agent(b, r)) && !stuck)
+				gone(b, r);
 			else if (until.us > b->now.mono.us)
 				next = mono_min(next, until);
 			else if (!stuck)

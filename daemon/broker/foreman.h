@@ -17,7 +17,7 @@ mono	foreman_turn(struct broker *);
 void	foreman_agent_up(struct broker *, struct member *, const json_t *runs);
 void	foreman_agent_heard(struct broker *, struct member *);
 void	foreman_agent_down(struct broker *, struct member *);
-/* It left or was removed: its runs go the same way. */
-void	foreman_agent_gone(struct broker *, struct member *, const char *why);
+/* It left or was removed, and that is on disk: what it had is lost. */
+void	foreman_agent_gone(struct broker *, struct member *);
 
 #endif

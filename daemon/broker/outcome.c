@@ -559,7 +559,9 @@ outcome_report(struct broker *b, struct member *m, const json_t *report)
 		dispatch_send(b, r);
 		return;
 	}
-	r->accepted = true;
+	/* One that is on its way to the agent's disk may be refused yet, and is
+	 * gone with its process. */
+	r->accepted = r->accepted || strcmp(word, "journaling") != 0;
 	if (strcmp(word, "running") == 0) {
 		r->started = js_wall(report, "started_at");
 		run_set_state(r, RUN_RUNNING, NULL);

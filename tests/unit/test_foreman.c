@@ -163,7 +163,7 @@ a_run_that_could_not_be_placed_is_bound_to_nobody(void **state)
 	UNTIL(only()->state == RUN_WAITING);
 	assert_string_equal(only()->reason,
 	    "node-a refuses runs at the moment");
-	foreman_agent_gone(broker, broker->roster->members[0], "removed");
+	foreman_agent_gone(broker, broker->roster->members[0]);
 	agent_accepts(true);
 	UNTIL(agent.run == only()->id);
 }

@@ -2,6 +2,7 @@
  * wrong here is a night's work that is done again, or that nobody does. */
 #include "api_fixture.h"
 
+#include "broker/departure.h"
 #include "broker/dispatch_impl.h"
 #include "broker/foreman.h"
 #include "broker/live.h"
@@ -214,7 +215,7 @@ what_ended_before_its_placement_was_stored_waits_once(void **state)
 	store_stops();
 	agent_ends("exited", 0);
 	UNTIL(r->state == RUN_DISPATCHED);
-	foreman_agent_gone(broker, broker->roster->members[0], "removed");
+	foreman_agent_gone(broker, broker->roster->members[0]);
 	assert_true(run_ended(r->state));
 	UNTIL(!run_ended(r->state));	/* its end is not on disk either */
 	/* Nobody was sent it: it waits, once, until its place is stored. */
@@ -288,11 +289,67 @@ an_abort_that_is_not_stored_changes_nothing(void **state)
 	UNTIL(recorded(second, "succeeded", false));
 }
 
+static void
+says_journaling(void)
+{
+	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
+	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
+	    "state", "journaling", "started_at"));
+	agent_beat();
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
+}
+
+/* Its agent's disk is slow, and its agent is killed: nothing of it was started,
+ * and somebody must. */
+static void
+a_run_on_its_way_to_an_agents_disk_is_sent_again(void **state)
+{
+	int64_t run;
+
+	(void)state;
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	run = agent.run;
+	says_journaling();
+	agent_down();
+	agent.run = 0;
+	agent_up();			/* its journal holds nothing */
+	UNTIL(agent.run == run);
+	agent_ends("exited", 0);
+	UNTIL(recorded(run, "succeeded", false));
+}
+
+/* The broker's disk does not take that an agent is removed: it is a member, and
+ * what it did meanwhile counts. */
+static void
+a_removal_that_is_not_stored_loses_no_run(void **state)
+{
+	struct told t = { 0 };
+
+	(void)state;
+	taken_run();
+	store_stops();
+	departure_start(broker, broker->roster->members[0], "removed", "",
+	    "root", on_told, &t);
+	UNTIL(!member_active(broker->roster->members[0]));
+	agent_ends("exited", 0);
+	UNTIL(t.done);
+	assert_null(t.result);
+	store_goes_on();
+	UNTIL(agent.tells == 1);
+	agent_ends("exited", 0);
+	UNTIL(live_count(broker) == 0);
+	assert_true(recorded(agent.run, "succeeded", false));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
+		T(a_run_on_its_way_to_an_agents_disk_is_sent_again),
+		T(a_removal_that_is_not_stored_loses_no_run),
 		T(a_result_beside_the_loss_is_asked_for_again),
 		T(a_held_run_beside_the_loss_is_asked_for_again),
 		T(a_loss_that_is_not_stored_is_a_loss_when_the_disk_takes_it),
