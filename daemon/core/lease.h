@@ -23,7 +23,7 @@ struct lease_durable {
 	bool	on;		/* status ON or OFF */
 	int64_t held;		/* turned off at this node itself: which time
 				 * that was; 0: it is not */
-	int64_t holds;		/* the newest such number */
+	int64_t holds;		/* the newest such number, never given twice */
 	int64_t epoch;		/* of the newest grant taken, 0: none */
 	int64_t floor;		/* highest epoch granted to it or revoked */
 };

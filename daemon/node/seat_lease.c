@@ -15,7 +15,6 @@ on_lease(const struct row *r, void *arg)
 
 	d->on = js_bool(o, "on", false);
 	d->held = js_int(o, "held", 0);
-	d->holds = js_int(o, "holds", 0);
 	d->epoch = js_int(o, "epoch", 0);
 	d->floor = js_int(o, "floor", 0);
 	json_decref(o);
@@ -44,9 +43,9 @@ static int
 lease_store(struct seat *s, const struct lease_durable *d)
 {
 	struct batch *b = batch_new();
-	json_t *o = json_pack("{s:b,s:I,s:I,s:I,s:I}", "on", d->on, "held",
-	    (json_int_t)d->held, "holds", (json_int_t)d->holds, "epoch",
-	    (json_int_t)d->epoch, "floor", (json_int_t)d->floor);
+	json_t *o = json_pack("{s:b,s:I,s:I,s:I}", "on", d->on, "held",
+	    (json_int_t)d->held, "epoch", (json_int_t)d->epoch, "floor",
+	    (json_int_t)d->floor);
 	char *text = js_dump(o), key[64];
 	enum store_rc rc;
 
@@ -138,10 +137,14 @@ seat_lease_boot(struct seat *s)
 	bool stored = seat_stored(s->store, s->facts.cluster_id, &d);
 
 	lease_boot(&s->lease, &d, s->facts.start, s->facts.controlled);
-	if (stored)
-		return;
-	lease_reset(&s->lease, s->facts.initial_on);
-	(void)lease_store(s, &s->lease.d);
+	if (!stored) {
+		lease_reset(&s->lease, s->facts.initial_on);
+		(void)lease_store(s, &s->lease.d);
+	}
+	/* Counted from where no other start did: on an older copy of its disk
+	 * a node would give a number twice, and what an operator said of the
+	 * one hold would end the other. */
+	s->lease.d.holds = s->facts.start + s->now.mono.us / 1000;
 }
 
 void

@@ -166,7 +166,6 @@ same_lease(struct machine *m, const char *cluster)
 	if (!seat_stored(m->store, cluster, &stored))
 		return;
 	if (d->on != stored.on || d->held != stored.held ||
-	    d->holds != stored.holds ||
 	    d->epoch != stored.epoch || d->floor != stored.floor)
 		sim_broken(m->w, RULE_ACKED, "%s is %s%s, epoch %lld, floor "
 		    "%lld, on its disk %s%s, epoch %lld, floor %lld", m->name,

@@ -152,22 +152,29 @@ turn(void)
 	(void)uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+static void
+sits(int64_t start)
+{
+	struct seat_facts f = { .start = start, .controlled = true,
+		.near = true, .loop = &loop };
+
+	(void)MEM_STR(f.cluster_id, "c1");
+	(void)MEM_STR(f.cluster, "prod");
+	(void)MEM_STR(f.name, "b");
+	broker.seq = 0;
+	seat = seat_new(store, runs, &f, &ops, NULL, clock_now());
+	UNTIL(broker.seq > 0);
+}
+
 static int
 up(void **state)
 {
-	struct seat_facts f = { .start = 7, .controlled = true, .near = true,
-		.loop = &loop };
-
 	(void)setup(state);
 	memset(&broker, 0, sizeof(broker));
 	assert_int_equal(uv_loop_init(&loop), 0);
 	store = opened();
 	runs = runs_new(store, "b", &runs_ops, NULL);
-	(void)MEM_STR(f.cluster_id, "c1");
-	(void)MEM_STR(f.cluster, "prod");
-	(void)MEM_STR(f.name, "b");
-	seat = seat_new(store, runs, &f, &ops, NULL, clock_now());
-	UNTIL(broker.seq > 0);
+	sits(7);
 	return 0;
 }
 
@@ -278,6 +285,35 @@ what_was_sent_before_a_removal_is_not_started(void **state)
 	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_DOUBT);
 }
 
+/* Turned off at the node by hand, restored from a backup and turned off there
+ * once more: what an operator chose between is not about this one. */
+static void
+a_restored_node_stays_off_at_an_older_word(void **state)
+{
+	struct batch *b = batch_new();
+	int64_t first;
+
+	(void)state;
+	assert_int_equal(seat_hold(seat, true, clock_now()), 0);
+	first = seat_lease(seat)->d.held;
+	assert_int_not_equal(first, 0);
+	seat_free(seat);
+	batch_add(b, S_META_SET, "tt", "lease.c1",
+	    "{\"on\":false,\"held\":0,\"epoch\":0,\"floor\":0}");
+	assert_int_equal(store_write(store, b), STORE_OK);
+	sits(1000000000000);
+	assert_int_equal(seat_lease(seat)->d.held, 0);
+	assert_int_equal(seat_hold(seat, true, clock_now()), 0);
+	says("link.grant", json_pack("{s:i,s:I,s:I,s:i,s:I,s:{}}", "epoch", 1,
+	    "start", (json_int_t)1000000000000, "seq", (json_int_t)broker.seq,
+	    "lease", 60000, "lifts", (json_int_t)first, "cursors"));
+	says("link.ask", json_object());
+	first = broker.seq;
+	UNTIL(broker.seq > first + 1);
+	assert_false(broker.on);
+	assert_int_not_equal(seat_lease(seat)->d.held, 0);
+}
+
 #define U(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int
@@ -287,6 +323,7 @@ main(void)
 		U(a_grant_that_comes_twice_forgets_no_file),
 		U(what_is_answered_is_told_once),
 		U(what_was_sent_before_a_removal_is_not_started),
+		U(a_restored_node_stays_off_at_an_older_word),
 	};
 
 	return cmocka_run_group_tests_name("seat", tests, NULL, NULL);
