@@ -63,6 +63,7 @@ struct run {
 					 * started too: spool.h */
 	int64_t	       alone;		/* its number at the agent that started
 					 * it by itself, 0 */
+	bool	       adopting;	/* … which is not on disk yet */
 	bool	       stored;		/* its row is committed */
 	bool	       placing;		/* its agent is not yet: nothing is sent */
 	bool	       chosen;		/* its agent was when it was placed, not when

@@ -257,6 +257,8 @@ on_stored(enum store_rc rc, void *arg)
 	struct broker *b = it->u->b;
 
 	outcome_stored(b, &it->set, rc);
+	if (it->adopted)
+		it->run->adopting = false;
 	if (it->run != NULL && rc == STORE_OK)
 		it->run->stored = true;
 	else if (it->run != NULL && it->adopted) {
@@ -403,7 +405,7 @@ adopt(struct item *it, struct run *r, struct member *m)
 	} else
 		run_set_state(r, RUN_DISPATCHED, NULL);
 	r->alone = it->alone;
-	r->accepted = true;
+	r->accepted = r->adopting = true;
 	it->run = r;
 	it->adopted = true;
 	it->recorded = r->id;
@@ -477,7 +479,7 @@ take(struct item *it)
 
 	if (MUTANT(MUTANT_SPOOL_AGAIN))
 		r = NULL;
-	if (r != NULL && r->stored) {
+	if (r != NULL && r->stored && !r->adopting) {
 		answer(it, r->id, r->doubled);
 		return;
 	}

@@ -372,6 +372,36 @@ test_what_never_came_is_the_same_run(void **state)
 	assert_int_equal(count("tick"), 1);
 }
 
+/* Its link is lost again, and it tells once more, before a slow disk has that:
+ * the agent forgets what it is told of. */
+static void
+test_what_never_came_is_not_known_before_it_is_on_disk(void **state)
+{
+	struct told t[2] = { 0 };
+	int64_t id;
+	wall at;
+
+	(void)state;
+	at = one_due();
+	id = other_ran("node-a", at, false);
+	store_stops();
+	for (size_t i = 0; i < 2; i++) {
+		json_t *params = json_pack("{s:[o],s:i}", "entries",
+		    entry(1, "start", "tick", at.ms), "left", 0);
+
+		spool_take(broker, broker->roster->members[0], params, on_told,
+		    &t[i]);
+		json_decref(params);
+	}
+	assert_false(t[0].done);
+	assert_true(t[1].done);
+	assert_null(t[1].result);
+	UNTIL(t[0].done);
+	assert_null(t[0].result);
+	store_goes_on();
+	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
+}
+
 /* Also when it is being aborted: its agent drops the dispatch, since it did
  * that one, and the slot would be taken for good by what never ends. */
 static void
@@ -429,7 +459,6 @@ test_skips_are_records(void **state)
 	assert_int_equal(count("tick"), 1);
 }
 
-/* It was fired and found no slot there: it is run, and once. */
 /* Another Scheduler's fire passes over it, and may not be stored after all: its
  * agent would have forgotten it by then. */
 static void
@@ -461,6 +490,7 @@ test_nothing_is_told_before_it_is_on_disk(void **state)
 	assert_true(recorded(tell(entry(1, "wait", "tick", at.ms + 1000))) > 0);
 }
 
+/* It was fired and found no slot there: it is run, and once. */
 static void
 test_what_waited_is_queued_here(void **state)
 {
@@ -570,6 +600,7 @@ main(void)
 		T(test_what_another_did_is_held_no_more),
 		T(test_one_that_was_lost_at_work_is_done_twice),
 		T(test_what_never_came_is_the_same_run),
+		T(test_what_never_came_is_not_known_before_it_is_on_disk),
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
 		T(test_a_gap_stays_due),
 		T(test_skips_are_records),
