@@ -403,9 +403,11 @@ on_persisted(enum store_rc rc, void *arg)
 		return;
 	}
 	s->busy = s->booting = false;
-	if (rc == STORE_OK)
+	if (rc == STORE_OK) {
+		role_stored(&s->role, &s->was,
+		    b->now.mono.us - s->busy_ev.now.mono.us);
 		perform_all(b);
-	else if (rc != STORE_DOWN) {
+	} else if (rc != STORE_DOWN) {
 		char text[ROLE_TEXT];
 
 		/* It did not happen: nothing was sent, and the old picture

@@ -52,6 +52,13 @@ role_undo(struct role_agent *a, size_t n, const struct role_out *out)
 			a[out->mark[i].at].marks = out->mark[i].was;
 }
 
+void
+role_stored(struct role *r, const struct role *was, int64_t us)
+{
+	if (r->state == ROLE_GRANTING && r->timer.us != was->timer.us)
+		r->timer.us += us;
+}
+
 static mono
 carry(wall until, struct now now, int64_t most_ms)
 {

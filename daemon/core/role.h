@@ -284,6 +284,9 @@ void	role_step(struct role *, const struct role_policy *,
 /* Puts the marks back as they were before the step: it was a dry run, or its
  * PERSIST failed. */
 void	role_undo(struct role_agent *, size_t n, const struct role_out *);
+/* Its PERSIST was committed so long after the step (was: before it), us in
+ * microseconds: a grant leaves only now, and grant_timeout begins. */
+void	role_stored(struct role *, const struct role *was, int64_t us);
 /* When to send ROLE_EV_TICK at the latest; MONO_NEVER: no need. */
 mono	role_next_deadline(const struct role *);
 

@@ -69,6 +69,29 @@ the_end_of_a_decision_is_stored_later(void **state)
 	UNTIL(done_on_disk());
 }
 
+/* A disk that takes longer than grant_timeout: each grant would be given up
+ * before it was even sent, and nobody would ever be the Scheduler. */
+static void
+a_grant_is_waited_for_from_when_it_is_sent(void **state)
+{
+	mono until;
+
+	(void)state;
+	broker->set.grant_timeout = 400;
+	scheduler_settings(broker);
+	store_stops();
+	agent_says_on(0);
+	UNTIL(role_is("GRANTING"));
+	until = mono_add_ms(clock_now().mono, 600);
+	UNTIL(clock_now().mono.us > until.us);
+	store_goes_on();
+	UNTIL(store_pending(store) == 0);
+	turn();
+	assert_true(role_is("GRANTING"));
+	agent_says_on(scheduler_epoch(broker));
+	UNTIL(role_is("HELD"));
+}
+
 /* An operator is told that nothing was stored: then nothing is. */
 static void
 what_was_not_stored_holds_nobody_off(void **state)
@@ -111,6 +134,7 @@ main(void)
 		T(a_decision_that_was_not_stored_is_made_again),
 		T(the_end_of_a_decision_is_stored_later),
 		T(what_was_not_stored_holds_nobody_off),
+		T(a_grant_is_waited_for_from_when_it_is_sent),
 		T(a_new_switch_condition_counts_for_all_at_once),
 	};
 
