@@ -1,7 +1,8 @@
-/* Preloaded into a broker by gate.bash: while the file $GATE/closed is there,
+/* Preloaded into a node by gate.bash: while the file $GATE/closed is there,
  * whoever has synced a file to disk waits, and $GATE/waiting says so; removing
  * $GATE/waiting lets that one through.  So a test can kill the broker when a
- * decision is on disk and nothing was sent yet. */
+ * decision is on disk and nothing was sent yet.  While $GATE/slow is there,
+ * each sync takes so many milliseconds longer, as on a busy disk. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,12 +29,33 @@ gate(void)
 		(void)usleep(1000);
 }
 
+static void
+be_slow(void)
+{
+	const char *dir = getenv("GATE");
+	char slow[512];
+	int ms = 0;
+	FILE *f;
+
+	if (dir == NULL)
+		return;
+	(void)snprintf(slow, sizeof(slow), "%s/slow", dir);
+	f = fopen(slow, "re");
+	if (f == NULL)
+		return;
+	if (fscanf(f, "%5d", &ms) == 1 && ms > 0)
+		(void)usleep((useconds_t)ms * 1000);
+	(void)fclose(f);
+}
+
 static int
 synced(const char *name, int fd)
 {
 	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
-	int rc = real(fd);
+	int rc;
 
+	be_slow();
+	rc = real(fd);
 	gate();
 	return rc;
 }

@@ -45,6 +45,9 @@ kinds()
 	1 full agent
 	1 full scheduler
 	1 full broker
+	2 slow agent
+	1 slow scheduler
+	2 slow broker
 	2 edit broker
 	2 clock agent
 	2 clock scheduler
@@ -54,12 +57,13 @@ kinds()
 	END
 }
 
-# Without namespaces, or without libfaketime, some cannot be done.
+# Without namespaces, libfaketime or a compiler, some cannot be done.
 can()
 {
 	case $1 in
 	cut_* | full) [ "$ALONE" = yes ] ;;
 	clock) [ -n "$CLOCKS" ] ;;
+	slow) [ -n "$DISKS" ] ;;
 	esac
 }
 
@@ -485,6 +489,16 @@ emptied()
 {
 	rm -f "$T/$1/state/filler"
 	later 2000 unmute "$1"
+}
+
+# Each write takes so much longer, until it is over.
+fault_slow()
+{
+	local ms=$((50 + $3 % 950))
+
+	say "   each write takes $ms ms"
+	slow "$1" "$ms"
+	later "$2" slow "$1" 0
 }
 
 a_run()

@@ -1,0 +1,90 @@
+# A disk that is busy: each write takes half a second, or more than one.  What a user would
+# lose: a role that moves for no reason, or an occurrence that was on its way
+# to such a disk when something died.
+
+load ../lib
+load ../merged
+load ../gate
+
+setup()
+{
+	world
+	gated a b c
+	E2E_LOG=debug
+	crew
+	# A node that takes longer than that for a grant can't be the Scheduler.
+	m a setting set grant_timeout=6s >/dev/null
+}
+
+# The newest occurrence that ran is of after the time MS.
+goes_on()
+{
+	wait_for 20 fires a "$1"
+}
+
+@test "the broker's disk is slow: the role stays, and moves when it must" {
+	m a setting set grant_timeout=1s >/dev/null
+	slow a 1200
+	goes_on $(($(now_ms) + 3000))
+	scheduler_is a b
+	kill9 b
+	wait_for 15 scheduler_is a c
+	goes_on "$(now_ms)"
+	m a agent drain c
+	start b
+	wait_for 15 scheduler_is a b
+	goes_on "$(now_ms)"
+	slow a 0
+	account a
+}
+
+@test "the broker's disk is slow, and the broker is killed: nothing is lost" {
+	local i
+
+	slow a 700
+	for i in 1 2 3; do
+		goes_on "$(now_ms)"
+		kill9 a
+		start a
+	done
+	goes_on "$(now_ms)"
+	slow a 0
+	account a
+}
+
+@test "the Scheduler's disk is slow: it goes on, and another can follow" {
+	slow b 400
+	goes_on $(($(now_ms) + 4000))
+	scheduler_is a b
+	m a agent on c
+	goes_on "$(now_ms)"
+	m a agent on b
+	wait_for 10 scheduler_is a b
+	kill9 b
+	wait_for 10 scheduler_is a c
+	goes_on "$(now_ms)"
+	slow b 0
+	start b
+	account a
+}
+
+@test "every disk is slow, and the Scheduler is killed twice" {
+	slow a 400
+	slow b 400
+	slow c 400
+	goes_on "$(now_ms)"
+	kill9 b
+	wait_for 15 scheduler_is a c
+	goes_on "$(now_ms)"
+	start b
+	wait_for 15 is a true '.[] | select(.name == "b") | .connected' \
+	    agent list
+	kill9 c
+	wait_for 15 scheduler_is a b
+	goes_on "$(now_ms)"
+	slow a 0
+	start c
+	slow b 0
+	slow c 0
+	account a
+}
