@@ -13,7 +13,10 @@
 #include "mem.h"
 #include "sim.h"
 
-enum { SPIN = 2500 };		/* turns in one second of true time */
+enum {				/* turns in so many seconds of true time */
+	SPIN = 10000,
+	SPIN_S = 10
+};
 
 /* ---- what a seat asks of its node ---- */
 
@@ -138,13 +141,13 @@ on_turn(struct world *w, void *arg, int64_t at)
 	if (!m->up || m->dying || at != m->turn_at ||
 	    machine_later(m, on_turn, m, at))
 		return;
-	if (w->now - m->turns_from > SEC) {
+	if (w->now - m->turns_from > SPIN_S * SEC) {
 		m->turns_from = w->now;
 		m->turns = 0;
 	}
 	if (++m->turns > SPIN)
-		sim_broken(w, RULE_SPIN, "%s spins: %d turns in a second",
-		    m->name, SPIN);
+		sim_broken(w, RULE_SPIN, "%s spins: %d turns in %d seconds",
+		    m->name, SPIN, SPIN_S);
 	m->turn_at = INT64_MAX;
 	was = sim_enter(m);
 	now = sim_clock(m);
