@@ -9,6 +9,7 @@
 #include "broker/runlist.h"
 #include "broker/scheduler.h"
 #include "js.h"
+#include "log.h"
 #include "mem.h"
 #include "text.h"
 #include "utf8.h"
@@ -228,21 +229,47 @@ do_agent_history(struct call *c)
 
 struct rename {
 	struct call *call;
-	int64_t	     member;
+	int64_t	     member, other;	/* other: one that has gone, and had the
+					 * name; or 0 */
 	char	     to[64];
 };
 
+/* What its runs are called on disk. */
 static void
-move_runs(struct broker *b, const char *from, const char *to,
+store_runs(const struct broker *b, const char *from, const char *to,
     struct batch *batch)
 {
+	for (const struct run *r = live_first(b); r != NULL; r = r->hh.next) {
+		struct run copy = *r;
+
+		if (strcmp(r->agent, from) != 0 || run_ended(r->state))
+			continue;
+		(void)MEM_STR(copy.agent, to);
+		run_store_state(&copy, batch);
+	}
+}
+
+static void
+on_runs(enum store_rc rc, void *arg)
+{
+	(void)arg;
+	if (rc != STORE_OK && rc != STORE_DOWN)
+		log_error("agent", "the runs of a renamed agent were not "
+		    "stored: %s", store_rc_word(rc));
+}
+
+/* Those of a moment ago went to the disk under the old name, behind it. */
+static void
+move_runs(struct broker *b, const char *from, const char *to)
+{
+	struct batch *batch = batch_new();
+
+	store_runs(b, from, to, batch);
 	for (struct run *r = (struct run *)live_first(b); r != NULL;
 	     r = r->hh.next)
-		if (strcmp(r->agent, from) == 0 && !run_ended(r->state)) {
+		if (strcmp(r->agent, from) == 0 && !run_ended(r->state))
 			(void)MEM_STR(r->agent, to);
-			if (batch != NULL)
-				run_store_state(r, batch);
-		}
+	store_submit(b->store, batch, on_runs, NULL);
 }
 
 static void
@@ -251,8 +278,12 @@ on_renamed(enum store_rc rc, void *arg)
 	struct rename *rn = arg;
 	struct call *c = rn->call;
 	struct member *m = roster_by_id(c->b->roster, rn->member);
+	struct member *other = roster_by_id(c->b->roster, rn->other);
 	char from[64];
 
+	if (rc != STORE_OK && other != NULL &&
+	    roster_by_name(c->b->roster, rn->to) == NULL)
+		roster_rename(c->b->roster, other, rn->to);
 	if (rc == STORE_CONFLICT)
 		call_failed(c, ERR_FAILED, "agent rename: the name %s was "
 		    "taken meanwhile: choose another", rn->to);
@@ -262,7 +293,7 @@ on_renamed(enum store_rc rc, void *arg)
 	else if (m != NULL) {
 		(void)MEM_STR(from, m->name);
 		roster_rename(c->b->roster, m, rn->to);
-		move_runs(c->b, from, rn->to, NULL);
+		move_runs(c->b, from, rn->to);
 		alert_rename(c->b->events, from, rn->to);
 		roster_tell(c->b, m);
 		call_told(c, json_pack("{s:s,s:s}", "agent", rn->to, "was",
@@ -295,27 +326,20 @@ do_agent_rename(struct call *c)
 		return;
 	}
 	batch = batch_new();
-	if (other != NULL) {	/* one that has gone: its row stays on record */
-		char *past = mem_fmt("%.40s~%lld", name, (long long)other->id);
-
-		roster_rename(c->b->roster, other, past);
-		batch_add(batch, S_MEMBER_NAME, "it", other->id, past);
-		free(past);
-	}
 	rn = mem_zero(1, sizeof(*rn));
 	rn->call = c;
 	rn->member = m->id;
 	(void)MEM_STR(rn->to, name);
-	batch_add(batch, S_MEMBER_NAME, "it", m->id, name);
-	for (const struct run *r = live_first(c->b); r != NULL;
-	     r = r->hh.next) {
-		struct run copy = *r;
+	if (other != NULL) {	/* one that has gone: its row stays on record */
+		char *past = mem_fmt("%.40s~%lld", name, (long long)other->id);
 
-		if (strcmp(r->agent, m->name) != 0 || run_ended(r->state))
-			continue;
-		(void)MEM_STR(copy.agent, name);
-		run_store_state(&copy, batch);
+		rn->other = other->id;
+		roster_rename(c->b->roster, other, past);
+		batch_add(batch, S_MEMBER_NAME, "it", other->id, past);
+		free(past);
 	}
+	batch_add(batch, S_MEMBER_NAME, "it", m->id, name);
+	store_runs(c->b, m->name, name, batch);
 	store_submit(c->b->store, batch, on_renamed, rn);
 }
 

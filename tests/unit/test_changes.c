@@ -4,6 +4,7 @@
 #include "api_fixture.h"
 
 #include "broker/ledger.h"
+#include "broker/live.h"
 
 #define JOBS "jobs: ( { name = \"tick\"; command = [ \"/bin/true\" ];\n"       \
 	"  triggers: ( { every = \"1h\"; } ); },\n"                          \
@@ -291,6 +292,36 @@ two_edits_of_a_member_at_once_are_both_stored(void **state)
 	broker_free(again);
 }
 
+/* One that is sent while the name is on its way to a slow disk: after a start its
+ * agent's word on it would count for nothing, and it would be lost. */
+static void
+a_run_of_a_moment_ago_goes_with_the_new_name(void **state)
+{
+	struct ask rename, run;
+	struct broker *again;
+	const struct run *r;
+	struct err e = { 0 };
+
+	(void)state;
+	apply(JOBS);
+	store_stops();
+	begin(&rename, PRIVS_ALL, "agent.rename", json_pack("{s:s,s:s}",
+	    "agent", "node-a", "name", "node-x"));
+	begin(&run, PRIVS_ALL, "job.run", json_pack("{s:s}", "job", "tick"));
+	store_goes_on();
+	taken(&rename);
+	taken(&run);
+	UNTIL(store_pending(store) == 0);
+	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
+	if (again == NULL)
+		fail_msg("%s", e.msg);
+	assert_int_equal(live_count(again), 1);
+	r = live_first(again);
+	assert_string_equal(r->agent, "node-x");
+	assert_string_equal(live_first(broker)->agent, "node-x");
+	broker_free(again);
+}
+
 /* A schedule knows its zone: the plan was made with the one before. */
 static void
 another_zone_in_the_middle_of_an_apply_is_everybodys(void **state)
@@ -332,6 +363,7 @@ main(void)
 		T(an_edit_never_takes_a_cursor_back),
 		T(a_fire_behind_an_edit_is_told_where_to_go_on),
 		T(two_edits_of_a_member_at_once_are_both_stored),
+		T(a_run_of_a_moment_ago_goes_with_the_new_name),
 		T(another_zone_in_the_middle_of_an_apply_is_everybodys),
 	};
 
