@@ -106,7 +106,9 @@ same_files(const json_t *a, const json_t *b)
 }
 
 /* Editing a trigger moves its cursor to the time of the edit (SPEC section 4).
- * An `at` in the past is then past as well. */
+ * An `at` in the past is then past as well.  It moves also when a clock that is
+ * ahead has brought it further: what is on its way to the disk by the old
+ * trigger is not taken then, and would pass over what is due by the new one. */
 static int
 plan_job(struct change *ch, struct job *def, struct err *e)
 {
@@ -133,6 +135,8 @@ plan_job(struct change *ch, struct job *def, struct err *e)
 	j->paused = was->paused;
 	if (same_schedule(was->spec->doc, j->spec->doc))
 		j->cursor = was->cursor;
+	else if (j->cursor.ms == was->cursor.ms)
+		j->cursor.ms++;
 	j->files = was->files;
 	if (json_equal(was->spec->doc, j->spec->doc)) {
 		j->rev = was->rev;
