@@ -195,6 +195,8 @@ struct machine {
 	int64_t	      on_at, off_at;	/* last asked to go on (or be free), off */
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
+	struct member *known;		/* its row at the broker … */
+	unsigned      known_in;		/* … in that life of it */
 	struct promise told;
 	struct lookout *lookout;	/* the thread that looks at files */
 	struct dirs  *dirs;		/* inotify */

@@ -47,6 +47,7 @@ struct check {
 	int64_t	     fit;	/* since then somebody is eligible */
 	int64_t	     work;	/* since then somebody is at work */
 	bool	     settled, linked;
+	int64_t	     waited;	/* looked whether it has settled */
 };
 
 static struct fact *
@@ -439,19 +440,24 @@ check_taken(struct world *w, const json_t *result)
 /* ---- at every moment ---- */
 
 static bool
+vacant(struct broker *b)
+{
+	json_t *o = scheduler_json(b);
+	bool is = js_bool(o, "vacant", false);
+
+	json_decref(o);
+	return is;
+}
+
+static bool
 eligible(struct world *w)
 {
 	struct broker *b = w->m[BROKER].broker;
-	json_t *o;
-	bool vacant;
 
 	if (b == NULL || !b->set.control_status ||
 	    b->set.control != CONTROL_AUTO)
 		return false;
-	o = scheduler_json(b);
-	vacant = js_bool(o, "vacant", false);
-	json_decref(o);
-	for (int i = 0; i < w->n && !vacant; i++) {
+	for (int i = 0; i < w->n; i++) {
 		struct member *m = machine_member(&w->m[i]);
 		const struct role_agent *a;
 
@@ -461,7 +467,7 @@ eligible(struct world *w)
 		if (member_active(m) && a->controlled && !a->worker &&
 		    !a->drained && !a->marks.held_off && a->in_sync &&
 		    a->clock_ok && a->accepts && !a->beat.held)
-			return true;
+			return !vacant(b);
 	}
 	return false;
 }
@@ -481,6 +487,9 @@ settling(struct world *w, struct check *c, bool at_work)
 	bool linked = true;
 	int64_t most;
 
+	if (!at_work && w->now - c->waited < 20 * MS)
+		return;
+	c->waited = w->now;
 	for (int i = 0; i < w->n; i++)
 		if (w->m[i].seat != NULL || !w->m[i].up)
 			linked = linked && machine_linked(&w->m[i]) &&

@@ -345,9 +345,15 @@ machine_fires(struct machine *m)
 struct member *
 machine_member(struct machine *m)
 {
-	const struct broker *b = m->w->m[BROKER].broker;
+	const struct machine *b = &m->w->m[BROKER];
 
-	return b != NULL ? roster_by_key(b->roster, m->key.pub) : NULL;
+	if (b->broker == NULL)
+		return NULL;
+	if (m->known == NULL || m->known_in != b->life) {
+		m->known = roster_by_key(b->broker->roster, m->key.pub);
+		m->known_in = b->life;
+	}
+	return m->known;
 }
 
 bool
