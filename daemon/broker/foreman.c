@@ -20,7 +20,8 @@ enum {
 
 /* ---- agents come and go ---- */
 
-static bool
+/* The state that its agent has it in, or NULL. */
+static const char *
 listed(const json_t *runs, const struct run *r)
 {
 	for (size_t i = 0; i < json_array_size(runs); i++) {
@@ -28,9 +29,9 @@ listed(const json_t *runs, const struct run *r)
 
 		if (js_int(o, "run", 0) == run_wire(r) &&
 		    js_int(o, "attempt", 0) == r->attempt)
-			return true;
+			return js_str(o, "state", "");
 	}
-	return false;
+	return NULL;
 }
 
 static void
@@ -42,19 +43,25 @@ lose(struct broker *b, struct run *r)
 }
 
 /* A run that the agent's journal does not hold was never started there, unless
- * the agent had said that it took it: then its journal is an older copy. */
+ * the agent had said that it took it: then its journal is an older copy.  One
+ * that is on its way there may have been refused before anybody listens: it is
+ * sent once more, which changes nothing if it was not. */
 void
 foreman_agent_up(struct broker *b, struct member *m, const json_t *runs)
 {
 	struct run *r, *tmp;
 
 	HASH_ITER(hh, b->live, r, tmp) {
+		const char *held;
+
 		if (strcmp(r->agent, m->name) != 0 || !run_holds_slot(r) ||
-		    !r->stored || listed(runs, r))
+		    !r->stored)
 			continue;
-		if (r->accepted)
+		held = listed(runs, r);
+		if (held == NULL && r->accepted)
 			lose(b, r);
-		else {
+		else if (held == NULL || (!r->accepted && strcmp(held,
+		    "journaling") == 0)) {
 			run_set_state(r, RUN_DISPATCHED, NULL);
 			dispatch_send(b, r);
 		}

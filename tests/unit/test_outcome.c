@@ -320,6 +320,27 @@ a_run_on_its_way_to_an_agents_disk_is_sent_again(void **state)
 	UNTIL(recorded(run, "succeeded", false));
 }
 
+/* … or the link was lost, and the disk refuses it before the broker listens
+ * again: nobody hears that. */
+static void
+a_run_that_was_refused_unheard_is_sent_again(void **state)
+{
+	json_t *runs;
+	int64_t run;
+
+	(void)state;
+	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
+	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
+	UNTIL(agent.run != 0);
+	run = agent.run;
+	agent.run = 0;
+	runs = json_pack("[{s:I,s:i,s:s,s:n}]", "run", (json_int_t)run,
+	    "attempt", 1, "state", "journaling", "started_at");
+	foreman_agent_up(broker, broker->roster->members[0], runs);
+	json_decref(runs);
+	UNTIL(agent.run == run);
+}
+
 /* The broker's disk does not take that an agent is removed: it is a member, and
  * what it did meanwhile counts. */
 static void
@@ -349,6 +370,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
 		T(a_run_on_its_way_to_an_agents_disk_is_sent_again),
+		T(a_run_that_was_refused_unheard_is_sent_again),
 		T(a_removal_that_is_not_stored_loses_no_run),
 		T(a_result_beside_the_loss_is_asked_for_again),
 		T(a_held_run_beside_the_loss_is_asked_for_again),
