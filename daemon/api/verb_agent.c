@@ -4,12 +4,11 @@
 
 #include "api/call.h"
 #include "broker/catalog.h"
-#include "broker/live.h"
+#include "broker/naming.h"
 #include "broker/roster.h"
 #include "broker/runlist.h"
 #include "broker/scheduler.h"
 #include "js.h"
-#include "log.h"
 #include "mem.h"
 #include "text.h"
 #include "utf8.h"
@@ -227,81 +226,22 @@ do_agent_history(struct call *c)
 
 /* ---- rename ---- */
 
-struct rename {
-	struct call *call;
-	int64_t	     member, other;	/* other: one that has gone, and had the
-					 * name; or 0 */
-	char	     to[64];
-};
-
-/* What its runs are called on disk. */
 static void
-store_runs(const struct broker *b, const char *from, const char *to,
-    struct batch *batch)
+on_renamed(void *arg, enum store_rc rc, const char *was)
 {
-	for (const struct run *r = live_first(b); r != NULL; r = r->hh.next) {
-		struct run copy = *r;
+	struct call *c = arg;
+	const char *name = call_str(c, "name");
 
-		if (strcmp(r->agent, from) != 0 || run_ended(r->state))
-			continue;
-		(void)MEM_STR(copy.agent, to);
-		run_store_state(&copy, batch);
-	}
-}
-
-static void
-on_runs(enum store_rc rc, void *arg)
-{
-	(void)arg;
-	if (rc != STORE_OK && rc != STORE_DOWN)
-		log_error("agent", "the runs of a renamed agent were not "
-		    "stored: %s", store_rc_word(rc));
-}
-
-/* Those of a moment ago went to the disk under the old name, behind it. */
-static void
-move_runs(struct broker *b, const char *from, const char *to)
-{
-	struct batch *batch = batch_new();
-
-	store_runs(b, from, to, batch);
-	for (struct run *r = (struct run *)live_first(b); r != NULL;
-	     r = r->hh.next)
-		if (strcmp(r->agent, from) == 0 && !run_ended(r->state))
-			(void)MEM_STR(r->agent, to);
-	store_submit(b->store, batch, on_runs, NULL);
-}
-
-static void
-on_renamed(enum store_rc rc, void *arg)
-{
-	struct rename *rn = arg;
-	struct call *c = rn->call;
-	struct member *m = roster_by_id(c->b->roster, rn->member);
-	struct member *other = roster_by_id(c->b->roster, rn->other);
-	char from[64];
-
-	if (rc != STORE_OK && other != NULL &&
-	    roster_by_name(c->b->roster, rn->to) == NULL)
-		roster_rename(c->b->roster, other, rn->to);
 	if (rc == STORE_CONFLICT)
 		call_failed(c, ERR_FAILED, "agent rename: the name %s was "
-		    "taken meanwhile: choose another", rn->to);
+		    "taken meanwhile: choose another", name);
 	else if (rc != STORE_OK)
 		call_failed(c, ERR_IO, "agent rename: nothing was stored (%s): "
 		    "free disk space, then try again", store_rc_word(rc));
-	else if (m != NULL) {
-		(void)MEM_STR(from, m->name);
-		roster_rename(c->b->roster, m, rn->to);
-		move_runs(c->b, from, rn->to);
-		alert_rename(c->b->events, from, rn->to);
-		roster_tell(c->b, m);
-		call_told(c, json_pack("{s:s,s:s}", "agent", rn->to, "was",
-		    from), "%s is now %s: jobs that name it keep the old name "
-		    "(muster export)", from, rn->to);
-	} else
-		call_failed(c, ERR_NOTFOUND, "agent rename: it has gone");
-	free(rn);
+	else
+		call_told(c, json_pack("{s:s,s:s}", "agent", name, "was", was),
+		    "%s is now %s: jobs that name it keep the old name "
+		    "(muster export)", was, name);
 }
 
 void
@@ -309,38 +249,18 @@ do_agent_rename(struct call *c)
 {
 	struct member *m = call_member(c, "agent"), *other;
 	const char *name;
-	struct rename *rn;
-	struct batch *batch;
 
 	if (m == NULL)
 		return;
 	name = call_str(c, "name");
 	other = roster_by_name(c->b->roster, name);
-	if (other == m) {
+	if (other == m)
 		call_told(c, NULL, "%s has this name already", name);
-		return;
-	}
-	if (other != NULL && member_active(other)) {
+	else if (other != NULL && member_active(other))
 		call_failed(c, ERR_FAILED, "agent %s: the name %s is taken: "
 		    "choose another", m->name, name);
-		return;
-	}
-	batch = batch_new();
-	rn = mem_zero(1, sizeof(*rn));
-	rn->call = c;
-	rn->member = m->id;
-	(void)MEM_STR(rn->to, name);
-	if (other != NULL) {	/* one that has gone: its row stays on record */
-		char *past = mem_fmt("%.40s~%lld", name, (long long)other->id);
-
-		rn->other = other->id;
-		roster_rename(c->b->roster, other, past);
-		batch_add(batch, S_MEMBER_NAME, "it", other->id, past);
-		free(past);
-	}
-	batch_add(batch, S_MEMBER_NAME, "it", m->id, name);
-	store_runs(c->b, m->name, name, batch);
-	store_submit(c->b->store, batch, on_renamed, rn);
+	else
+		naming_start(c->b, m, name, on_renamed, c);
 }
 
 /* ---- set ---- */

@@ -17,6 +17,7 @@
  *   grammar         checks of texts
  *   catalogue_text  the catalogue as text
  *   roster          the members: who they are, and telling them something
+ *   naming          a member gets another name
  *   catalog         jobs, queues, calendars, flows
  *   catalog_apply   a text becomes the catalogue
  *   queue           who waits for a slot

@@ -28,7 +28,7 @@ dispatch_queue(struct dispatch *d, const struct run *r)
 struct member *
 dispatch_agent(const struct broker *b, const struct run *r)
 {
-	return r->agent[0] != '\0' ? roster_by_name(b->roster, r->agent) : NULL;
+	return r->member != 0 ? roster_by_id(b->roster, r->member) : NULL;
 }
 
 void
@@ -53,15 +53,16 @@ on_live(const struct row *row, void *arg)
 	struct dispatch *d = arg;
 	const struct cat_job *j = catalog_job(d->b->catalog, row_text(row, 2));
 	struct run *r = run_of_live(row, j != NULL ? j->spec : NULL);
+	struct member *m;
 
+	m = r->agent[0] != '\0' ? roster_by_name(d->b->roster, r->agent) : NULL;
+	r->member = m != NULL ? m->id : 0;
 	run_clock(r, d->b->now);
 	live_add(d->b, r);
 	if (r->state == RUN_DISPATCHED || r->state == RUN_RUNNING)
 		run_set_state(r, RUN_UNKNOWN, "the broker was restarted");
 	r->since = d->b->now.mono;
 	if (run_holds_slot(r)) {
-		struct member *m = dispatch_agent(d->b, r);
-
 		queue_occupy(dispatch_queue(d, r));
 		if (m != NULL)
 			m->sent++;
@@ -213,8 +214,8 @@ dispatch_place(struct broker *b, struct run *r)
 		run_set_state(r, RUN_WAITING, why);
 		return false;
 	}
-	r->chosen = r->agent[0] == '\0';
-	(void)MEM_STR(r->agent, m->name);
+	r->chosen = r->member == 0;
+	run_bind(r, m->id, m->name);
 	r->dispatched = b->now.wall;
 	m->sent++;
 	queue_occupy(q);
@@ -227,7 +228,7 @@ dispatch_back(struct broker *b, struct run *r, enum run_state state,
     const char *reason)
 {
 	if (r->chosen)
-		r->agent[0] = '\0';
+		run_bind(r, 0, "");
 	r->chosen = false;
 	run_set_state(r, state, reason);
 	queue_push(dispatch_queue(b->dispatch, r), r);
@@ -236,7 +237,7 @@ dispatch_back(struct broker *b, struct run *r, enum run_state state,
 
 static struct run *
 make_one(struct broker *b, const struct cat_job *j, const char *occ,
-    const char *cause, struct spec *spec, const char *agent,
+    const char *cause, struct spec *spec, const struct member *agent,
     struct batch *batch)
 {
 	struct dispatch *d = b->dispatch;
@@ -246,7 +247,7 @@ make_one(struct broker *b, const struct cat_job *j, const char *occ,
 	r->queued = b->now.wall;
 	run_clock(r, b->now);
 	if (agent != NULL)
-		(void)MEM_STR(r->agent, agent);
+		run_bind(r, agent->id, agent->name);
 	live_add(b, r);
 	if (!dispatch_place(b, r))
 		queue_push(dispatch_queue(d, r), r);
@@ -267,7 +268,7 @@ dispatch_make(struct broker *b, struct cat_job *j, const char *occ,
 	if (n == 0)			/* its agent is chosen when it goes */
 		set.v[set.n++] = make_one(b, j, occ, cause, spec, NULL, batch);
 	for (size_t i = 0; i < n; i++)
-		set.v[set.n++] = make_one(b, j, occ, cause, spec, at[i]->name,
+		set.v[set.n++] = make_one(b, j, occ, cause, spec, at[i],
 		    batch);
 	free(at);
 	return set;

@@ -54,7 +54,7 @@ foreman_agent_up(struct broker *b, struct member *m, const json_t *runs)
 	HASH_ITER(hh, b->live, r, tmp) {
 		const char *held;
 
-		if (strcmp(r->agent, m->name) != 0 || !run_holds_slot(r) ||
+		if (r->member != m->id || !run_holds_slot(r) ||
 		    !r->stored)
 			continue;
 		held = listed(runs, r);
@@ -78,7 +78,7 @@ foreman_agent_heard(struct broker *b, struct member *m)
 
 	HASH_ITER(hh, b->live, r, tmp)
 		if (r->state == RUN_UNKNOWN && !r->missing &&
-		    strcmp(r->agent, m->name) == 0)
+		    r->member == m->id)
 			run_set_state(r, r->started.ms != 0 ? RUN_RUNNING
 							    : RUN_DISPATCHED,
 			    NULL);
@@ -94,7 +94,7 @@ foreman_agent_down(struct broker *b, struct member *m)
 	(void)snprintf(why, sizeof(why), "%s is not heard", m->name);
 	HASH_ITER(hh, b->live, r, tmp)
 		if ((r->state == RUN_DISPATCHED || r->state == RUN_RUNNING) &&
-		    r->stored && strcmp(r->agent, m->name) == 0) {
+		    r->stored && r->member == m->id) {
 			run_set_state(r, RUN_UNKNOWN, why);
 			r->since = b->now.mono;
 		}
@@ -114,7 +114,7 @@ foreman_agent_gone(struct broker *b, struct member *m)
 
 	HASH_ITER(hh, b->live, r, tmp)
 		if (r->stored && !run_ended(r->state) &&
-		    strcmp(r->agent, m->name) == 0)
+		    r->member == m->id)
 			gone(b, r);
 }
 

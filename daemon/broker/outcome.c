@@ -197,7 +197,7 @@ make_retry(struct broker *b, const struct run *r, struct ending *e,
 	next->due.ms = b->now.wall.ms + (int64_t)delay;
 	run_clock(next, b->now);
 	if (!placing_moves(r->spec->doc))
-		(void)MEM_STR(next->agent, r->agent);
+		run_bind(next, r->member, r->agent);
 	run_set_state(next, RUN_WAITING, "for its next attempt");
 	live_add(b, next);
 	queue_push(dispatch_queue(b->dispatch, next), next);
@@ -486,7 +486,7 @@ on_late(const struct row *row, void *arg)
 	r = run_new(row_int(row, 0), l->attempt, row_text(row, 2),
 	    row_text(row, 3), row_text(row, 4), spec);
 	spec_unref(spec);
-	(void)MEM_STR(r->agent, row_text(row, 5));
+	run_bind(r, l->m->id, l->m->name);
 	r->queued.ms = row_int(row, 9);
 	r->epoch = row_int(row, 12);
 	r->late = true;
@@ -540,7 +540,10 @@ outcome_report(struct broker *b, struct member *m, const json_t *report)
 	    : live_get(b, id, js_int(report, "attempt", 0));
 	const char *word = js_str(report, "state", "");
 
-	if (r == NULL || strcmp(r->agent, m->name) != 0) {
+	/* It was renamed just before the broker died. */
+	if (r != NULL && r->member == 0 && r->agent[0] != '\0')
+		run_bind(r, m->id, m->name);
+	if (r == NULL || r->member != m->id) {
 		late_report(b, m, report);
 		return;
 	}

@@ -194,7 +194,7 @@ placing_choose(struct broker *b, const struct run *r, char *why, size_t size)
 	size_t *out, n;
 
 	if (r->agent[0] != '\0') {	/* decided when it was made */
-		m = roster_by_name(b->roster, r->agent);
+		m = roster_by_id(b->roster, r->member);
 		return takes(b, m, r->agent, why, size) ? m : NULL;
 	}
 	if (rule.spread != PLACE_ONE) {	/* the others had no agent at all */
@@ -259,7 +259,7 @@ placing_patience(const struct broker *b, const struct run *r, char *why,
 		return 0;
 	}
 	/* A run bound to one agent that has gone would wait for ever. */
-	m = r->agent[0] != '\0' ? roster_by_name(b->roster, r->agent) : NULL;
+	m = roster_by_id(b->roster, r->member);
 	if (wait == 0 && r->agent[0] != '\0' &&
 	    (m == NULL || !member_connected(b->roster, m)))
 		wait = b->set.lost_after;
@@ -320,8 +320,7 @@ json_t *
 placing_explain(struct broker *b, const struct run *r)
 {
 	struct place_rule rule = rule_of(b, r->spec->doc, NULL);
-	struct member *fired = r->agent[0] != '\0'
-	    ? roster_by_name(b->roster, r->agent) : NULL;
+	struct member *fired = roster_by_id(b->roster, r->member);
 	struct place_agent *pa = facts(b, r->spec->doc, fired);
 	size_t *out = mem_zero(b->roster->n + 1, sizeof(*out));
 	json_t *list = json_array();

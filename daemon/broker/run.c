@@ -89,6 +89,13 @@ run_free(struct run *r)
 }
 
 void
+run_bind(struct run *r, int64_t member, const char *name)
+{
+	r->member = member;
+	(void)MEM_STR(r->agent, name);
+}
+
+void
 run_set_state(struct run *r, enum run_state state, const char *reason)
 {
 	log_debug("run", "run=%lld attempt=%lld job=%s %s -> %s%s%s",

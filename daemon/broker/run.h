@@ -52,7 +52,8 @@ struct run {
 	char	      *job;
 	char	      *occ;		/* RFC 3339 or kind:ID */
 	char	      *cause;		/* "every 2s", "manual by anna", … */
-	char	       agent[64];	/* "" while none is chosen */
+	int64_t	       member;		/* that has it, or is to; 0: nobody yet */
+	char	       agent[64];	/* its name, "" */
 	enum run_state state;
 	int64_t	       epoch;
 	wall	       queued, dispatched, started, ended;
@@ -98,6 +99,8 @@ run_wire(const struct run *r)
 {
 	return r->alone != 0 ? r->alone : r->id;
 }
+/* It goes to this member; 0 and "": to anybody. */
+void	run_bind(struct run *, int64_t member, const char *name);
 /* Dispatched, running, or not known: its slot is taken. */
 static inline bool
 run_holds_slot(const struct run *r)

@@ -199,7 +199,7 @@ never_came(const struct other *o, const struct member *m)
 
 	return r != NULL && !r->accepted && r->alone == 0 &&
 	    r->attempt == 1 && !run_ended(r->state) &&
-	    (r->agent[0] == '\0' || strcmp(r->agent, m->name) == 0);
+	    (r->agent[0] == '\0' || r->member == m->id);
 }
 
 /* Whether it was run, or will be, another time.  One that this agent lost before
@@ -387,7 +387,7 @@ record_wait(struct item *it, struct cat_job *j)
 static void
 hold_slot(struct broker *b, struct run *r, struct member *m)
 {
-	(void)MEM_STR(r->agent, m->name);
+	run_bind(r, m->id, m->name);
 	m->sent++;
 	queue_occupy(dispatch_queue(b->dispatch, r));
 	run_set_state(r, RUN_DISPATCHED, NULL);

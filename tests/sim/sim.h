@@ -155,6 +155,8 @@ struct disk {
 	bool	      image;		/* it is an older copy */
 };
 
+#define RENAMED "-new"		/* after a machine's name at the broker */
+
 struct machine {
 	struct world *w;
 	int	      at;

@@ -9,6 +9,7 @@
 #include "broker/dispatch.h"
 #include "broker/ledger.h"
 #include "broker/live.h"
+#include "broker/naming.h"
 #include "broker/outcome.h"
 #include "broker/roster.h"
 #include "broker/scheduler.h"
@@ -116,6 +117,31 @@ drain(struct world *w, struct machine *m, bool on)
 	sim_say(w, NULL, "operator: %s %s", on ? "drain" : "undrain", m->name);
 	w->asked++;
 	departure_drain(b, mb, on, "op", NULL, on_drained, w);
+	operator_done(w);
+}
+
+static void
+on_named(void *arg, enum store_rc rc, const char *was)
+{
+	(void)was;
+	on_drained(arg, rc);
+}
+
+/* There and back. */
+static void
+rename_agent(struct world *w, struct machine *m)
+{
+	struct broker *b = operator_at(w);
+	struct member *mb = machine_member(m);
+	char name[32];
+
+	if (b == NULL || mb == NULL || !member_active(mb))
+		return;
+	(void)snprintf(name, sizeof(name), "%s%s", m->name,
+	    strcmp(mb->name, m->name) == 0 ? RENAMED : "");
+	sim_say(w, NULL, "operator: rename %s to %s", mb->name, name);
+	w->asked++;
+	naming_start(b, mb, name, on_named, w);
 	operator_done(w);
 }
 
@@ -461,7 +487,7 @@ confirm(struct world *w)
 static void
 operate(struct world *w, struct machine *m)
 {
-	switch (sim_range(w, 0, 26)) {
+	switch (sim_range(w, 0, 27)) {
 	case 0: case 1: case 2:
 		ops_role(w, ROLE_EV_OP_ON, m, false);
 		break;
@@ -507,6 +533,9 @@ operate(struct world *w, struct machine *m)
 		break;
 	case 20:
 		trap_alone(w);
+		break;
+	case 21:
+		rename_agent(w, m);
 		break;
 	default:
 		trap_move(w, m);

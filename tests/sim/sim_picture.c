@@ -73,7 +73,7 @@ sent_to(const struct broker *b, const struct member *m)
 	int64_t n = 0;
 
 	for (const struct run *r = live_first(b); r != NULL; r = r->hh.next)
-		n += run_holds_slot(r) && strcmp(r->agent, m->name) == 0;
+		n += run_holds_slot(r) && r->member == m->id;
 	return n;
 }
 

@@ -101,9 +101,13 @@ promise_placed(struct world *w, int64_t run, int64_t attempt,
 		HASH_ADD_STR(w->places, key, p);
 	}
 	p->at = 0;
-	for (int i = 0; i < w->n; i++)
-		if (strcmp(w->m[i].name, agent) == 0)
+	for (int i = 0; i < w->n; i++) {	/* sim_ops.c renames them */
+		size_t n = strlen(w->m[i].name);
+
+		if (strncmp(w->m[i].name, agent, n) == 0 &&
+		    (agent[n] == '\0' || strcmp(agent + n, RENAMED) == 0))
 			p->at = i + 1;
+	}
 }
 
 /* A broker that is killed after it sent a run must find where it is. */

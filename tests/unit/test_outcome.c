@@ -76,6 +76,20 @@ a_late_result_waits_for_the_disk(void **state)
 	UNTIL(recorded(agent.run, "succeeded", true));
 }
 
+/* … and from a node that was renamed meanwhile: the record has its old name, and
+ * a slot that is never given back would be one less for ever. */
+static void
+a_late_result_of_a_renamed_agent_gives_its_slot_back(void **state)
+{
+	(void)state;
+	lost_run();
+	json_decref(get("agent.rename", json_pack("{s:s,s:s}", "agent",
+	    "node-a", "name", "node-x")));
+	agent_ends("exited", 0);
+	UNTIL(recorded(agent.run, "succeeded", true));
+	assert_int_equal(broker->roster->members[0]->sent, 0);
+}
+
 static void
 lose_slowly(void)
 {
@@ -369,6 +383,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
+		T(a_late_result_of_a_renamed_agent_gives_its_slot_back),
 		T(a_run_on_its_way_to_an_agents_disk_is_sent_again),
 		T(a_run_that_was_refused_unheard_is_sent_again),
 		T(a_removal_that_is_not_stored_loses_no_run),
