@@ -23,6 +23,27 @@ somebody_works(const struct broker *b)
 	return false;
 }
 
+static bool
+is_full(const struct member *m)
+{
+	return m->cap > 0 && m->sent >= m->cap;
+}
+
+/* What was held up by the storm takes its time, where each may run a few: what
+ * has its turn after that waits for something. */
+static bool
+all_full(const struct broker *b, const struct run *r)
+{
+	if (r->member != 0)
+		return is_full(roster_by_id(b->roster, r->member));
+	for (size_t i = 0; i < b->roster->n; i++)
+		if (member_active(b->roster->members[i]) &&
+		    b->roster->agents[i].connected &&
+		    !is_full(b->roster->members[i]))
+			return false;
+	return true;
+}
+
 static void
 nothing_stuck(struct world *w)
 {
@@ -38,6 +59,7 @@ nothing_stuck(struct world *w)
 			for (o = live_first(b); o != NULL; o = o->hh.next)
 				busy |= o != r && strcmp(o->job, r->job) == 0;
 			if (works && (!busy || r->aborting) &&
+			    !all_full(b, r) &&
 			    r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000)
 				sim_broken(w, RULE_STUCK, "run %lld of %s "
