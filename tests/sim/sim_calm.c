@@ -58,8 +58,8 @@ nothing_stuck(struct world *w)
 		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			for (o = live_first(b); o != NULL; o = o->hh.next)
 				busy |= o != r && strcmp(o->job, r->job) == 0;
-			if (works && (!busy || r->aborting) &&
-			    !all_full(b, r) &&
+			if (works && (r->aborting ||
+			    (!busy && !all_full(b, r))) &&
 			    r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000)
 				sim_broken(w, RULE_STUCK, "run %lld of %s "
