@@ -222,6 +222,15 @@ moved(struct machine *m, const struct batch *b, const struct batch_op *op)
 		    "over without a record", job, want);
 }
 
+static bool
+is_live(struct check *c, const struct batch *b, const struct batch_op *op)
+{
+	char key[64];
+	const struct fact *f = fact_get(&c->runs, run_key(b, op, key));
+
+	return f != NULL && f->n == 1;
+}
+
 static void
 one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 {
@@ -231,6 +240,8 @@ one_op(struct machine *m, const struct batch *b, const struct batch_op *op)
 	int64_t alone;
 	bool doubled;
 
+	if (op->stmt == S_RUN_STATE && !is_live(c, b, op))
+		return;			/* it has no row: nothing changes */
 	if ((op->stmt == S_RUN_NEW || op->stmt == S_RUN_STATE ||
 	    op->stmt == S_RUN_END) &&
 	    (alone = alone_number(b, op, &doubled)) != 0)
