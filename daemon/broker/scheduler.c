@@ -508,6 +508,7 @@ scheduler_boot(struct broker *b)
 	int rows = store_query(b->store, S_ROLE_GET, on_role, &k, "");
 
 	s->was = s->role;
+	s->busy_ev = (struct role_event){ .kind = ROLE_EV_TICK, .now = b->now };
 	memset(&s->out, 0, sizeof(s->out));
 	if (rows == -1) {		/* not the same as a new cluster */
 		boot_later(b);

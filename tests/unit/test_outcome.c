@@ -22,12 +22,20 @@ recorded(int64_t run, const char *state, bool late)
 	return is;
 }
 
-static void
-taken_run(void)
+/* Its number: the agent has it, and has said nothing of it. */
+static int64_t
+sent_run(void)
 {
 	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
 	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
 	UNTIL(agent.run != 0);
+	return agent.run;
+}
+
+static void
+taken_run(void)
+{
+	(void)sent_run();
 	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
 	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
 	    "state", "accepted", "started_at"));
@@ -185,10 +193,7 @@ a_refusal_that_is_not_stored_is_asked_for_again(void **state)
 	int64_t run;
 
 	(void)state;
-	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\"]; } );\n");
-	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
-	UNTIL(agent.run != 0);
-	run = agent.run;
+	run = sent_run();
 	agent.run = 0;
 	store_stops();
 	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:s}", "run",
@@ -344,10 +349,7 @@ a_run_on_its_way_to_an_agents_disk_is_sent_again(void **state)
 	int64_t run;
 
 	(void)state;
-	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
-	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
-	UNTIL(agent.run != 0);
-	run = agent.run;
+	run = sent_run();
 	says_journaling();
 	agent_down();
 	agent.run = 0;
@@ -366,10 +368,7 @@ a_run_that_was_refused_unheard_is_sent_again(void **state)
 	int64_t run;
 
 	(void)state;
-	apply("jobs: ( { name = \"j\"; command = [ \"/bin/true\" ]; } );\n");
-	json_decref(get("job.run", json_pack("{s:s}", "job", "j")));
-	UNTIL(agent.run != 0);
-	run = agent.run;
+	run = sent_run();
 	agent.run = 0;
 	runs = json_pack("[{s:I,s:i,s:s,s:n}]", "run", (json_int_t)run,
 	    "attempt", 1, "state", "journaling", "started_at");
