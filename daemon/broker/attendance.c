@@ -91,7 +91,7 @@ attendance_up(struct broker *b, struct member *m, struct session *s,
 		(void)roster_send(m, "link.catalogue", catalog_replica(b));
 	expect(b, m);
 	role_event(b, m, ROLE_EV_CONNECT);
-	foreman_agent_up(b, m, json_object_get(hello, "runs"));
+	foreman_agent_up(b, m, hello);
 }
 
 /* Unheard, or its session ended: the same to everybody else. */

@@ -44,19 +44,26 @@ departure_free(struct broker *b)
 	}
 }
 
-/* It is told, and its session ends. */
 static void
-dismiss(struct broker *b, struct member *m, const char *reason)
+hang_up(struct broker *b, struct member *m, const char *why)
 {
 	struct session *s = m->session;
 
 	if (s == NULL)
 		return;
-	(void)roster_send(m, "link.removed", json_pack("{s:s,s:o,s:s}", "state",
-	    m->state, "reason", js_text(reason), "cluster",
-	    b->set.cluster_name));
 	attendance_down(b, m);
-	session_close(s, true, "no longer a member");
+	session_close(s, true, why);
+}
+
+/* It is told, and its session ends. */
+static void
+dismiss(struct broker *b, struct member *m, const char *reason)
+{
+	if (m->session != NULL)
+		(void)roster_send(m, "link.removed", json_pack(
+		    "{s:s,s:o,s:s}", "state", m->state, "reason",
+		    js_text(reason), "cluster", b->set.cluster_name));
+	hang_up(b, m, "no longer a member");
 }
 
 static void
@@ -88,8 +95,9 @@ departed(enum store_rc rc, void *arg)
 	if (rc != STORE_OK && m != NULL) {
 		(void)MEM_STR(m->state, "member");
 		b->dispatch->dirty = true;	/* its slots are there again */
-		/* Nobody listened to it meanwhile. */
-		(void)roster_send(m, "link.tell", json_object());
+		/* Nobody listened to it meanwhile: to its runs, its fires, its
+		 * heartbeats.  All that is made good by a new hello. */
+		hang_up(b, m, "its removal could not be stored");
 	}
 	if (m != NULL) {
 		m->going--;
@@ -124,8 +132,20 @@ finish(struct broker *b, struct departure *p)
 	store_submit(b->store, batch, departed, p);
 }
 
-void
-departure_start(struct broker *b, struct member *m, const char *state,
+/* What becomes of one would be undone by the other: of two, one is stored and
+ * one is not. */
+static bool
+goes_already(const struct broker *b, const struct member *m)
+{
+	const struct departure *p = b->departures;
+
+	while (p != NULL && p->member != m->id)
+		p = p->next;
+	return p != NULL;
+}
+
+static void
+departure_new(struct broker *b, struct member *m, const char *state,
     const char *reason, const char *actor, desk_done *done, void *arg)
 {
 	struct departure *p = mem_zero(1, sizeof(*p));
@@ -148,6 +168,22 @@ departure_start(struct broker *b, struct member *m, const char *state,
 		scheduler_op(b, &ev, actor, reason, NULL, NULL);
 	else
 		scheduler_event(b, &ev);
+}
+
+void
+departure_start(struct broker *b, struct member *m, const char *state,
+    const char *reason, const char *actor, desk_done *done, void *arg)
+{
+	struct err e;
+
+	if (!goes_already(b, m)) {
+		departure_new(b, m, state, reason, actor, done, arg);
+		return;
+	}
+	(void)err_set(&e, ERR_BUSY, "%s is just leaving %s: try again",
+	    m->name, b->set.cluster_name);
+	if (done != NULL)
+		done(arg, NULL, &e);
 }
 
 /* ---- drain ---- */

@@ -10,7 +10,8 @@
 struct member;
 
 /* A member goes: by itself ("left") or by an operator ("removed").  Hands the
- * Scheduler role over first; done when it is on disk. */
+ * Scheduler role over first; done when it is on disk; ERR_BUSY while it goes
+ * already. */
 void	departure_start(struct broker *, struct member *, const char *state,
 	    const char *reason, const char *actor, desk_done *, void *arg);
 /* Drains, or ends it; done (with STORE_OK or why not) when it is on disk.

@@ -34,32 +34,52 @@ listed(const json_t *runs, const struct run *r)
 	return NULL;
 }
 
-static void
-lose(struct broker *b, struct run *r)
+/* One of those that it did alone, and tells of next. */
+static bool
+untold(const json_t *hello, int64_t number)
 {
-	r->missing = true;
-	outcome_end(b, r, RUN_LOST, "the agent's journal does not hold it "
-	    "(restored from a backup?)", NULL, "", 0);
+	const json_t *ranges = json_object_get(hello, "alone"), *range;
+	size_t i;
+
+	json_array_foreach(ranges, i, range) {
+		int64_t from = json_integer_value(json_array_get(range, 0));
+		int64_t to = json_integer_value(json_array_get(range, 1));
+
+		if (number != 0 && number >= from && number <= to)
+			return true;
+	}
+	return false;
+}
+
+static void
+heard(struct run *r)
+{
+	run_set_state(r, r->started.ms != 0 ? RUN_RUNNING : RUN_DISPATCHED,
+	    NULL);
 }
 
 /* A run that the agent's journal does not hold was never started there, unless
  * the agent had said that it took it: then its journal is an older copy.  One
  * that is on its way there may have been refused before anybody listens: it is
- * sent once more, which changes nothing if it was not. */
+ * sent once more, which changes nothing if it was not.  Of what it did alone it
+ * says nothing before it was answered that it is on record. */
 void
-foreman_agent_up(struct broker *b, struct member *m, const json_t *runs)
+foreman_agent_up(struct broker *b, struct member *m, const json_t *hello)
 {
+	const json_t *runs = json_object_get(hello, "runs");
 	struct run *r, *tmp;
 
 	HASH_ITER(hh, b->live, r, tmp) {
 		const char *held;
 
 		if (r->member != m->id || !run_holds_slot(r) ||
-		    !r->stored)
+		    !(r->stored || r->adopting))
 			continue;
 		held = listed(runs, r);
-		if (held == NULL && r->accepted)
-			lose(b, r);
+		if (held == NULL && untold(hello, r->alone))
+			heard(r);
+		else if (held == NULL && r->accepted)
+			outcome_lose(b, r);
 		else if (held == NULL || (!r->accepted && strcmp(held,
 		    "journaling") == 0)) {
 			run_set_state(r, RUN_DISPATCHED, NULL);
@@ -79,9 +99,7 @@ foreman_agent_heard(struct broker *b, struct member *m)
 	HASH_ITER(hh, b->live, r, tmp)
 		if (r->state == RUN_UNKNOWN && !r->missing &&
 		    r->member == m->id)
-			run_set_state(r, r->started.ms != 0 ? RUN_RUNNING
-							    : RUN_DISPATCHED,
-			    NULL);
+			heard(r);
 	b->dispatch->dirty = true;
 }
 
@@ -113,7 +131,7 @@ foreman_agent_gone(struct broker *b, struct member *m)
 	struct run *r, *tmp;
 
 	HASH_ITER(hh, b->live, r, tmp)
-		if (r->stored && !run_ended(r->state) &&
+		if (r->stored && !r->adopting && !run_ended(r->state) &&
 		    r->member == m->id)
 			gone(b, r);
 }
@@ -225,13 +243,13 @@ look_at_runs(struct broker *b)
 		char why[256];
 		int64_t left;
 
-		if (!r->stored)
+		if (!r->stored || r->adopting)
 			continue;
 		if (r->state == RUN_UNKNOWN) {
 			mono until = mono_add_ms(r->since, b->set.lost_after);
 
 			if (r->missing && !stuck)
-				lose(b, r);
+				outcome_lose(b, r);
 			else if (is_gone(dispatch_agent(b, r)) && !stuck)
 				gone(b, r);
 			else if (until.us > b->now.mono.us)

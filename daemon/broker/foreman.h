@@ -13,8 +13,9 @@ struct member;
 
 mono	foreman_turn(struct broker *);
 
-/* A session began; runs is what its journal holds. */
-void	foreman_agent_up(struct broker *, struct member *, const json_t *runs);
+/* A session began.  Of its hello: runs is what its journal holds, alone the
+ * numbers, as ranges, of what it did without the broker and has not told yet. */
+void	foreman_agent_up(struct broker *, struct member *, const json_t *hello);
 void	foreman_agent_heard(struct broker *, struct member *);
 void	foreman_agent_down(struct broker *, struct member *);
 /* It left or was removed, and that is on disk: what it had is lost. */

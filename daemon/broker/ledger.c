@@ -87,21 +87,29 @@ on_run(const struct row *r, void *arg)
 	return 1;
 }
 
+/* The run of an occurrence as it is on the disk, or 0. */
+static int64_t
+run_on_record(const struct broker *b, const char *job, wall at)
+{
+	char occ[CLOCK_RFC3339];
+	int64_t run = 0;
+
+	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", job,
+	    clock_rfc3339(at, occ));
+	return run;
+}
+
 /* The last of those that follow it without a gap and have their runs, too. */
 static wall
 passed(struct broker *b, const char *job, wall at)
 {
 	const struct cat_job *j = catalog_job(b->catalog, job);
-	char occ[CLOCK_RFC3339];
 
 	for (int n = 0; j != NULL && n < PASS; n++) {
 		wall next = due_next(j->due, at);
-		int64_t run = 0;
 
-		if (next.ms != WALL_NEVER.ms)
-			(void)store_query(b->store, S_OCC_GET, on_run, &run,
-			    "tt", job, clock_rfc3339(next, occ));
-		if (run == 0)
+		if (next.ms == WALL_NEVER.ms ||
+		    run_on_record(b, job, next) == 0)
 			break;
 		at = next;
 	}
@@ -121,6 +129,36 @@ pass(struct fire *f)
 	    passed(f->b, f->job, f->first).ms);
 	batch_must(batch);
 	store_submit(f->b->store, batch, on_passed, f);
+}
+
+static void
+on_moved(enum store_rc rc, void *arg)
+{
+	struct fire *f = arg;
+
+	if (rc != STORE_OK && rc != STORE_DOWN)
+		(void)ledger_cursor(f->b, f->job);
+	free(f);
+}
+
+/* The same where the run is known before the disk is asked: what was sent behind
+ * this one is not asked for again, a turn there and back for each. */
+static json_t *
+pass_over(struct broker *b, struct cat_job *j, wall at, int64_t run)
+{
+	struct fire *f = mem_zero(1, sizeof(*f));
+	struct batch *batch = batch_new();
+	wall to = passed(b, j->def.name, at);
+	json_t *doc = fire_json(j->def.name, at);
+
+	f->b = b;
+	(void)MEM_STR(f->job, j->def.name);
+	batch_add(batch, S_CURSOR_MOVE, "tii", f->job, j->cursor.ms, to.ms);
+	batch_must(batch);
+	j->cursor = to;
+	store_submit(b->store, batch, on_moved, f);
+	(void)json_object_set_new(doc, "run", json_integer(run));
+	return doc;
 }
 
 /* Somebody may have read the cursor from the disk meanwhile, before this. */
@@ -187,13 +225,10 @@ from_cursor(const struct broker *b, const struct cat_job *j, wall at)
 static json_t *
 already(struct broker *b, const struct cat_job *j, wall at)
 {
-	char occ[CLOCK_RFC3339];
 	wall stored = ledger_stored(b, j->def.name);
-	int64_t run = 0;
+	int64_t run = run_on_record(b, j->def.name, at);
 	json_t *doc;
 
-	(void)store_query(b->store, S_OCC_GET, on_run, &run, "tt", j->def.name,
-	    clock_rfc3339(at, occ));
 	if (run == 0 && stored.ms < at.ms) {
 		/* Nothing is on its way: then it is not on record. */
 		if (store_pending(b->store) == 0)
@@ -273,6 +308,7 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 	wall at = { js_int(fire, "at", 0) }, first;
 	json_t *doc = NULL;
 	struct fire *f;
+	int64_t run;
 
 	first.ms = js_int(fire, "first", at.ms);
 	if (j == NULL || !j->def.enabled || j->paused) {
@@ -296,6 +332,9 @@ fire_one(struct broker *b, struct member *m, const json_t *fire,
 	if ((due_next(j->due, j->cursor).ms != first.ms &&
 	        !MUTANT(MUTANT_FIRE_GAP)) || first.ms > at.ms)
 		return from_cursor(b, j, at);	/* a gap */
+	run = first.ms == at.ms ? run_on_record(b, name, at) : 0;
+	if (run != 0 && !MUTANT(MUTANT_FIRE_AGAIN))
+		return pass_over(b, j, at, run);
 	f = mem_zero(1, sizeof(*f));
 	f->b = b;
 	f->member = m->id;
@@ -353,7 +392,7 @@ ledger_paused(struct broker *b, const struct cat_job *j)
 	wall first = due_next(j->due, j->cursor), at, last = first;
 	char occ[CLOCK_RFC3339], end[CLOCK_RFC3339], why[160];
 	struct batch *batch;
-	int64_t n = 0, run = 0;
+	int64_t n = 0, run;
 
 	for (at = first; at.ms <= b->now.wall.ms && n < PAUSED; n++) {
 		last = at;
@@ -361,8 +400,7 @@ ledger_paused(struct broker *b, const struct cat_job *j)
 	}
 	(void)clock_rfc3339(first, occ);
 	/* One that has its run is one of a node that had no broker. */
-	if (n == 0 || store_query(b->store, S_OCC_GET, on_run, &run, "tt",
-	        j->def.name, occ) == 1)
+	if (n == 0 || run_on_record(b, j->def.name, first) != 0)
 		return NULL;
 	(void)snprintf(why, sizeof(why), n == 1 ? "passed over by a pause"
 	    : "passed over by a pause; %lld%s occurrences, the last %s",

@@ -309,6 +309,21 @@ outcome_end(struct broker *b, struct run *r, enum run_state state,
 	(void)end_run(b, r, state, reason, m, output, len);
 }
 
+/* One that is not on disk yet is ended when it is: see foreman.c. */
+void
+outcome_lose(struct broker *b, struct run *r)
+{
+	static const char why[] = "the agent's journal does not hold it "
+	    "(restored from a backup?)";
+
+	r->missing = true;
+	if (r->adopting) {
+		run_set_state(r, RUN_UNKNOWN, why);
+		r->since = b->now.mono;
+	} else
+		outcome_end(b, r, RUN_LOST, why, NULL, "", 0);
+}
+
 /* ---- what was made is on disk, or not ---- */
 
 void

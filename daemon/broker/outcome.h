@@ -35,6 +35,9 @@ void	outcome_end(struct broker *, struct run *, enum run_state,
 	    const char *reason, const struct member *m, const char *output,
 	    size_t len);
 
+/* Its agent had it, and knows nothing of it any more. */
+void	outcome_lose(struct broker *, struct run *);
+
 /* Called when the run (any attempt that is not retried) has ended and is
  * stored; doc is run_json, borrowed. */
 typedef void outcome_ended(void *arg, const json_t *doc);

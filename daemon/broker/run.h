@@ -64,7 +64,8 @@ struct run {
 					 * started too: spool.h */
 	int64_t	       alone;		/* its number at the agent that started
 					 * it by itself, 0 */
-	bool	       adopting;	/* … which is not on disk yet */
+	bool	       adopting;	/* … which is not on disk yet: nothing ends
+					 * it before */
 	bool	       stored;		/* its row is committed */
 	bool	       placing;		/* its agent is not yet: nothing is sent */
 	bool	       chosen;		/* its agent was when it was placed, not when

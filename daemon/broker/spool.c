@@ -257,11 +257,12 @@ on_stored(enum store_rc rc, void *arg)
 	struct broker *b = it->u->b;
 
 	outcome_stored(b, &it->set, rc);
-	if (it->adopted)
+	if (it->run != NULL)
 		it->run->adopting = false;
-	if (it->run != NULL && rc == STORE_OK)
+	if (it->run != NULL && rc == STORE_OK) {
 		it->run->stored = true;
-	else if (it->run != NULL && it->adopted) {
+		dispatch_placed(b, it->run);
+	} else if (it->run != NULL && it->adopted) {
 		it->run->alone = 0;
 		it->run->accepted = false;
 	} else if (it->run != NULL)
@@ -429,7 +430,7 @@ record_start(struct item *it, struct cat_job *j, const struct other *o,
 	r = new_run(it, j);
 	r->alone = it->alone;
 	r->doubled = runs_elsewhere(o, m) && !MUTANT(MUTANT_SPOOL_DOUBLED);
-	r->accepted = true;
+	r->accepted = r->adopting = true;
 	hold_slot(b, r, m);
 	live_add(b, r);
 	it->run = r;
@@ -480,6 +481,10 @@ take(struct item *it)
 	if (MUTANT(MUTANT_SPOOL_AGAIN))
 		r = NULL;
 	if (r != NULL && r->stored && !r->adopting) {
+		/* From an older copy of its disk, where it had not begun. */
+		if (strcmp(act, "start") != 0 && !run_ended(r->state) &&
+		    r->member == it->u->member)
+			outcome_lose(b, r);
 		answer(it, r->id, r->doubled);
 		return;
 	}

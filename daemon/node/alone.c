@@ -543,6 +543,23 @@ alone_untold(const struct alone *a)
 	return spool_count(a->spool);
 }
 
+json_t *
+alone_numbers(const struct alone *a)
+{
+	const struct spool_entry *e = spool_first(a->spool);
+	json_t *list = json_array();
+
+	while (e != NULL) {
+		int64_t from = e->run, to = from;
+
+		while ((e = e->hh.next) != NULL && e->run == to + 1)
+			to++;
+		(void)json_array_append_new(list, json_pack("[I,I]",
+		    (json_int_t)from, (json_int_t)to));
+	}
+	return list;
+}
+
 bool
 alone_holds(const struct alone *a, int64_t run)
 {

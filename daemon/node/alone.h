@@ -57,6 +57,8 @@ void	alone_ended(struct alone *, int64_t run, int64_t attempt, struct now);
 /* ---- the broker is back ---- */
 
 size_t	alone_untold(const struct alone *);
+/* Their numbers, as ranges: [[from, to], …].  New reference. */
+json_t *alone_numbers(const struct alone *);
 /* It started this one by itself and has not told of it: nothing that the broker
  * would know what to do with. */
 bool	alone_holds(const struct alone *, int64_t run);

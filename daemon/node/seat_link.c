@@ -229,14 +229,14 @@ on_open(struct session *session, void *ctx)
 	(void)snprintf(start, sizeof(start), "%lld",
 	    (long long)s->facts.start);
 	ask(s, "hello", json_pack(
-	    "{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:o}", "client",
-	    "musterd", "version", MUSTER_VERSION, "protocol", 1, "purpose",
+	    "{s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:o,s:o}",
+	    "client", "musterd", "version", MUSTER_VERSION, "protocol", 1, "purpose",
 	    "link", "cluster", s->facts.cluster_id, "name", s->facts.name,
 	    "start", start, "boot", s->facts.boot, "controlled",
 	    s->facts.controlled, "cap", (json_int_t)s->facts.cap, "rev",
 	    (json_int_t)watch_rev(s->watch), "floor",
-	    (json_int_t)s->lease.d.floor, "runs", seat_told_runs(s)), hello_done,
-	    s);
+	    (json_int_t)s->lease.d.floor, "alone", alone_numbers(s->alone),
+	    "runs", seat_told_runs(s)), hello_done, s);
 }
 
 /* A cluster shall settle soon after a network is mended: where leases are

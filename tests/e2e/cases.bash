@@ -146,6 +146,9 @@ two_on()
 	cp -a "$T/b/state" "$T/b/copy"
 	thaw b
 	wait_for 5 scheduler_is a b
+	# Nothing is under way on b: its older copy knows nothing of that.
+	wait_for 5 fires a "$(now_ms)"
+	wait_for 5 quiet a
 	kill9 b
 	m a agent drain d >/dev/null
 	wait_for $((CT / 1000 + 3)) scheduler_is a c

@@ -126,7 +126,8 @@ held_up()
 	refused 1 "not aborted" m a run abort "$second"
 	wait_for 5 is a queued .state run show "$second"
 	refused 1 "nothing was stored" m a agent remove c --yes
-	is a true '.[] | select(.name == "c") | .connected' agent list
+	wait_for 10 is a true '.[] | select(.name == "c") | .connected' \
+	    agent list
 	# What runs is not stopped either: it would be on record as aborted.
 	refused 1 "not aborted" m a run abort "$first"
 	is a running .state run show "$first"

@@ -170,6 +170,7 @@ static struct {
 	int		tells;		/* how often it was asked to tell again */
 	int64_t		settled;	/* the newest run that it may forget */
 	bool		finish;		/* runs succeed at once */
+	int64_t		untold;		/* done alone, as its hello says */
 } agent;
 
 static inline int
@@ -323,10 +324,11 @@ agent_up(void)
 	session_pair(&loop, &agent.session, &far);
 	session_own(agent.session, &agent_ops, NULL);
 	gate_accept(broker->gate, far);
-	doc = json_pack("{s:s,s:i,s:s,s:{s:s,s:s,s:s,s:s,s:b,s:I,s:[]}}",
+	doc = json_pack("{s:s,s:i,s:s,s:{s:s,s:s,s:s,s:s,s:b,s:I,s:[[I,I]],s:[]}}",
 	    "jsonrpc", "2.0", "id", 1, "method", "hello", "params", "cluster",
 	    broker->id, "start", "s1", "boot", "b1", "version", "0.1.0",
-	    "controlled", 1, "rev", (json_int_t)broker->catalog->rev, "runs");
+	    "controlled", 1, "rev", (json_int_t)broker->catalog->rev, "alone",
+	    (json_int_t)agent.untold, (json_int_t)agent.untold, "runs");
 	(void)session_send(agent.session, doc);
 	json_decref(doc);
 	agent_beat();

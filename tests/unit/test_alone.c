@@ -187,7 +187,7 @@ test_only_its_own_local_runs(void **state)
 		{ "has", ",\"requires\":[\"ssd\"]" },
 		{ "off", ",\"enabled\":false" }, { NULL, NULL } };
 	json_t *doc = json_pack("{s:[s],s:s}", "labels", "ssd",
-	    "cluster_name", "prod"), *slice;
+	    "cluster_name", "prod"), *slice, *numbers, *range;
 
 	(void)state;
 	alone_settings(alone, doc);
@@ -207,6 +207,14 @@ test_only_its_own_local_runs(void **state)
 	assert_int_equal(alone_did(alone, "mine", OCC), ALONE_DID);
 	assert_int_equal(alone_did(alone, "any", OCC), ALONE_DID_NOT);
 	assert_true(alone_holds(alone, order_alone(3, 1)));
+	numbers = alone_numbers(alone);
+	assert_int_equal(json_array_size(numbers), 1);
+	range = json_array_get(numbers, 0);
+	assert_int_equal(json_integer_value(json_array_get(range, 0)),
+	    order_alone(3, 1));
+	assert_int_equal(json_integer_value(json_array_get(range, 1)),
+	    order_alone(3, 2));
+	json_decref(numbers);
 	answer_all(slice);
 	json_decref(slice);
 	assert_int_equal(alone_untold(alone), 0);

@@ -354,6 +354,7 @@ who_calls_while_it_is_being_removed_is_told_to_wait(void **state)
 	calls(answered);
 	assert_string_equal(answered, t.result != NULL ? "removed" : "welcome");
 	json_decref(t.result);
+	UNTIL(broker->roster->members[0]->session == NULL);
 }
 
 int

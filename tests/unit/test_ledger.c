@@ -487,28 +487,76 @@ what_is_skipped_is_not_the_last_run(void **state)
 	assert_string_equal(tick()->last.state, "failed");
 }
 
+/* n of them, of runs 1000 and on, done by somebody who had no broker. */
+static void
+on_record(int64_t first, int64_t step, int64_t n)
+{
+	struct batch *b = batch_new();
+	char occ[CLOCK_RFC3339];
+
+	for (int64_t i = 0; i < n; i++)
+		batch_add(b, S_OCC_PUT, "tti", "tick", clock_rfc3339(
+		    (wall){ first + i * step }, occ), 1000 + i);
+	assert_int_equal(store_write(store, b), STORE_OK);
+}
+
 /* What a Scheduler did without the broker, by a clock that was ahead: one by
  * one, each with all that follows it sent again, thousands of them would hold
  * up the job for minutes. */
 static void
 what_is_on_record_is_passed_over_at_once(void **state)
 {
-	struct batch *b = batch_new();
-	char occ[CLOCK_RFC3339];
 	int64_t due;
 
 	(void)state;
 	at_work();
 	due = next();
-	for (int64_t i = 0; i < 20; i++)
-		batch_add(b, S_OCC_PUT, "tti", "tick", clock_rfc3339(
-		    (wall){ due + i * 1000 }, occ), 1000 + i);
-	assert_int_equal(store_write(store, b), STORE_OK);
+	on_record(due, 1000, 20);
 	(void)fire_as(epoch(), at(due));
-	assert_int_equal(js_int(answered, "cursor", 0), due + 19000);
+	assert_int_equal(js_int(answered, "run", 0), 1000);
 	assert_int_equal(next(), due + 20000);
 	assert_int_equal(runs_of_tick(), 0);
 	assert_true(js_int(fire_as(epoch(), at(next())), "run", 0) > 0);
+}
+
+static int taken, asked_again;
+
+static void
+on_count(struct broker *b, int64_t member, json_t *doc)
+{
+	(void)b;
+	(void)member;
+	taken += json_object_get(doc, "run") != NULL;
+	asked_again += json_object_get(doc, "run") == NULL;
+	json_decref(doc);
+}
+
+/* Every other one was done by an agent that was alone.  A turn there and back
+ * over a slow line for each of them, and the night's work comes hours late. */
+static void
+one_on_record_holds_up_none_behind_it(void **state)
+{
+	json_t *fires = json_array(), *params;
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	on_record(due + 1000, 2000, 10);
+	for (int64_t i = 0; i < 20; i++)
+		(void)json_array_append_new(fires, at(due + i * 1000));
+	params = json_pack("{s:I,s:o}", "epoch", (json_int_t)epoch(), "fires",
+	    fires);
+	taken = asked_again = 0;
+	broker->now.wall.ms = clock_wall().ms + 30000;
+	ledger_fire(broker, broker->roster->members[0], params, on_count);
+	json_decref(params);
+	UNTIL(taken + asked_again == 20);
+	assert_int_equal(asked_again, 0);
+	assert_int_equal(runs_of_tick(), 10);
+	UNTIL(store_pending(store) == 0);
+	assert_int_equal(ledger_stored(broker, "tick").ms, due + 19000);
+	assert_int_equal(next(), due + 20000);
 }
 
 int
@@ -532,6 +580,7 @@ main(void)
 		T(a_job_that_comes_back_fires_nothing_again),
 		T(a_restarted_broker_knows_what_was_fired),
 		T(what_is_on_record_is_passed_over_at_once),
+		T(one_on_record_holds_up_none_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,19 +51,27 @@ entry(int64_t n, const char *act, const char *job, int64_t at)
 	    "made", (json_int_t)at);
 }
 
+/* The one entry is stolen. */
+static void
+begin_tell(json_t *one, struct told *t)
+{
+	json_t *params = json_pack("{s:[o],s:i}", "entries", one, "left", 0);
+
+	broker->now = clock_now();
+	spool_take(broker, broker->roster->members[0], params, on_told, t);
+	json_decref(params);
+}
+
 /* Of one entry, stolen: {run, recorded, doubled} as answered.  Borrowed until
  * the next. */
 static const json_t *
 tell(json_t *one)
 {
 	static struct told t;
-	json_t *params = json_pack("{s:[o],s:i}", "entries", one, "left", 0);
 
 	json_decref(t.result);
 	t = (struct told){ false, NULL, { 0 } };
-	broker->now = clock_now();
-	spool_take(broker, broker->roster->members[0], params, on_told, &t);
-	json_decref(params);
+	begin_tell(one, &t);
 	UNTIL(t.done);
 	if (t.result == NULL)
 		fail_msg("%s", t.e.msg);
@@ -385,14 +393,8 @@ test_what_never_came_is_not_known_before_it_is_on_disk(void **state)
 	at = one_due();
 	id = other_ran("node-a", at, false);
 	store_stops();
-	for (size_t i = 0; i < 2; i++) {
-		json_t *params = json_pack("{s:[o],s:i}", "entries",
-		    entry(1, "start", "tick", at.ms), "left", 0);
-
-		spool_take(broker, broker->roster->members[0], params, on_told,
-		    &t[i]);
-		json_decref(params);
-	}
+	for (size_t i = 0; i < 2; i++)
+		begin_tell(entry(1, "start", "tick", at.ms), &t[i]);
 	assert_false(t[0].done);
 	assert_true(t[1].done);
 	assert_null(t[1].result);
@@ -559,6 +561,91 @@ test_a_restarted_broker_knows_them(void **state)
 	assert_int_equal(runlist_wire(broker, id, 1), order_alone(3, 1));
 }
 
+/* The broker's disk is slow, and the agent is connected again meanwhile: with an
+ * end of its own beside it, one run would be on record as two. */
+static void
+test_what_never_came_is_not_lost_before_it_is_on_disk(void **state)
+{
+	struct told first = { 0 };
+	int64_t id;
+	wall at;
+
+	(void)state;
+	at = one_due();
+	id = other_ran("node-a", at, false);
+	store_stops();
+	begin_tell(entry(1, "start", "tick", at.ms), &first);
+	agent_down();
+	agent.untold = order_alone(3, 1);
+	agent_up();
+	assert_true(shown_as(id, "dispatched"));
+	store_goes_on();
+	UNTIL(first.done);
+	json_decref(first.result);
+	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
+	assert_true(shown_as(id, "dispatched"));
+	ends(1, 0);
+	UNTIL(state_is(id, "succeeded"));
+	assert_int_equal(count("tick"), 1);
+}
+
+/* It is restored from a backup, spool and all, while a slow disk records what it
+ * told: a run that nobody has, and that would hold its slot for ever. */
+static void
+test_one_that_is_forgotten_while_it_is_recorded_is_lost(void **state)
+{
+	for (int known = 0; known < 2; known++) {
+		struct told first = { 0 };
+		int64_t id;
+		wall at = one_due();
+
+		at.ms += known * 1000;
+		if (known)
+			(void)other_ran("node-a", at, false);
+		store_stops();
+		begin_tell(entry(1 + known, "start", "tick", at.ms), &first);
+		agent_down();
+		agent_up();
+		assert_true(live_first(broker) != NULL);
+		id = live_first(broker)->id;
+		store_goes_on();
+		UNTIL(first.done);
+		json_decref(first.result);
+		UNTIL(state_is(id, "lost"));
+	}
+	(void)state;
+}
+
+/* Recorded, and its agent was gone before it was answered: "lost", with what
+ * follows a run that is lost, until the agent has told of it again. */
+static void
+test_one_whose_answer_did_not_arrive_is_not_lost(void **state)
+{
+	int64_t id;
+	wall at;
+
+	(void)state;
+	at = one_due();
+	id = recorded(tell(entry(1, "start", "tick", at.ms)));
+	agent_down();
+	assert_true(shown_as(id, "unknown"));
+	agent.untold = order_alone(3, 1);
+	agent_up();
+	assert_true(shown_as(id, "dispatched"));
+	assert_int_equal(recorded(tell(entry(1, "start", "tick", at.ms))), id);
+	/* Its disk is an older copy, where it had not begun. */
+	assert_int_equal(recorded(tell(entry(2, "start", "tick", at.ms +
+	    1000))), id + 1);
+	assert_int_equal(recorded(tell(entry(2, "wait", "tick", at.ms +
+	    1000))), id + 1);
+	UNTIL(state_is(id + 1, "lost"));
+	/* Its journal knows nothing of it, and what it has to tell is another. */
+	agent_down();
+	agent.untold = order_alone(2, 7);
+	agent_up();
+	UNTIL(state_is(id, "lost"));
+}
+
 static void
 test_nonsense_is_refused(void **state)
 {
@@ -608,6 +695,9 @@ main(void)
 		T(test_what_waited_is_queued_here),
 		T(test_a_job_that_is_gone_or_edited),
 		T(test_a_restarted_broker_knows_them),
+		T(test_what_never_came_is_not_lost_before_it_is_on_disk),
+		T(test_one_that_is_forgotten_while_it_is_recorded_is_lost),
+		T(test_one_whose_answer_did_not_arrive_is_not_lost),
 		T(test_nonsense_is_refused),
 	};
 

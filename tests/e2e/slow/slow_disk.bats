@@ -88,3 +88,46 @@ goes_on()
 	slow c 0
 	account a
 }
+
+# What it does alone is told to a broker whose disk is slow, and before that has
+# answered the agent is killed: such a run is not lost, and goes on.
+@test "what was done alone survives while it is being told" {
+	local run
+
+	m a setting set on_broker_loss=continue >/dev/null
+	apply a <<-END
+	jobs = (
+	    { name = "tick"; triggers = ( { every = "1s"; } );
+	      shell = "echo \$MUSTER_OCCURRENCE >>$T/fired";
+	      misfire = "all"; overlap = "allow"; },
+	    { name = "long"; triggers = ( { every = "1s"; } );
+	      shell = "until test -e $T/go; do sleep 0.1; done";
+	      overlap = "skip"; } );
+	END
+	wait_for 20 fires a "$(now_ms)"
+	kill9 c				# nobody else does the same
+	kill9 a
+	wait_for 20 is b true .local status
+	touch "$T/go"			# the broker's: the next is its own
+	sleep 2
+	rm "$T/go"
+	sleep 3
+	slow a 1500
+	start a
+	wait_for 30 is b true .broker.connected status
+	freeze b			# it has told, and hears no answer
+	wait_for 30 is a true 'any(.[]; .alone != null)' run list --job long
+	kill9 b
+	start b
+	wait_for 60 is b "0 false" '"\(.spooled) \(.local)"' status
+	slow a 0
+	run=$(q a 'map(select(.alone != null)) | .[0].id' run list --job long)
+	wait_for 20 is a "running false" '"\(.state) \(.late)"' run show "$run"
+	touch "$T/go"
+	wait_for 20 is a "succeeded false" '"\(.state) \(.late)"' run show \
+	    "$run"
+	is a 0 '[.[] | select(.doubled or .state == "lost")] | length' \
+	    run list --limit 10000
+	m a job pause long
+	account a
+}
