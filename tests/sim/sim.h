@@ -223,6 +223,8 @@ struct sim_event {
 struct sim_options {
 	uint64_t	seed;
 	int64_t		minutes;	/* of cluster time, exactly; >= 5 */
+	bool		fierce;		/* storms of more troubles than usual, each
+					 * with its favourites */
 	unsigned	away;		/* guards: 1 << enum sim_guard */
 	bool		verbose;
 	bool		wire_text;	/* messages as bytes, parsed again */
@@ -268,6 +270,7 @@ struct world {
 	bool		   tidying;
 	int64_t		   latency, jitter;
 	int		   mood;	/* 0 to 99: how much goes wrong */
+	int64_t		   favour[3];	/* in a fierce storm: see sim_favour */
 };
 
 /* Is this guard taken away? */
@@ -280,6 +283,9 @@ sim_without(const struct world *w, enum sim_guard guard)
 /* ---- the world (sim_world.c) ---- */
 uint64_t sim_random(struct world *);
 int64_t	 sim_range(struct world *, int64_t from, int64_t to);	/* inclusive */
+/* From 0; in a fierce storm every other time the storm's favourite: [0] of the
+ * faults, [1] of what operators do, [2] of the machines. */
+int64_t	 sim_favour(struct world *, int which, int64_t kinds);
 bool	 sim_chance(struct world *, int percent);
 void	 sim_at(struct world *, int64_t at, void (*)(struct world *, void *,
 	     int64_t), void *, int64_t);
@@ -326,6 +332,8 @@ void	net_kill(struct machine *, bool power);
 void	net_break(struct machine *, int64_t within, bool late);
 void	net_hold(struct machine *, int64_t until);
 void	net_release(struct world *);
+/* Such a message is on its way to it. */
+bool	net_brings(const struct machine *, const char *method);
 bool	net_alive(const struct machine *);
 void	net_free(struct world *);
 void	keeper_link(struct machine *);

@@ -393,14 +393,19 @@ alone_end(struct world *w)
 	for (const struct done *d = w->alone->all; d != NULL; d = d->hh.next) {
 		const struct machine *m = &w->m[d->machine];
 
-		if (d->record != 0 || d->excused || !m->member)
+		if (d->record != 0 || d->excused)
+			continue;
+		/* One that was removed tells when it joins again. */
+		if (!m->member && d->started && w->over)
+			deed_of(w, d->job, d->occ)->excused = true;
+		if (!m->member)
 			continue;
 		if (d->started || !check_on_record(w, d->job, d->occ, d->first))
 			sim_broken(w, RULE_ALONE_LOST, "%s (%s) was done alone "
 			    "by %s as %lld, and is not on record", d->job,
 			    d->occ, m->name, (long long)d->number);
 	}
-	if (!w->over)		/* a node that was removed tells later */
+	if (!w->over)
 		return;
 	for (const struct deed *e = w->alone->deeds; e != NULL;
 	     e = e->hh.next) {

@@ -44,6 +44,15 @@ all_full(const struct broker *b, const struct run *r)
 	return true;
 }
 
+static bool
+waits_for_other(const struct broker *b, const struct run *r)
+{
+	for (const struct run *o = live_first(b); o != NULL; o = o->hh.next)
+		if (o != r && strcmp(o->job, r->job) == 0)
+			return true;
+	return false;
+}
+
 static void
 nothing_stuck(struct world *w)
 {
@@ -51,17 +60,11 @@ nothing_stuck(struct world *w)
 	bool works = w->over || somebody_works(b);
 	wall now = sim_clock(&w->m[BROKER]).wall;
 
-	for (const struct run *r = live_first(b), *o; r != NULL;
-	     r = r->hh.next) {
-		bool busy = false;
-
+	for (const struct run *r = live_first(b); r != NULL; r = r->hh.next) {
 		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
-			for (o = live_first(b); o != NULL; o = o->hh.next)
-				busy |= o != r && strcmp(o->job, r->job) == 0;
-			if (works && (r->aborting ||
-			    (!busy && !all_full(b, r))) &&
-			    r->due.ms < now.ms - 30000 &&
-			    r->queued.ms < now.ms - 60000)
+			if (works && r->due.ms < now.ms - 30000 &&
+			    r->queued.ms < now.ms - 60000 && (r->aborting ||
+			    (!waits_for_other(b, r) && !all_full(b, r))))
 				sim_broken(w, RULE_STUCK, "run %lld of %s "
 				    "waits for nothing: %s", (long long)r->id,
 				    r->job, r->reason != NULL ? r->reason :

@@ -156,7 +156,7 @@ fault_happen(struct world *w)
 	    : ops_somebody(w);
 	int64_t d = a_while(w);
 
-	switch (sim_range(w, 0, 15)) {
+	switch (sim_favour(w, 0, 16)) {
 	case 0: case 1: case 2: case 3: case 4:
 		fault_link(w, m, d);
 		break;

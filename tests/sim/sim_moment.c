@@ -121,9 +121,11 @@ choices(struct world *w)
 			sim_broken(w, RULE_CHOICE, "%s is held off, and is at "
 			    "work again", m->name);
 		/* ON and suspended is not off yet: what renews it may have
-		 * been said before the operator spoke. */
-		m->off_seen = m->off && !fires && (!m->up || m->seat == NULL ||
-		    !seat_lease(m->seat)->d.on);
+		 * been said before the operator spoke.  Nor is one with a grant
+		 * on its way, before the OFF that follows it. */
+		m->off_seen = m->off && !fires && (m->off_seen || ((!m->up ||
+		    m->seat == NULL || !seat_lease(m->seat)->d.on) &&
+		    !net_brings(m, "link.grant")));
 	}
 }
 

@@ -428,6 +428,17 @@ net_hold(struct machine *m, int64_t until)
 					p->ready = until;
 }
 
+bool
+net_brings(const struct machine *m, const char *method)
+{
+	for (const struct wire *x = m->w->wires; x != NULL; x = x->next)
+		for (const struct packet *p = x->end[1].first; p != NULL &&
+		    x->end[0].m == m; p = p->next)
+			if (strcmp(js_str(p->doc, "method", ""), method) == 0)
+				return true;
+	return false;
+}
+
 /* Nobody is stopped any more. */
 void
 net_release(struct world *w)

@@ -42,7 +42,7 @@ ops_somebody(struct world *w)
 	struct machine *m;
 
 	do
-		m = &w->m[sim_range(w, 0, w->n - 1)];
+		m = &w->m[sim_favour(w, 2, w->n)];
 	while (m->at == BROKER && !m->local);
 	return m;
 }
@@ -487,7 +487,7 @@ confirm(struct world *w)
 static void
 operate(struct world *w, struct machine *m)
 {
-	switch (sim_range(w, 0, 27)) {
+	switch (sim_favour(w, 1, 28)) {
 	case 0: case 1: case 2:
 		ops_role(w, ROLE_EV_OP_ON, m, false);
 		break;

@@ -2,7 +2,7 @@
  * which it must settle. */
 #include "sim.h"
 
-enum { CALM_S = 75, STORM_S = 5, DARK_S = 20 * 60 };
+enum { CALM_S = 75, STORM_S = 5, DARK_S = 20 * 60, FAVOURITES = 99999 };
 
 static void on_storm(struct world *, void *, int64_t);
 
@@ -93,6 +93,8 @@ blackout(struct world *w, int64_t most)
 static int64_t
 troubles(struct world *w)
 {
+	if (w->o.fierce)
+		return sim_range(w, 16, 40);
 	if (w->mood < 15)
 		return sim_range(w, 1, 4);
 	return w->mood < 75 ? sim_range(w, 2, 16) : sim_range(w, 6, 40);
@@ -108,6 +110,8 @@ on_storm(struct world *w, void *arg, int64_t n)
 	(void)arg;
 	(void)n;
 	w->calm = false;
+	for (size_t i = 0; w->o.fierce && i < 3; i++)
+		w->favour[i] = sim_range(w, 0, FAVOURITES);
 	if (sim_chance(w, 4)) {
 		blackout(w, most);
 		return;

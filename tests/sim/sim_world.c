@@ -32,6 +32,14 @@ sim_range(struct world *w, int64_t from, int64_t to)
 	return from + (int64_t)(sim_random(w) % (uint64_t)(to - from + 1));
 }
 
+int64_t
+sim_favour(struct world *w, int which, int64_t kinds)
+{
+	if (w->o.fierce && sim_chance(w, 50))
+		return w->favour[which] % kinds;
+	return sim_range(w, 0, kinds - 1);
+}
+
 bool
 sim_chance(struct world *w, int percent)
 {
