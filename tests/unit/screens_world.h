@@ -199,6 +199,7 @@ world_fill(struct model *m)
 
 		(void)json_object_set_new(m->stats, name, world_stats(i));
 	}
+	m->whatif_crew = m->crew;
 	m->whatif = world_json("{\"candidates\":[{\"name\":\"node-a\","
 	    "\"eligible\":true,\"condition_met\":false,\"health\":\"good\","
 	    "\"reason\":\"chosen\"},{\"name\":\"node-c\",\"eligible\":true,"

@@ -268,6 +268,47 @@ the_epoch_is_that_of_the_holder_shown(void **state)
 	shows(w, "--epoch 43");
 }
 
+/* A spare goes: "1 could take over" is a promise that nobody keeps, and it is
+ * seen in the very minute in which it counts. */
+static void
+who_could_take_over_is_of_the_crew_as_it_is(void **state)
+{
+	static const char gone[] = "{\"sub\":2,\"seq\":1,\"set\":["
+	    AGENT("node-a", "false", "spare", "off", "good", "4", "", "0", "1",
+		"") "],\"del\":[]}";
+	struct world *w = *state;
+	json_t *doc, *asked, *before = world_json("{\"candidates\":[{\"name\":"
+	    "\"node-a\",\"eligible\":true,\"health\":\"good\"}]}");
+
+	shows(w, "2 could take over");
+	later(w, 20000);
+	asked = sent(w, "whatif");
+	assert_non_null(asked);
+	doc = world_json(gone);
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	shows(w, "Scheduler: node-b.    ");
+	/* What was asked before it went is no answer. */
+	ui_answer(&w->u, UI_LINE, js_str(asked, "about", "?"), before, NULL);
+	shows(w, "Scheduler: node-b.    ");
+	json_decref(asked);
+	later(w, 100);
+	asked = sent(w, "whatif");
+	assert_non_null(asked);
+	(void)json_array_clear(json_object_get(before, "candidates"));
+	ui_answer(&w->u, UI_LINE, js_str(asked, "about", "?"), before, NULL);
+	json_decref(asked);
+	json_decref(before);
+	shows(w, "0 could take over");
+	/* What changes nothing of it is not asked about. */
+	doc = world_json(gone);
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	later(w, 100);
+	not_sent(w, "whatif");
+	shows(w, "0 could take over");
+}
+
 /* control_status off: nobody is controlled, so that no row says it has a role;
  * the one who is ON fires all the same, and every screen says who, and that the
  * broker moves nothing. */
@@ -626,6 +667,7 @@ main(void)
 		TEST(a_paste_answers_nothing),
 		TEST(what_moved_is_asked_again),
 		TEST(the_epoch_is_that_of_the_holder_shown),
+		TEST(who_could_take_over_is_of_the_crew_as_it_is),
 		TEST(control_off_shows_who_is_on),
 		TEST(a_proposal_is_on_the_screens_of_the_role),
 		TEST(the_holder_goes),

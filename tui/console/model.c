@@ -110,6 +110,31 @@ moves_holder(const struct model *m, const json_t *set)
 	return false;
 }
 
+static bool
+same(const json_t *a, const json_t *b, const char *field)
+{
+	const json_t *x = json_object_get(a, field);
+	const json_t *y = json_object_get(b, field);
+
+	return x == y || json_equal(x, y);
+}
+
+/* Whether the answer to who could take over may be another with this row. */
+static bool
+same_in_line(const json_t *a, const json_t *b)
+{
+	static const char *const fields[] = { "connected", "role", "status",
+		"epoch", "mode", "controlled", "drained", "held_off" };
+	bool is = same(json_object_get(a, "health"), json_object_get(b,
+	    "health"), "level") && (js_int(json_object_get(a, "sync"),
+	    "behind", 0) > 0) == (js_int(json_object_get(b, "sync"), "behind",
+	    0) > 0);
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		is = is && same(a, b, fields[i]);
+	return is;
+}
+
 static void
 no_index(struct topic_doc *d)
 {
@@ -127,6 +152,7 @@ model_put(struct model *m, enum topic t, json_t *doc)
 	no_index(d);
 	json_decref(d->doc);
 	*d = (struct topic_doc){ .doc = doc, .at = m->now.wall, .rev = rev };
+	m->crew += t == TOPIC_AGENTS;
 	if (t == TOPIC_AGENTS || t == TOPIC_STATUS)
 		find_holder(m);
 	if (t != TOPIC_STATUS)
@@ -212,6 +238,24 @@ remove_rows(json_t *list, const char *key, const json_t *del)
 	json_decref(gone);
 }
 
+/* Before these rows change. */
+static bool
+moves_line(struct topic_doc *d, const json_t *set)
+{
+	char id[VIEW_ID];
+
+	for (size_t i = 0; i < json_array_size(set); i++) {
+		const json_t *row = json_array_get(set, i), *at;
+
+		view_id(row, "name", id);
+		at = place_of(d, "name", id);
+		if (at == NULL || !same_in_line(row, json_array_get(d->doc,
+		    (size_t)json_integer_value(at))))
+			return true;
+	}
+	return false;
+}
+
 static void
 set_rows(struct topic_doc *d, const char *key, const json_t *set)
 {
@@ -264,6 +308,8 @@ model_update(struct model *m, enum topic t, const json_t *params)
 		return;
 	moved = t == TOPIC_AGENTS && (json_array_size(del) > 0 ||
 	    moves_holder(m, set));
+	m->crew += t == TOPIC_AGENTS && (json_array_size(del) > 0 ||
+	    moves_line(d, set));
 	if (json_array_size(del) > 0) {
 		remove_rows(d->doc, key, del);
 		no_index(d);
@@ -382,6 +428,13 @@ const json_t *
 model_holder(const struct model *m)
 {
 	return m->holder;
+}
+
+const json_t *
+model_in_line(const struct model *m)
+{
+	return m->whatif_crew == m->crew
+	    ? json_object_get(m->whatif, "candidates") : NULL;
 }
 
 /* The highest that anybody tells: the broker's own is in its agents' rows. */

@@ -92,7 +92,10 @@ struct model {
 	json_t *stats;		/* agent -> agent.stats document */
 	json_t *detail;		/* about the selected row, or NULL */
 	char   detail_id[VIEW_ID + 8];
+	unsigned long crew;	/* another when somebody else may be able to
+				 * take the role over */
 	json_t *whatif;		/* last what-if, or NULL */
+	unsigned long whatif_crew; /* what it was asked of */
 	struct runlog log;
 	/* where the operator is */
 	enum screen_id screen;
@@ -143,6 +146,9 @@ const json_t *model_row(const struct model *, enum topic, const char *id);
 bool	model_control_off(const struct model *);
 /* The agent that holds the role, or NULL. */
 const json_t *model_holder(const struct model *);
+/* The candidates if it were killed, as whatif tells; NULL while that is not known
+ * of the crew as it is. */
+const json_t *model_in_line(const struct model *);
 /* Of the holder; the highest that was heard of if there is none. */
 int64_t	model_epoch(const struct model *);
 size_t	model_alerts(const struct model *);

@@ -49,8 +49,8 @@ size_t	screen_table(const struct model *, const struct area *,
 	    widget_cell *, const char *empty);
 /* What an agent is in one word: SCHEDULER, spare, off, DRAIN, OFFLINE, … */
 const char *screen_agent_state(const json_t *row);
-/* "name (level), then …" of those that could take over; false: nobody. */
-bool	screen_next_in_line(const struct model *, struct buf *);
+/* "name (level), then …" of those that could take over, or why it names none. */
+void	screen_next_in_line(const struct model *, struct buf *);
 /* The first row of a screen: what it shows, and at the right how. */
 void	screen_head(const struct area *, unsigned attr, const char *left,
 	    const char *right);

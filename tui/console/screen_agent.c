@@ -136,8 +136,7 @@ why(const struct model *m, const struct area *a, int y, const json_t *row)
 		buf_puts(&b, js_bool(row, "controlled", false)
 		    ? js_bool(row, "held_off", false) ? "held off; in line: "
 		    : "may hold it; in line: " : "not controlled; in line: ");
-		if (!screen_next_in_line(m, &b))
-			buf_puts(&b, "nobody");
+		screen_next_in_line(m, &b);
 		(void)area_str(a, y++, x + 1, GRID_PLAIN, b.p);
 	}
 	(void)area_str(a, y, 1, GRID_BOLD, "Key");

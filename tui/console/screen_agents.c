@@ -125,10 +125,10 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	}
 }
 
-bool
+void
 screen_next_in_line(const struct model *m, struct buf *b)
 {
-	const json_t *list = json_object_get(m->whatif, "candidates");
+	const json_t *list = model_in_line(m);
 	size_t n = 0;
 
 	for (size_t i = 0; i < json_array_size(list) && n < 3; i++) {
@@ -141,13 +141,16 @@ screen_next_in_line(const struct model *m, struct buf *b)
 		    say_level(js_str(a, "health", "unknown"), 20));
 		n++;
 	}
-	return n > 0;
+	if (n == 0)
+		buf_puts(b, model_holder(m) == NULL ? "nobody holds the role"
+		    : list == NULL ? "not known yet"
+		    : "nobody could take over");
 }
 
 static size_t
 able(const struct model *m)
 {
-	const json_t *list = json_object_get(m->whatif, "candidates");
+	const json_t *list = model_in_line(m);
 	size_t n = 0;
 
 	for (size_t i = 0; i < json_array_size(list); i++)
@@ -178,8 +181,7 @@ about_role(const struct model *m, const struct area *a, const json_t *row,
 			    "switch_condition", "its switch condition holds",
 			    t));
 		buf_puts(&b, ".\nNext in line: ");
-		if (!screen_next_in_line(m, &b))
-			buf_puts(&b, "nobody could take over");
+		screen_next_in_line(m, &b);
 		buf_putc(&b, '.');
 	} else if (strcmp(state, "OFFLINE") == 0)
 		buf_fmt(&b, "Not connected: it gets no runs and cannot hold "
@@ -263,9 +265,11 @@ headline(const struct model *m, const struct area *a)
 	else if (model_control_off(m))
 		buf_puts(&b, "NOBODY schedules, and control is off "
 		    "(control_status).");
-	else if (holder != NULL)
+	else if (holder != NULL && model_in_line(m) != NULL)
 		buf_fmt(&b, "Scheduler: %s. %zu could take over.",
 		    js_str(holder, "name", "?"), able(m));
+	else if (holder != NULL)
+		buf_fmt(&b, "Scheduler: %s.", js_str(holder, "name", "?"));
 	else
 		buf_puts(&b, "NOBODY schedules: S on an agent turns it on.");
 	(void)snprintf(right, sizeof(right), "%s  sort:%s%s", screen_as_of(m,

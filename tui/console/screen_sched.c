@@ -149,8 +149,8 @@ now_line(const struct model *m, const struct area *a)
 		    0));
 	else if (model_control_off(m))
 		buf_puts(&b, "nobody while control is off");
-	else if (!screen_next_in_line(m, &b))
-		buf_puts(&b, "nobody could take over");
+	else
+		screen_next_in_line(m, &b);
 	(void)area_str(a, 2, 10, GRID_PLAIN, b.p);
 	buf_free(&b);
 }

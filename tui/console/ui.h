@@ -25,6 +25,7 @@ struct ui {
 	bool up, pasting;
 	int64_t sub[TOPIC_COUNT];	/* 0: none yet; -1: asked */
 	mono	next_sub, next_ping, next_detail, next_stats, next_line;
+	unsigned long line_crew;	/* of which the line was asked last */
 	mono	ping_sent;
 	int64_t log_serial;		/* stale logs are told apart */
 	mono	log_at;			/* selection rests since */

@@ -103,11 +103,16 @@ static void
 ask_line(struct ui *u)
 {
 	const json_t *holder = model_holder(&u->m);
+	char about[24];
 
+	if (u->line_crew != u->m.crew)
+		u->next_line = (mono){ 0 };
 	if ((u->m.screen != SCREEN_AGENTS && u->m.screen != SCREEN_SCHED) ||
 	    holder == NULL || !due(u, &u->next_line, LINE_MS))
 		return;
-	ui_ask(u, UI_LINE, "", "whatif", json_pack("{s:[s,s]}", "event",
+	u->line_crew = u->m.crew;
+	(void)snprintf(about, sizeof(about), "%lu", u->line_crew);
+	ui_ask(u, UI_LINE, about, "whatif", json_pack("{s:[s,s]}", "event",
 	    "kill", js_str(holder, "name", "")));
 }
 
@@ -303,6 +308,7 @@ ui_answer(struct ui *u, enum ui_tag tag, const char *about,
 		if (e == NULL) {
 			json_decref(m->whatif);
 			m->whatif = json_deep_copy(result);
+			m->whatif_crew = strtoul(about, NULL, 10);
 		}
 		break;
 	case UI_DRY:
