@@ -61,6 +61,8 @@ nothing_stuck(struct world *w)
 	wall now = sim_clock(&w->m[BROKER]).wall;
 
 	for (const struct run *r = live_first(b); r != NULL; r = r->hh.next) {
+		wall since;
+
 		if (r->state == RUN_WAITING || r->state == RUN_QUEUED) {
 			if (works && r->due.ms < now.ms - 30000 &&
 			    r->queued.ms < now.ms - 60000 && (r->aborting ||
@@ -69,12 +71,16 @@ nothing_stuck(struct world *w)
 				    "waits for nothing: %s", (long long)r->id,
 				    r->job, r->reason != NULL ? r->reason :
 				    "");
-		} else if (r->dispatched.ms < now.ms - 45000)
+			continue;
+		}
+		/* One that ended before it was sent, and is being stored. */
+		since = r->dispatched.ms != 0 ? r->dispatched : r->ended;
+		if (since.ms < now.ms - 45000)
 			sim_broken(w, RULE_STUCK, "run %lld.%lld of %s is %s "
 			    "on %s since %lld s", (long long)r->id,
 			    (long long)r->attempt, r->job,
 			    run_state_word(r->state), r->agent,
-			    (long long)((now.ms - r->dispatched.ms) / 1000));
+			    (long long)((now.ms - since.ms) / 1000));
 	}
 }
 
