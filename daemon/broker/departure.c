@@ -180,8 +180,7 @@ departure_start(struct broker *b, struct member *m, const char *state,
 		departure_new(b, m, state, reason, actor, done, arg);
 		return;
 	}
-	(void)err_set(&e, ERR_BUSY, "%s is just leaving %s: try again",
-	    m->name, b->set.cluster_name);
+	(void)roster_leaving(b, m, &e);
 	if (done != NULL)
 		done(arg, NULL, &e);
 }

@@ -143,8 +143,7 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 		reply_err(c, id, &e, "unknown");
 	} else if (!member_active(m) && m->going > 0) {
 		/* It may yet be one: it would convert back at a word. */
-		(void)err_set(&e, ERR_BUSY, "%s is just leaving %s: try again",
-		    m->name, b->set.cluster_name);
+		(void)roster_leaving(b, m, &e);
 		reply_err(c, id, &e, "busy");
 	} else if (!member_active(m)) {
 		(void)err_set(&e, ERR_DENIED, "this node was %s from %s%s",

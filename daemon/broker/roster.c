@@ -59,6 +59,13 @@ roster_rename(struct roster *r, struct member *m, const char *name)
 		HASH_ADD_KEYPTR(named, r->names, m->name, strlen(m->name), m);
 }
 
+int
+roster_leaving(const struct broker *b, const struct member *m, struct err *e)
+{
+	return err_set(e, ERR_BUSY, "%s is just leaving %s: try again",
+	    m->name, b->set.cluster_name);
+}
+
 struct member *
 roster_find(const struct broker *b, const char *name, struct err *e)
 {
@@ -69,6 +76,10 @@ roster_find(const struct broker *b, const char *name, struct err *e)
 
 	if (m != NULL && member_active(m))
 		return m;
+	if (m != NULL && m->going > 0) {
+		(void)roster_leaving(b, m, e);
+		return NULL;
+	}
 	names = mem_zero(r->n + 1, sizeof(*names));
 	for (size_t i = 0; i < r->n; i++)
 		if (member_active(r->members[i]))

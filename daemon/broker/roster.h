@@ -95,6 +95,9 @@ struct member *roster_by_id(const struct roster *, int64_t id);
 void	roster_drained(struct roster *, const struct member *);
 /* The one way to change a name; in memory. */
 void	roster_rename(struct roster *, struct member *, const char *name);
+/* Why nothing is asked of one that goes, before that is on disk: ERR_BUSY. */
+int	roster_leaving(const struct broker *, const struct member *,
+	    struct err *);
 /* ERR_NOTFOUND with the nearest name; only members that have not left. */
 struct member *roster_find(const struct broker *, const char *name,
 	    struct err *);

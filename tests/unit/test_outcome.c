@@ -383,6 +383,7 @@ static void
 a_removal_that_is_not_stored_loses_no_run(void **state)
 {
 	struct told t = { 0 }, second = { 0 };
+	struct err e = { 0 };
 	json_t *hello;
 
 	(void)state;
@@ -395,6 +396,9 @@ a_removal_that_is_not_stored_loses_no_run(void **state)
 	    on_told, &second);
 	assert_true(second.done && second.e.code == ERR_BUSY);
 	UNTIL(!member_active(broker->roster->members[0]));
+	/* It is not "none of this name" before that is on disk. */
+	assert_null(roster_find(broker, broker->roster->members[0]->name, &e));
+	assert_int_equal(e.code, ERR_BUSY);
 	agent_ends("exited", 0);
 	UNTIL(t.done);
 	assert_null(t.result);
