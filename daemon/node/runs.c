@@ -249,6 +249,7 @@ start(struct entry *e)
 
 	if (e->disowned) {
 		e->state = HELD;
+		tell(e);		/* wanted again, or settled */
 		return;
 	}
 	if (rs->keeper == NULL || !keeper_is_up(rs->keeper))

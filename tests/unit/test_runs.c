@@ -121,6 +121,8 @@ test_what_a_member_was_sent_it_does_not_start_when_it_is_none(void **state)
 	runs_disown(runs, "c1");
 	store_drain(store);
 	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_DOUBT);
+	/* A broker that has given it up settles what is held. */
+	assert_string_equal(told, "held");
 	/* It is one again, and this run is its own after all. */
 	dispatched();
 	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_LIVE);
