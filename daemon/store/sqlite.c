@@ -19,6 +19,7 @@
 #include "mem.h"
 #include "store/backup.h"
 #include "store/migrate.h"
+#include "store/row.h"
 
 #define SUBSYSTEM "store"
 
@@ -47,10 +48,6 @@ struct sqlite {
 	struct conn writer, reader;
 	bool	    failing;	/* the last transaction failed: said so once */
 	bool	    broken;	/* for good */
-};
-
-struct row {
-	sqlite3_stmt *st;
 };
 
 /* --- connections ------------------------------------------------------- */
@@ -357,34 +354,6 @@ sqlite_commit(struct sqlite *q, struct batch *const *cmd, size_t n)
 }
 
 /* --- the reader -------------------------------------------------------- */
-
-int64_t
-row_int(const struct row *r, int col)
-{
-	return sqlite3_column_int64(r->st, col);
-}
-
-const char *
-row_text(const struct row *r, int col)
-{
-	return (const char *)sqlite3_column_text(r->st, col);
-}
-
-const void *
-row_blob(const struct row *r, int col, size_t *len)
-{
-	const void *p = sqlite3_column_blob(r->st, col);
-
-	*len = (size_t)sqlite3_column_bytes(r->st, col);
-	/* SQLite gives NULL for a blob of no bytes too. */
-	return p != NULL || row_null(r, col) ? p : "";
-}
-
-bool
-row_null(const struct row *r, int col)
-{
-	return sqlite3_column_type(r->st, col) == SQLITE_NULL;
-}
 
 /* Copies: the callback may free what the caller passed. */
 static int

@@ -14,42 +14,12 @@
 
 #include "mem.h"
 #include "sim.h"
+#include "store/row.h"
 
 enum { GROUP_MAX = 256 };
 enum { W_SAVE, W_KEEP, W_UNDO };
 static const char *const words[] = { "SAVEPOINT command", "RELEASE command",
 	"ROLLBACK TO command" };
-
-struct row {
-	sqlite3_stmt *st;
-};
-
-int64_t
-row_int(const struct row *r, int col)
-{
-	return sqlite3_column_int64(r->st, col);
-}
-
-const char *
-row_text(const struct row *r, int col)
-{
-	return (const char *)sqlite3_column_text(r->st, col);
-}
-
-const void *
-row_blob(const struct row *r, int col, size_t *len)
-{
-	const void *p = sqlite3_column_blob(r->st, col);
-
-	*len = (size_t)sqlite3_column_bytes(r->st, col);
-	return p != NULL || row_null(r, col) ? p : "";
-}
-
-bool
-row_null(const struct row *r, int col)
-{
-	return sqlite3_column_type(r->st, col) == SQLITE_NULL;
-}
 
 /* ---- the disk itself ---- */
 
