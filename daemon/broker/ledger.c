@@ -65,6 +65,15 @@ ledger_cursor(struct broker *b, const char *job)
 	return at;
 }
 
+void
+ledger_moved(struct broker *b, const char *job, wall to)
+{
+	struct cat_job *j = catalog_job(b->catalog, job);
+
+	if (j != NULL && j->cursor.ms < to.ms)
+		j->cursor = to;
+}
+
 static void
 on_passed(enum store_rc rc, void *arg)
 {
@@ -136,7 +145,9 @@ on_moved(enum store_rc rc, void *arg)
 {
 	struct fire *f = arg;
 
-	if (rc != STORE_OK && rc != STORE_DOWN)
+	if (rc == STORE_OK)
+		ledger_moved(f->b, f->job, f->at);
+	else if (rc != STORE_DOWN)
 		(void)ledger_cursor(f->b, f->job);
 	free(f);
 }
@@ -152,6 +163,7 @@ pass_over(struct broker *b, struct cat_job *j, wall at, int64_t run)
 	json_t *doc = fire_json(j->def.name, at);
 
 	f->b = b;
+	f->at = to;
 	(void)MEM_STR(f->job, j->def.name);
 	batch_add(batch, S_CURSOR_MOVE, "tii", f->job, j->cursor.ms, to.ms);
 	batch_must(batch);
@@ -161,16 +173,6 @@ pass_over(struct broker *b, struct cat_job *j, wall at, int64_t run)
 	return doc;
 }
 
-/* Somebody may have read the cursor from the disk meanwhile, before this. */
-static void
-not_behind(struct broker *b, const struct fire *f)
-{
-	struct cat_job *j = catalog_job(b->catalog, f->job);
-
-	if (j != NULL && j->cursor.ms < f->at.ms)
-		j->cursor = f->at;
-}
-
 static void
 on_fired(enum store_rc rc, void *arg)
 {
@@ -178,7 +180,7 @@ on_fired(enum store_rc rc, void *arg)
 	json_t *doc;
 
 	if (rc == STORE_OK)
-		not_behind(f->b, f);
+		ledger_moved(f->b, f->job, f->at);
 	outcome_stored(f->b, &f->set, rc);
 	if (rc == STORE_CONFLICT) {
 		pass(f);
@@ -206,14 +208,17 @@ on_fired(enum store_rc rc, void *arg)
 }
 
 /* Fire from here.  What is on its way to the disk comes once more then: the
- * Scheduler forgets what it is told, and a crash would lose it. */
+ * Scheduler forgets what it is told, and a crash would lose it.  When nothing
+ * is, the disk is right, and not memory: the same is not answered for ever. */
 static json_t *
-from_cursor(const struct broker *b, const struct cat_job *j, wall at)
+from_cursor(const struct broker *b, struct cat_job *j, wall at)
 {
 	json_t *doc = fire_json(j->def.name, at);
+	wall stored = ledger_stored(b, j->def.name);
 
-	(void)json_object_set_new(doc, "cursor",
-	    json_integer(ledger_stored(b, j->def.name).ms));
+	if (store_pending(b->store) == 0)
+		j->cursor = stored;
+	(void)json_object_set_new(doc, "cursor", json_integer(stored.ms));
 	return doc;
 }
 
@@ -223,18 +228,14 @@ from_cursor(const struct broker *b, const struct cat_job *j, wall at)
  * somebody else, whose answer the Scheduler never hears.  The cursor is read
  * first: it comes to the disk together with the run. */
 static json_t *
-already(struct broker *b, const struct cat_job *j, wall at)
+already(const struct broker *b, struct cat_job *j, wall at)
 {
 	wall stored = ledger_stored(b, j->def.name);
 	int64_t run = run_on_record(b, j->def.name, at);
 	json_t *doc;
 
-	if (run == 0 && stored.ms < at.ms) {
-		/* Nothing is on its way: then it is not on record. */
-		if (store_pending(b->store) == 0)
-			(void)ledger_cursor(b, j->def.name);
+	if (run == 0 && stored.ms < at.ms)
 		return from_cursor(b, j, at);
-	}
 	doc = fire_json(j->def.name, at);
 	(void)json_object_set_new(doc, "run", json_integer(run));
 	return doc;

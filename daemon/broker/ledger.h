@@ -32,6 +32,11 @@ wall	ledger_stored(const struct broker *, const char *job);
  * says, which is returned. */
 wall	ledger_cursor(struct broker *, const char *job);
 
+/* The disk has moved the job's cursor to there.  Somebody may have read it again
+ * before that: memory is not left behind, or every later fire would be one past
+ * a gap. */
+void	ledger_moved(struct broker *, const char *job, wall to);
+
 /* What came due in the pause of a job that is to be resumed, and before it
  * while nobody fired: one record, skipped, to be stored with the resuming.
  * NULL: nothing did. */

@@ -268,6 +268,8 @@ on_stored(enum store_rc rc, void *arg)
 	} else if (it->run != NULL)
 		drop_live(b, it->run);
 	if (rc == STORE_OK) {
+		if (it->moved)
+			ledger_moved(b, js_str(it->entry, "job", ""), it->last);
 		counted(it);
 		if (it->other.run != 0)
 			tell(it);

@@ -500,6 +500,45 @@ on_record(int64_t first, int64_t step, int64_t n)
 	assert_int_equal(store_write(store, b), STORE_OK);
 }
 
+/* The same while a cursor passes over what is on record. */
+static void
+a_cursor_that_passes_over_is_not_left_behind(void **state)
+{
+	json_t *params;
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	on_record(due, 1000, 2);
+	params = json_pack("{s:I,s:[o]}", "epoch", (json_int_t)epoch(),
+	    "fires", at(due));
+	broker->now.wall.ms = clock_wall().ms + 30000;
+	ledger_fire(broker, broker->roster->members[0], params, on_answer);
+	json_decref(params);
+	(void)ledger_cursor(broker, "tick");
+	UNTIL(store_pending(store) == 0);
+	assert_int_equal(tick()->cursor.ms, due + 1000);
+	assert_true(js_int(fire_as(epoch(), at(due + 2000)), "run", 0) > 0);
+}
+
+/* Whatever made them differ: it is over with one answer. */
+static void
+a_cursor_unlike_its_disk_is_so_for_one_answer(void **state)
+{
+	int64_t due;
+
+	(void)state;
+	at_work();
+	due = next();
+	assert_true(js_int(fire_as(epoch(), at(due)), "run", 0) > 0);
+	UNTIL(store_pending(store) == 0);
+	tick()->cursor.ms = due - 1000;
+	assert_int_equal(js_int(fire_as(epoch(), at(due + 1000)), "cursor", 0),
+	    due);
+	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > 0);
+}
+
 /* What a Scheduler did without the broker, by a clock that was ahead: one by
  * one, each with all that follows it sent again, thousands of them would hold
  * up the job for minutes. */
@@ -570,6 +609,8 @@ main(void)
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
 		T(no_answer_has_a_cursor_that_is_not_on_disk),
 		T(a_cursor_that_is_read_again_is_not_left_behind),
+		T(a_cursor_that_passes_over_is_not_left_behind),
+		T(a_cursor_unlike_its_disk_is_so_for_one_answer),
 		T(another_epoch_is_refused_as_an_event),
 		T(ahead_of_the_clock_is_refused_and_comes_again),
 		T(what_is_skipped_is_on_record_with_the_reason),

@@ -440,6 +440,23 @@ test_a_gap_stays_due(void **state)
 	assert_int_equal(ledger_cursor(broker, "tick").ms, at.ms + 1000);
 }
 
+/* The cursor is read again while it is on its way to the disk (what else this
+ * node told could not be stored): memory that stayed behind would take every
+ * fire of the job for one past a gap. */
+static void
+test_a_cursor_that_is_read_again_is_not_left_behind(void **state)
+{
+	struct told t = { 0 };
+	wall at = one_due();
+
+	(void)state;
+	begin_tell(entry(1, "start", "tick", at.ms), &t);
+	(void)ledger_cursor(broker, "tick");
+	UNTIL(t.done);
+	json_decref(t.result);
+	assert_int_equal(cursor(), at.ms);
+}
+
 static void
 test_skips_are_records(void **state)
 {
@@ -690,6 +707,7 @@ main(void)
 		T(test_what_never_came_is_not_known_before_it_is_on_disk),
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
 		T(test_a_gap_stays_due),
+		T(test_a_cursor_that_is_read_again_is_not_left_behind),
 		T(test_skips_are_records),
 		T(test_nothing_is_told_before_it_is_on_disk),
 		T(test_what_waited_is_queued_here),
