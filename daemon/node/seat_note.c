@@ -107,8 +107,6 @@ on_fired(struct seat *s, const json_t *p)
 		files_answer(s->files, p);
 	else
 		watch_answer(s->watch, p, s->now);
-	if (strcmp(js_str(p, "code", ""), "epoch") == 0)
-		watch_stop(s->watch);	/* a grant starts it again */
 }
 
 static void

@@ -347,6 +347,34 @@ drop_one(struct watch *w, struct wjob *j, int64_t at)
 		}
 }
 
+static void
+put_off(struct wjob *j, mono now)
+{
+	j->retry = mono_add_ms(now, BUSY_MS);
+}
+
+/* Not the Scheduler, says the broker.  A grant brings other cursors; and when
+ * there is none, since the broker could not store what it had decided, all that
+ * it was sent is due as before. */
+static void
+not_now(struct watch *w, struct now now)
+{
+	for (size_t i = json_array_size(w->pending); i-- > 0;) {
+		const json_t *f = json_array_get(w->pending, i);
+		struct wjob *j;
+
+		HASH_FIND_STR(w->jobs, js_str(f, "job", ""), j);
+		if (j == NULL)
+			continue;
+		set_cursor(j, (wall){ js_int(f, "first", 0) - 1 });
+		j->told = j->cursor;
+		j->refused = true;
+	}
+	watch_stop(w);
+	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
+		put_off(j, now.mono);
+}
+
 void
 watch_answer(struct watch *w, const json_t *doc, struct now now)
 {
@@ -357,6 +385,10 @@ watch_answer(struct watch *w, const json_t *doc, struct now now)
 	HASH_FIND_STR(w->jobs, js_str(doc, "job", ""), j);
 	if (j == NULL)
 		return;
+	if (code != NULL && strcmp(code, "epoch") == 0) {
+		not_now(w, now);
+		return;
+	}
 	if (json_object_get(doc, "run") != NULL) {
 		drop_one(w, j, js_int(doc, "at", 0));
 		j->again = 0;
@@ -414,12 +446,6 @@ watch_choose(struct watch *w, bool (*may)(void *, const struct job *),
 {
 	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next)
 		j->alone = j->def.enabled && !j->paused && may(ctx, &j->def);
-}
-
-static void
-put_off(struct wjob *j, mono now)
-{
-	j->retry = mono_add_ms(now, BUSY_MS);
 }
 
 /* They were due in time, whatever the misfire policy says by now. */

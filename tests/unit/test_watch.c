@@ -200,6 +200,40 @@ test_one_that_is_not_answered_asks_again(void **state)
 	assert_int_equal(fired(), 14);
 }
 
+/* The broker was about to move the role when they came, and its disk refused
+ * that: this node is the Scheduler, and no grant will come.  What it had sent is
+ * still due, and not only when the job is due again. */
+static void
+test_what_was_refused_is_due_if_this_is_the_scheduler(void **state)
+{
+	int64_t from = now.wall.ms;
+	json_t *refused = json_pack("{s:s,s:I,s:s,s:s}", "job", "j", "at",
+	    (json_int_t)from + 2000, "refused", "the epoch is not the "
+	    "Scheduler's", "code", "epoch"), *due;
+
+	(void)state;
+	load("j");
+	watch_start(watch, NULL);
+	later(3);
+	assert_int_equal(fired(), 3);
+	answer("j", from + 1000, "run", 1);
+	watch_answer(watch, refused, now);
+	watch_answer(watch, refused, now);
+	json_decref(refused);
+	assert_int_equal(under_way(), 0);
+	assert_int_equal(fired(), 0);		/* not again and again */
+	assert_int_equal(watch_retry(watch).us, now.mono.us + 1000000);
+	later(1);
+	assert_int_equal(fired(), 1);
+	later(5);			/* and no answer */
+	due = watch_due(watch, now);
+	assert_int_equal(json_array_size(due), 1);
+	assert_int_equal(js_int(json_array_get(due, 0), "at", 0), from + 2000);
+	json_decref(due);
+	answer("j", from + 2000, "run", 2);
+	assert_int_equal(fired(), 7);
+}
+
 /* A thousand may be under way: were those of a removed job kept, nothing would
  * be fired any more once there are so many of them. */
 static void
@@ -228,6 +262,7 @@ main(void)
 		U(test_one_that_is_not_answered_asks_again),
 		U(test_a_gap_holds_up_for_some_milliseconds),
 		U(test_a_removed_job_leaves_nothing_under_way),
+		U(test_what_was_refused_is_due_if_this_is_the_scheduler),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
