@@ -13,8 +13,10 @@
 #include "mem.h"
 #include "sim.h"
 
-enum {				/* turns in so many seconds of true time */
-	SPIN = 10000,
+/* Turns in so many seconds of true time.  A disk that is full now and then may
+ * have a thousand occurrences sent, and each answered, once a second. */
+enum {
+	SPIN = 25000,
 	SPIN_S = 10
 };
 

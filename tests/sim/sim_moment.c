@@ -137,7 +137,6 @@ nothing_missed(struct world *w)
 
 	for (struct cat_job *j = b->catalog->jobs; j != NULL; j = j->hh.next) {
 		wall next = due_next(j->due, j->cursor);
-		struct fact *f = fact_get(&w->check->cursors, j->def.name);
 		char text_[CLOCK_RFC3339];
 
 		if (j->paused || !j->def.enabled)
@@ -151,9 +150,22 @@ nothing_missed(struct world *w)
 			sim_broken(w, RULE_DUE, "%s was due at %s, and nothing "
 			    "is on record", j->def.name, clock_rfc3339(next,
 			    text_));
-		/* What is on disk since just now was not said yet. */
-		if (f != NULL && f->n != j->cursor.ms &&
-		    store_pending(b->store) == 0)
+	}
+}
+
+/* With nothing on its way, the broker believes what its disk says. */
+static void
+cursors_agree(struct world *w)
+{
+	struct broker *b = w->m[BROKER].broker;
+
+	if (b == NULL || !b->awake || w->check->editing > 0 ||
+	    store_pending(b->store) > 0)
+		return;
+	for (struct cat_job *j = b->catalog->jobs; j != NULL; j = j->hh.next) {
+		struct fact *f = fact_get(&w->check->cursors, j->def.name);
+
+		if (f != NULL && f->n != j->cursor.ms)
 			sim_broken(w, RULE_CURSOR, "the broker's cursor of %s "
 			    "is %s its disk", j->def.name, f->n > j->cursor.ms
 			    ? "behind" : "ahead of");
@@ -238,6 +250,7 @@ check_now(struct world *w)
 	if (w->now - c->counted > SEC / 4) {
 		c->counted = w->now;
 		nothing_overlooked(w);
+		cursors_agree(w);
 	}
 	promise_now(w);
 	if (first == -1)
