@@ -195,6 +195,8 @@ struct machine {
 	bool	      uncontrolled;	/* agent.allow_control = false */
 	/* operators' choices, as far as they were told that they hold */
 	int64_t	      on_at, off_at;	/* last asked to go on (or be free), off */
+	int	      offs;		/* asked to go off and not answered: */
+	bool	      off_one;		/* one, by which off_at is */
 	bool	      held_here;	/* off at the node itself */
 	bool	      off, off_seen;	/* off at the broker; it has stopped */
 	struct member *known;		/* its row at the broker … */

@@ -331,6 +331,8 @@ machine_kill(struct machine *m, bool power)
 	if (m->at == BROKER) {
 		check_edit(m->w, 0);
 		m->w->asked = 0;
+		for (int i = 0; i < m->w->n; i++)
+			m->w->m[i].offs = 0;
 	}
 	m->w->cur = was;
 }

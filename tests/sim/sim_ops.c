@@ -63,7 +63,8 @@ told_off(void *arg, enum role_told how, const char *text)
 	struct machine *m = arg;
 
 	told(m->w, how, text);
-	if (how == ROLE_TOLD_DONE && m->on_at < m->off_at)
+	m->offs--;
+	if (how == ROLE_TOLD_DONE && m->off_one && m->on_at < m->off_at)
 		m->off = true;
 }
 
@@ -90,6 +91,7 @@ ops_role(struct world *w, enum role_event_kind kind, struct machine *m,
 	w->asked++;
 	if (kind == ROLE_EV_OP_OFF) {
 		m->off_at = w->now;
+		m->off_one = m->offs++ == 0;
 		scheduler_op(b, &ev, "op", NULL, told_off, m);
 	} else
 		scheduler_op(b, &ev, "op", NULL, told, w);
