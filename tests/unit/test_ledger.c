@@ -245,24 +245,30 @@ refusals_on_record(size_t n)
 	return are;
 }
 
+static void
+fire_and_read_again(int64_t due)
+{
+	json_t *params = json_pack("{s:I,s:[o]}", "epoch",
+	    (json_int_t)epoch(), "fires", at(due));
+
+	broker->now.wall.ms = clock_wall().ms + 30000;
+	ledger_fire(broker, broker->roster->members[0], params, on_answer);
+	json_decref(params);
+	(void)ledger_cursor(broker, "tick");
+}
+
 /* The cursor is read again while a fire is under way (another could not be
  * stored, or a node told what it did alone): a broker that then stayed behind
  * its disk would take every later fire for one past a gap, for ever. */
 static void
 a_cursor_that_is_read_again_is_not_left_behind(void **state)
 {
-	json_t *params;
 	int64_t due;
 
 	(void)state;
 	at_work();
 	due = next();
-	params = json_pack("{s:I,s:[o]}", "epoch", (json_int_t)epoch(),
-	    "fires", at(due));
-	broker->now.wall.ms = clock_wall().ms + 30000;
-	ledger_fire(broker, broker->roster->members[0], params, on_answer);
-	json_decref(params);
-	(void)ledger_cursor(broker, "tick");
+	fire_and_read_again(due);
 	UNTIL(answered != NULL);
 	assert_int_equal(tick()->cursor.ms, due);
 	assert_true(js_int(fire_as(epoch(), at(due + 1000)), "run", 0) > 0);
@@ -504,19 +510,13 @@ on_record(int64_t first, int64_t step, int64_t n)
 static void
 a_cursor_that_passes_over_is_not_left_behind(void **state)
 {
-	json_t *params;
 	int64_t due;
 
 	(void)state;
 	at_work();
 	due = next();
 	on_record(due, 1000, 2);
-	params = json_pack("{s:I,s:[o]}", "epoch", (json_int_t)epoch(),
-	    "fires", at(due));
-	broker->now.wall.ms = clock_wall().ms + 30000;
-	ledger_fire(broker, broker->roster->members[0], params, on_answer);
-	json_decref(params);
-	(void)ledger_cursor(broker, "tick");
+	fire_and_read_again(due);
 	UNTIL(store_pending(store) == 0);
 	assert_int_equal(tick()->cursor.ms, due + 1000);
 	assert_true(js_int(fire_as(epoch(), at(due + 2000)), "run", 0) > 0);
