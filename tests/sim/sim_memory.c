@@ -77,16 +77,22 @@ same_members(struct world *w, const struct broker *b, const struct broker *c)
 struct kept {
 	const struct broker *b;
 	struct role_durable  d;
+	bool same_boot;	/* else what is left of a pin is by the wall clock,
+			 * which may have been stepped since it was read */
 };
 
 static int
 on_role(const struct row *row, void *arg)
 {
 	struct kept *k = arg;
+	json_t *text;
 
 	k->d.epoch = row_int(row, 0);
 	k->d.holder = strtoll(row_text(row, 1), NULL, 10);
 	role_disk_read(&k->d, row_text(row, 2), k->b->now, k->b->boot, 0);
+	text = json_loads(row_text(row, 2), 0, NULL);
+	k->same_boot = strcmp(js_str(text, "boot", ""), k->b->boot) == 0;
+	json_decref(text);
 	return 1;
 }
 
@@ -101,7 +107,7 @@ same_role(struct world *w, const struct broker *b)
 	if (d->epoch != stored->epoch || d->holder != stored->holder ||
 	    d->vacant != stored->vacant || d->intent != stored->intent ||
 	    d->fenced != stored->fenced || d->restored != stored->restored ||
-	    (scheduler_role(b)->pin_end.us > b->now.mono.us &&
+	    (k.same_boot && scheduler_role(b)->pin_end.us > b->now.mono.us &&
 	    d->pinned != stored->pinned))
 		sim_broken(w, RULE_ACKED, "the role is at epoch %lld with "
 		    "%lld, pinned %lld%s%s, on disk at %lld with %lld, pinned "
