@@ -30,6 +30,7 @@ struct sub {
 	bool		  answered;
 	json_t		 *known;	/* what was sent: id -> row, or doc */
 	json_t		 *now;		/* the newest result, not all sent */
+	json_t		 *have;		/* the ids in it */
 	char		  trouble[256];	/* that was told */
 	struct subs	 *all;
 	struct sub	 *next;
@@ -78,6 +79,7 @@ sub_free(struct sub *p)
 	json_decref(p->rpc_id);
 	json_decref(p->known);
 	json_decref(p->now);
+	json_decref(p->have);
 	free(p->key);
 	free(p);
 }
@@ -103,6 +105,25 @@ id_of(const struct sub *p, const json_t *row, char out[ID])
 	    mem_str(out, ID, json_string_value(v)) == -1)
 		return false;
 	return true;
+}
+
+/* Of rows with the same id the first one: the attempts of a run share its id,
+ * the newest comes first, and a subscriber has room for one. */
+static void
+take_rows(struct sub *p, const json_t *result)
+{
+	json_t *row;
+	char id[ID];
+	size_t i;
+
+	json_decref(p->have);
+	p->have = json_object();
+	p->now = json_array();
+	json_array_foreach(result, i, row)
+		if (id_of(p, row, id) && json_object_get(p->have, id) == NULL) {
+			(void)json_object_set_new(p->have, id, json_true());
+			(void)json_array_append(p->now, row);
+		}
 }
 
 /* Rows of now that the subscriber does not have, at most ROWS bytes of them;
@@ -133,24 +154,18 @@ fresh(struct sub *p)
 static json_t *
 gone(struct sub *p)
 {
-	json_t *have = json_object(), *del = NULL, *row;
+	json_t *del = NULL, *row;
 	const char *key;
-	char id[ID];
 	void *tmp;
-	size_t i;
 
-	json_array_foreach(p->now, i, row)
-		if (id_of(p, row, id))
-			(void)json_object_set_new(have, id, json_true());
 	json_object_foreach_safe(p->known, tmp, key, row)
-		if (json_object_get(have, key) == NULL) {
+		if (json_object_get(p->have, key) == NULL) {
 			if (del == NULL)
 				del = json_array();
 			(void)json_array_append(del, json_object_get(row,
 			    p->key));
 			(void)json_object_del(p->known, key);
 		}
-	json_decref(have);
 	return del;
 }
 
@@ -245,7 +260,10 @@ on_done(void *ctx, struct call *c, json_t *result)
 		p->key = NULL;
 	}
 	json_decref(p->now);
-	p->now = json_incref(result);
+	if (p->key != NULL)
+		take_rows(p, result);
+	else
+		p->now = json_incref(result);
 	if (p->key == NULL && size_of(result) > DOC_MAX) {
 		json_decref(p->now);
 		p->now = json_null();

@@ -211,6 +211,24 @@ what_has_gone_is_told(void **state)
 	hang_up();
 }
 
+/* Attempts of one run have one id: the first of them is shown, and the others
+ * are not sent in turn with it for as long as the console is open. */
+static void
+rows_of_one_id_are_one(void **state)
+{
+	const json_t *a;
+
+	(void)state;
+	client();
+	/* Many settings have the same of these. */
+	a = json_object_get(say("{\"id\":2,\"method\":\"subscribe\",\"params\":"
+	    "{\"method\":\"setting.list\",\"key\":\"default\"}}"), "result");
+	assert_in_range(json_array_size(json_object_get(a, "doc")), 2, 60);
+	(void)say("{\"id\":3,\"method\":\"status\"}");
+	assert_null(newest());
+	hang_up();
+}
+
 static void
 what_cannot_be_is_refused(void **state)
 {
@@ -300,6 +318,7 @@ main(void)
 		T(documents_come_whole),
 		T(long_lists_come_in_parts),
 		T(what_has_gone_is_told),
+		T(rows_of_one_id_are_one),
 		T(what_cannot_be_is_refused),
 		T(requests_are_cancelled),
 		T(stats_are_columns),
