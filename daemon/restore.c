@@ -51,12 +51,13 @@ paths_clear(struct paths *p)
 	free(p->from_key);
 }
 
+/* The files of a store. */
+static const char *const tails[] = { "", "-wal", "-shm" };
+
 /* Half a restore, of an earlier try. */
 static void
 leftovers(const struct paths *p)
 {
-	static const char *const tails[] = { "", "-wal", "-shm" };
-
 	(void)unlink(p->new_key);
 	for (size_t i = 0; i < 3; i++) {
 		char *path = mem_fmt("%s%s", p->new_store, tails[i]);
@@ -64,6 +65,39 @@ leftovers(const struct paths *p)
 		(void)unlink(path);
 		free(path);
 	}
+}
+
+/* A log of another file would be played into the one that is put beside it,
+ * and there is no telling them apart. */
+static int
+is_free(const struct paths *p, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < 3; i++) {
+		char *path = mem_fmt("%s%s", p->store, tails[i]);
+
+		if (access(path, F_OK) == 0 || errno != ENOENT)
+			rc = err_set(e, ERR_FAILED, "restore: %s is there "
+			    "already: move it aside first (%s, its -wal and "
+			    "its -shm belong together)", path, base(p->store));
+		free(path);
+	}
+	return rc;
+}
+
+/* The mark is in the file itself, and not in a log that stays behind. */
+static int
+is_whole(const struct paths *p, struct err *e)
+{
+	char *wal = mem_fmt("%s-wal", p->new_store);
+	int rc = 0;
+
+	if (access(wal, F_OK) == 0 || errno != ENOENT)
+		rc = err_set(e, ERR_IO, "restore: %s could not be written into "
+		    "its file: free disk space, then restore again", wal);
+	free(wal);
+	return rc;
 }
 
 static int
@@ -144,13 +178,12 @@ restore_run(const struct config *cfg, const char *backup, struct err *e)
 		return -1;
 	paths_of(&p, cfg, backup);
 	leftovers(&p);
-	if (access(p.store, F_OK) == 0 || errno != ENOENT)
-		(void)err_set(e, ERR_FAILED, "restore: %s is there already: "
-		    "move it, its -wal and its -shm aside first", p.store);
-	else if (copy_file(p.from_key, p.new_key, "restore", e) == 0 &&
+	if (is_free(&p, e) == 0 &&
+	    copy_file(p.from_key, p.new_key, "restore", e) == 0 &&
 	    same_key(&p, e) == 0 &&
 	    copy_file(p.from_store, p.new_store, "restore", e) == 0 &&
-	    mark(&p, e) == 0 && put(p.new_key, p.key, e) == 0 &&
+	    mark(&p, e) == 0 && is_whole(&p, e) == 0 &&
+	    put(p.new_key, p.key, e) == 0 &&
 	    put(p.new_store, p.store, e) == 0)
 		rc = 0;
 	if (rc == -1)

@@ -48,7 +48,11 @@ epoch_of()
 	stop a
 
 	refused 1 "move it" restored a "$T/backup"
+	# A log without its file: it would be played into the restored one.
 	rm "$T"/a/state/muster.db*
+	touch "$T/a/state/muster.db-wal"
+	refused 1 "move it" restored a "$T/backup"
+	rm "$T/a/state/muster.db-wal"
 	restored a "$T/backup"
 	refused 1 "move it" restored a "$T/backup"
 	start a
