@@ -364,7 +364,10 @@ journal_begin(int dir, const struct journal_head *h, struct err *e)
 	 * a file system that cannot do it is no worse off. */
 	(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0,
 	    (off_t)b.len + RESERVED);
+	/* On disk before it has the name: else the power may leave nothing of
+	 * either. */
 	if (b.failed || write_all(fd, b.p, b.len) == -1 ||
+	    fdatasync(fd) == -1 ||
 	    renameat(dir, "journal.new", dir, "journal") == -1) {
 		(void)err_sys(e, "keeper journal: write");
 		buf_free(&b);
@@ -372,6 +375,9 @@ journal_begin(int dir, const struct journal_head *h, struct err *e)
 		(void)unlinkat(dir, "journal.new", 0);
 		return -1;
 	}
+	if (fsync(dir) == -1)
+		log_warn("journal", "its name may not outlast the power: %s",
+		    strerror(errno));
 	if (j.fd != -1)
 		(void)close(j.fd);
 	j.fd = fd;
@@ -424,4 +430,14 @@ journal_flush(struct err *e)
 	j.size += (off_t)j.pend.len;
 	buf_clear(&j.pend);
 	return 0;
+}
+
+int
+journal_sync(struct err *e)
+{
+	if (fdatasync(j.fd) == 0)
+		return 0;
+	(void)err_sys(e, "keeper journal: sync");
+	/* What did not get there is not tried again: a new file, whole. */
+	return journal_begin(j.dir, &j.head, NULL);
 }

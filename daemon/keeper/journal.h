@@ -1,9 +1,13 @@
 /* The keeper's memory on disk: STATE_DIR/keeper/journal, append only.
  *
- * Order is everything, because the report can be lost, the record not: a start is on file before the fork, the pid
- * after it, the end before it is reported.  Records are collected and written
- * by one write(2) a turn.  No fdatasync: the page cache outlives processes, and
- * after a crash of the machine no run is alive.
+ * Order is everything, because the report can be lost, the record not: a start
+ * is on file before the fork, the pid after it, the end before it is reported.
+ * Records are collected and written by one write(2) a turn.
+ *
+ * A start, and it alone, outlasts the power too (journal_sync): one that was
+ * forgotten would be done again.  For the rest the page cache is enough, which
+ * outlives processes: after a crash of the machine no run is alive, and one
+ * without an end is lost.
  *
  * A record is its length (4), the low half of its hash (4), its type (1) and
  * the body.  A torn tail is cut off when reading. */
@@ -38,6 +42,8 @@ void	journal_forget(const struct run *);
  * collected and the next call tries again. */
 int	journal_flush(struct err *);
 bool	journal_dirty(void);
+/* What was written outlasts a crash of the machine.  On -1 it may not. */
+int	journal_sync(struct err *);
 
 /* The same records as bytes, for a re-exec. */
 void	journal_snapshot(struct buf *, const struct journal_head *);

@@ -26,6 +26,7 @@
 #include "log.h"
 #include "mem.h"
 #include "pack.h"
+#include "service.h"
 #include "text.h"
 
 #define RULES_DEFAULT "/etc/muster/keeper.conf"
@@ -323,8 +324,10 @@ resume(struct err *e)
 	(void)munmap(p, (size_t)st.st_size);
 	(void)close(k.resume);
 	/* Children that ended meanwhile sent their signal to nobody. */
-	if (rc == 0)
+	if (rc == 0) {
 		super_reap();
+		super_watched();
+	}
 	return rc;
 }
 
@@ -528,7 +531,10 @@ absolute(struct err *e)
 	if (dir == NULL)
 		return err_sys(e, "%s", k.dir);
 	k.dir = dir;
-	if (k.rules != NULL && (rules = realpath(k.rules, NULL)) == NULL)
+	/* After a re-exec it is absolute, and runs hang on us: a file that is
+	 * gone meanwhile refuses new ones only. */
+	if (k.rules != NULL && k.resume == -1 &&
+	    (rules = realpath(k.rules, NULL)) == NULL)
 		return err_sys(e, "%s", k.rules);
 	if (rules != NULL)
 		k.rules = rules;
@@ -563,7 +569,11 @@ main(int argc, char **argv)
 	if (k.detach)
 		log_to_file();
 	tell_parent(0);
+	if (!k.detach)
+		service_tell("READY=1");
 	loop();
+	/* What ended in the last turn would be lost to the next keeper. */
+	super_commit();
 	log_info("main", "end; %zu runs go on without a keeper",
 	    run_live_count());
 	(void)unlinkat(k.state_fd, "keeper.sock", 0);

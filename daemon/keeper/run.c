@@ -39,7 +39,7 @@ run_of_pid(pid_t pid)
 {
 	struct run *r = live;
 
-	while (r != NULL && (r->pid != pid || r->reaped || r->pidfd != -1))
+	while (r != NULL && (r->pid != pid || r->reaped || r->adopted))
 		r = r->live_next;
 	return r;
 }

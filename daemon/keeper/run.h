@@ -50,7 +50,9 @@ struct run {
 	size_t		nseen;
 	bool		reaped;		/* the leader; status says how */
 	int		status;		/* as from waitpid */
-	int		pidfd;		/* of a run that is not our child */
+	bool		nameless;	/* no session or group has its pid */
+	bool		adopted;	/* not our child: of a keeper that died */
+	int		pidfd;		/* of such a one; -1: it is gone */
 	bool		straying;	/* ended, but left processes behind */
 	bool		forgotten;	/* freed once nothing strays */
 };

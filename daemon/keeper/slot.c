@@ -116,14 +116,26 @@ create(struct slot *s, struct err *e)
 	return err_sys(e, "keeper slots: create a file");
 }
 
+/* One that was another user's stays his: who holds it open still could read
+ * and write what the next run says. */
+static bool
+reuse(struct slot *s, uid_t uid)
+{
+	for (size_t i = pool.nfree; i-- > 0;)
+		if (pool.unused[i].uid == uid) {
+			*s = pool.unused[i];
+			pool.unused[i] = pool.unused[--pool.nfree];
+			return true;
+		}
+	return false;
+}
+
 int
 slot_take(struct run *r, uid_t uid, struct err *e)
 {
 	struct slot s;
 
-	if (pool.nfree > 0)
-		s = pool.unused[--pool.nfree];
-	else if (create(&s, e) == -1)
+	if (!reuse(&s, uid) && create(&s, e) == -1)
 		return -1;
 	if (s.uid != uid && own(s.fd, uid, e) == -1) {
 		(void)close(s.fd);

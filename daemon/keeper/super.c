@@ -95,7 +95,7 @@ ended_by_itself(struct run *r)
 	if (*why != '\0') {
 		set_why(r, why);
 		end_run(r, RUN_REFUSED, 0);
-	} else if (r->pidfd != -1) {
+	} else if (r->adopted) {
 		(void)MEM_STR(r->why,
 		    "keeper was killed; exit status is unknown");
 		end_run(r, RUN_LOST, 0);
@@ -111,9 +111,9 @@ ended_by_us(struct run *r)
 {
 	int sig = r->killing ? SIGKILL : SIGTERM;
 
-	if (r->reaped && r->pidfd == -1 && WIFSIGNALED(r->status))
+	if (r->reaped && !r->adopted && WIFSIGNALED(r->status))
 		sig = WTERMSIG(r->status);
-	else if (r->reaped && r->pidfd == -1)
+	else if (r->reaped && !r->adopted)
 		sig = SIGTERM;
 	r->straying = r->nseen > 0;
 	if (r->straying)
@@ -194,7 +194,7 @@ kill_tree(struct run *r)
 	size_t left = r->nseen;
 
 	/* A leader whose first thread has ended looks dead, and is not. */
-	if (!r->reaped && r->pidfd == -1 && r->pid > 0)
+	if (!r->reaped && !r->adopted && r->pid > 0)
 		(void)kill(r->pid, SIGKILL);
 	for (int i = 0; i < 3 && left > 0; i++) {
 		tree_signal(r, SIGKILL);
@@ -448,11 +448,11 @@ launch(struct run *r, const struct kmsg_start *s)
 }
 
 static int
-flush(void)
+flush(bool starts)
 {
 	struct err e = { 0 };
 
-	if (journal_flush(&e) == 0) {
+	if (journal_flush(&e) == 0 && (!starts || journal_sync(&e) == 0)) {
 		if (stuck)
 			log_info("journal", "written again");
 		stuck = false;
@@ -468,7 +468,7 @@ flush(void)
 void
 super_commit(void)
 {
-	int rc = flush();
+	int rc = flush(npending > 0);
 
 	for (size_t i = 0; i < npending; i++) {
 		if (rc == 0)
@@ -479,7 +479,7 @@ super_commit(void)
 		kmsg_clear(&pending[i].msg);
 	}
 	if (npending > 0 && rc == 0)
-		rc = flush();
+		rc = flush(false);
 	npending = 0;
 	if (rc == 0)
 		link_release();
@@ -498,6 +498,20 @@ lose(struct run *r, const char *why)
 	end_run(r, RUN_LOST, 0);
 }
 
+/* The handle first, then the check: it cannot be a stranger's that got the
+ * number since. */
+static void
+adopt(struct run *r)
+{
+	r->adopted = true;
+	r->pidfd = r->pid == 0 ? -1 :
+	    (int)syscall(SYS_pidfd_open, r->pid, 0);
+	if (r->pidfd == -1 || (r->born != 0 && tree_born(r->pid) == r->born))
+		return;
+	(void)close(r->pidfd);
+	r->pidfd = -1;
+}
+
 static void
 recover(struct run *r)
 {
@@ -510,14 +524,9 @@ recover(struct run *r)
 		r->began = clock_mono();
 		journal_pid(r);
 	}
-	r->pidfd = r->pid == 0 ? -1 :
-	    (int)syscall(SYS_pidfd_open, r->pid, 0);
-	if (r->pidfd != -1 && tree_born(r->pid) == r->born && r->born != 0)
-		return;
-	if (r->pidfd != -1)
-		(void)close(r->pidfd);
-	r->pidfd = -1;
-	lose(r, "keeper was killed; exit status is unknown");
+	adopt(r);
+	if (r->pidfd == -1)
+		lose(r, "keeper was killed; exit status is unknown");
 }
 
 void
@@ -558,7 +567,8 @@ super_watched(void)
 		struct pollfd p = { r->pidfd, POLLIN, 0 };
 
 		next = r->live_next;
-		if (r->pidfd == -1 || r->reaped || poll(&p, 1, 0) != 1)
+		if (!r->adopted || r->reaped || r->state != RUN_RUNNING ||
+		    (r->pidfd != -1 && poll(&p, 1, 0) != 1))
 			continue;
 		r->reaped = true;
 		r->look.us = 0;
@@ -593,7 +603,7 @@ super_pack(struct buf *b)
 		pack_int(b, r->killing, PACK_8);
 		pack_int(b, r->reaped, PACK_8);
 		pack_int(b, r->straying, PACK_8);
-		pack_int(b, r->pidfd != -1, PACK_8);
+		pack_int(b, r->adopted, PACK_8);
 		pack_int(b, (uint64_t)(uint32_t)r->status, PACK_32);
 		pack_int(b, (uint64_t)(uint32_t)r->cell, PACK_32);
 		pack_int(b, (uint64_t)r->deadline.us, PACK_64);
@@ -636,7 +646,7 @@ super_unpack(const char *p, size_t n)
 		r->reaped = unpack_int(&u, PACK_8) != 0;
 		r->straying = unpack_int(&u, PACK_8) != 0;
 		if (unpack_int(&u, PACK_8) != 0)
-			r->pidfd = (int)syscall(SYS_pidfd_open, r->pid, 0);
+			adopt(r);
 		r->status = (int)(uint32_t)unpack_int(&u, PACK_32);
 		r->cell = (int)(uint32_t)unpack_int(&u, PACK_32);
 		r->deadline.us = (int64_t)unpack_int(&u, PACK_64);

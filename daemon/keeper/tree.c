@@ -1,6 +1,7 @@
 #include "keeper/tree.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "keeper/child.h"
@@ -122,7 +124,7 @@ static void
 look(struct proc *p)
 {
 	char path[64];
-	struct stat st;
+	struct statx st;
 
 	if (p->looked)
 		return;
@@ -131,9 +133,13 @@ look(struct proc *p)
 	for (int i = 0; i < 2; i++) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d",
 		    (int)p->pid, i + 1);
-		if (stat(path, &st) == 0) {
-			p->dev[i] = st.st_dev;
-			p->ino[i] = st.st_ino;
+		/* What it is, not how it is: a file server that hangs is asked
+		 * nothing, or it would hold up every run here. */
+		if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC |
+		    AT_NO_AUTOMOUNT, STATX_INO, &st) == 0) {
+			p->dev[i] = makedev(st.stx_dev_major,
+			    st.stx_dev_minor);
+			p->ino[i] = st.stx_ino;
 		}
 	}
 }
@@ -161,7 +167,7 @@ is_member(const struct run *r, struct proc *p, const struct stat *out)
 		return true;
 	/* A leader that was reaped has left its number to anybody, unless a
 	 * session or group still has that name: then it cannot be reused. */
-	if (r->pid > 0 && (p->session == r->pid || p->group == r->pid) &&
+	if (r->pid > 0 && !r->nameless && (p->session == r->pid || p->group == r->pid) &&
 	    (r->born == 0 || p->born >= r->born))
 		return true;
 	if (was_seen(r, p))
@@ -268,6 +274,26 @@ close_over(void)
 	}
 }
 
+/* Nobody joins a session or group that is empty: who has its number from then
+ * on is a stranger. */
+static bool
+is_nameless(const struct run *r)
+{
+	bool named = false;
+
+	if (r->pid <= 0)
+		return false;
+	for (size_t i = 0; i < snap.n; i++) {
+		const struct proc *p = &snap.all[i];
+
+		if (p->pid == r->pid && r->born != 0 && p->born != r->born)
+			return true;
+		named |= p->session == r->pid || p->group == r->pid;
+	}
+	return r->reaped && !named && kill(-r->pid, 0) == -1 &&
+	    errno == ESRCH;
+}
+
 size_t
 tree_scan(struct run *r)
 {
@@ -277,6 +303,7 @@ tree_scan(struct run *r)
 	size_t count = 0;
 
 	walk();
+	r->nameless = r->nameless || is_nameless(r);
 	has_out = r->fd != -1 && fstat(r->fd, &out) == 0;
 	for (size_t i = 0; i < snap.n; i++)
 		snap.all[i].member = is_member(r, &snap.all[i],
@@ -343,7 +370,7 @@ tree_orphans(pid_t *out, int max)
 	for (const char *p = text; *p != '\0'; p++)
 		children += *p == ' ';
 	for (struct run *r = run_live(); r != NULL; r = r->live_next)
-		leaders += !r->reaped && r->pidfd == -1 && r->pid > 0;
+		leaders += !r->reaped && !r->adopted && r->pid > 0;
 	if (children == leaders)
 		return 0;
 	for (;; at = end) {

@@ -1,6 +1,7 @@
 # What was acknowledged is done once, whatever dies.
 
 load lib
+load gate
 
 # Submits runs until $T/stop is there; each acknowledged id goes to $T/acked.
 submit()
@@ -143,4 +144,20 @@ another()
 old_for()
 {
 	[ $(($(date +%s) - $(date -r "$T/fired" +%s))) -ge "$1" ]
+}
+
+@test "a run whose intent the power could still take is not started" {
+	gated a
+	broker a
+	apply a <<<"jobs = ( { name = \"mark\"; shell = \"echo >>$T/marks\"; } );"
+	# The keeper is there.
+	m a job run mark --wait
+	[ "$(wc -l <"$T/marks")" -eq 1 ]
+	touch "$T/a/gate/keeper.closed"
+	m a job run mark
+	wait_for 10 test -e "$T/a/gate/keeper.waiting"
+	[ "$(wc -l <"$T/marks")" -eq 1 ]
+	rm "$T/a/gate/keeper.closed"
+	wait_for 10 quiet a
+	[ "$(wc -l <"$T/marks")" -eq 2 ]
 }

@@ -2,24 +2,34 @@
  * whoever has synced a file to disk waits, and $GATE/waiting says so; removing
  * $GATE/waiting lets that one through.  So a test can kill the broker when a
  * decision is on disk and nothing was sent yet.  While $GATE/slow is there,
- * each sync takes so many milliseconds longer, as on a busy disk. */
+ * each sync takes so many milliseconds longer, as on a busy disk.  The node's
+ * keeper has a gate of its own, keeper.closed and keeper.waiting. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+static int
+is_keeper(void)
+{
+	return strcmp(program_invocation_short_name, "muster-keeper") == 0;
+}
 
 static void
 gate(void)
 {
-	const char *dir = getenv("GATE");
+	const char *dir = getenv("GATE"), *who = is_keeper() ? "keeper." : "";
 	char closed[512], waiting[512];
 	int fd;
 
 	if (dir == NULL)
 		return;
-	(void)snprintf(closed, sizeof(closed), "%s/closed", dir);
-	(void)snprintf(waiting, sizeof(waiting), "%s/waiting", dir);
+	(void)snprintf(closed, sizeof(closed), "%s/%sclosed", dir, who);
+	(void)snprintf(waiting, sizeof(waiting), "%s/%swaiting", dir,
+	    who);
 	if (access(closed, F_OK) != 0)
 		return;
 	fd = open(waiting, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -37,7 +47,7 @@ be_slow(void)
 	int ms = 0;
 	FILE *f;
 
-	if (dir == NULL)
+	if (dir == NULL || is_keeper())
 		return;
 	(void)snprintf(slow, sizeof(slow), "%s/slow", dir);
 	f = fopen(slow, "re");

@@ -345,6 +345,91 @@ rules_decide(void **state)
 	world_end(&w);
 }
 
+/* Who keeps the output of his silent run open cannot write into, or read, that
+ * of the next user. */
+static void
+output_is_of_one_user(void **state)
+{
+	const char *first[] = { "/bin/sh", "-c", "exec 5>&1; exec >&- 2>&-; "
+	    "setsid env -i sh -c 'echo >told; read x <go; echo forged >&5; "
+	    "echo >told' & read x <told", NULL };
+	const char *second[] = { "/bin/sh", "-c", "echo >go; read x <told; "
+	    "echo mine", NULL };
+	char path[128], go[128], told[128];
+	struct world w;
+	struct keeper_start s = { .id = "first", .user = "daemon",
+		.argv = first, .output_max = 10000 };
+	char *text;
+	int fifo, fifo2;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	world_begin(&w);
+	(void)chmod(w.dir, 0755);
+	fifo = make_fifo(&w, "go", go);
+	fifo2 = make_fifo(&w, "told", told);
+	(void)chmod(go, 0666);
+	(void)chmod(told, 0666);
+	s.dir = w.dir;
+	(void)snprintf(path, sizeof(path), "%s/rules", w.dir);
+	write_rules(path, "runs: { users = [ \"daemon\", \"nobody\" ]; };\n",
+	    0644);
+	start_keeper(&w, path);
+	new_client(&w);
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, ENDED(&w, "first"));
+	assert_int_equal(state_of(&w, "first"), KEEPER_EXITED);
+	assert_int_equal(keeper_forget(w.k, "first"), 0);
+	s.id = "second";
+	s.user = "nobody";
+	s.argv = second;
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, ENDED(&w, "second"));
+	text = output(&w, "second", NULL);
+	assert_string_equal(text, "mine\n");
+	free(text);
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
+/* The list was moved away before an upgrade: what runs goes on, to its exit
+ * status; what is new is refused. */
+static void
+reexec_without_rules(void **state)
+{
+	char path[128], go[128], script[256];
+	struct world w;
+	int fifo;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	world_begin(&w);
+	(void)chmod(w.dir, 0755);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(path, sizeof(path), "%s/rules", w.dir);
+	write_rules(path, "runs: { users = [ \"root\" ]; "
+	    "default_user = \"root\"; };\n", 0644);
+	start_keeper(&w, path);
+	new_client(&w);
+	(void)snprintf(script, sizeof(script), "read x < %s; exit 6", go);
+	sh(&w, "over", script);
+	WAIT(&w, state_of(&w, "over") == KEEPER_RUNNING);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kill(w.pid, SIGHUP), 0);
+	sh(&w, "new", "exit 2");
+	WAIT(&w, ENDED(&w, "new"));
+	assert_int_equal(state_of(&w, "new"), KEEPER_REFUSED);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "over"));
+	assert_int_equal(state_of(&w, "over"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "over")].code, 6);
+	(void)close(fifo);
+	world_end(&w);
+}
+
 /* Two hundred at once, then all forgotten: nothing stays behind. */
 static void
 many(void **state)
@@ -395,6 +480,8 @@ main(void)
 		cmocka_unit_test(bounded_output),
 		cmocka_unit_test(left_running),
 		cmocka_unit_test(rules_decide),
+		cmocka_unit_test(output_is_of_one_user),
+		cmocka_unit_test(reexec_without_rules),
 		cmocka_unit_test(many),
 	};
 

@@ -203,6 +203,45 @@ keeper_killed(void **state)
 	world_end(&w);
 }
 
+/* It is stopped as a run ends: the exit status is on file, and not lost with
+ * the keeper that took it. */
+static void
+stopped_as_one_ends(void **state)
+{
+	char go[128], told[128], script[400];
+	struct world w;
+	int fifo, fifo2, fd;
+	pid_t pid;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	fifo2 = make_fifo(&w, "told", told);
+	(void)snprintf(script, sizeof(script), "echo $$ > %s; read x < %s; "
+	    "exit 6", told, go);
+	sh(&w, "ends", script);
+	WAIT(&w, state_of(&w, "ends") == KEEPER_RUNNING);
+	pid = read_pid(fifo2);
+	drop_client(&w);
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(fd != -1);
+	assert_int_equal(kill(w.pid, SIGSTOP), 0);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1,
+	    DEADLINE_MS), 1);
+	(void)close(fd);
+	assert_int_equal(kill(w.pid, SIGTERM), 0);
+	stop_keeper(&w, SIGCONT);
+	w.nseen = 0;
+	start_keeper(&w, NULL);
+	new_client(&w);
+	assert_int_equal(state_of(&w, "ends"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "ends")].code, 6);
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
 /* Runs of a boot that is over are lost, and a number that somebody else has
  * now is not touched. */
 static void
@@ -356,6 +395,7 @@ main(void)
 		cmocka_unit_test(musterd_killed),
 		cmocka_unit_test(reexec_keeps_runs),
 		cmocka_unit_test(keeper_killed),
+		cmocka_unit_test(stopped_as_one_ends),
 		cmocka_unit_test(machine_restarted),
 		cmocka_unit_test(torn_journal),
 		cmocka_unit_test(garbage),
