@@ -637,7 +637,7 @@ static void
 logs_follow_the_selection(void **state)
 {
 	struct world *w = *state;
-	json_t *r;
+	json_t *r, *part;
 
 	type(w, "4G");
 	later(w, 10);
@@ -649,12 +649,89 @@ logs_follow_the_selection(void **state)
 	r = sent(w, "run.log");
 	assert_string_equal(js_str(json_object_get(r, "params"), "run", ""),
 	    "8810");
-	json_decref(r);
-	r = json_pack("{s:s}", "text", "one\ntwo\n");
-	ui_part(&w->u, UI_LOG, "8810", r);
-	ui_part(&w->u, UI_LOG, "8812", r);	/* late, of the one before */
+	part = json_pack("{s:s}", "text", "one\ntwo\n");
+	ui_part(&w->u, UI_LOG, js_str(r, "about", ""), part);
+	ui_part(&w->u, UI_LOG, "8812", part);	/* late, of the one before */
+	json_decref(part);
 	json_decref(r);
 	assert_int_equal(w->u.m.log.n, 2);
+}
+
+/* ---- what is shown is so ---------------------------------------------- */
+
+static bool
+is_shown(struct world *w, const char *text)
+{
+	struct grid *g = grid_new(80, 24, GLYPHS_ASCII);
+	struct buf b = BUF_INIT(1 << 20);
+	bool is;
+
+	ui_draw(&w->u, g);
+	grid_text(g, &b);
+	is = strstr(b.p, text) != NULL;
+	buf_free(&b);
+	grid_free(g);
+	return is;
+}
+
+/* Time goes by and nobody is heard. */
+static void
+silence(struct world *w, int64_t ms)
+{
+	w->now.mono = mono_add_ms(w->now.mono, ms);
+	w->now.wall.ms += ms;
+	ui_tick(&w->u, w->now);
+}
+
+/* The link is down and the selection moves: the key, the clock and the runs of
+ * one agent are never another's. */
+static void
+details_are_of_the_agent_shown(void **state)
+{
+	struct world *w = *state;
+	json_t *r, *doc = world_json("{\"name\":\"node-c\",\"fingerprint\":"
+	    "\"SHA256:ccc\",\"clock_skew\":1.5,\"outages\":7,\"runs\":[{"
+	    "\"job\":\"backup-db\",\"id\":8812,\"state\":\"running\"}]}");
+
+	type(w, "\n");
+	later(w, 10);
+	r = sent(w, "agent.show");
+	assert_non_null(r);
+	ui_answer(&w->u, UI_DETAIL, js_str(r, "about", ""), doc, NULL);
+	json_decref(r);
+	json_decref(doc);
+	shows(w, "SHA256:ccc");
+	shows(w, "outages in 24h 7");
+	shows(w, "backup-db #8812 running");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	type(w, "j");
+	silence(w, 10);
+	shows(w, "Agents > node-d");
+	assert_false(is_shown(w, "SHA256:ccc"));
+	assert_false(is_shown(w, "outages in 24h"));
+	assert_false(is_shown(w, "#8812"));
+	type(w, "k");
+	shows(w, "SHA256:ccc");
+}
+
+static void
+a_log_is_of_the_run_shown(void **state)
+{
+	struct world *w = *state;
+
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8812");
+	type(w, "4");
+	shows(w, "#8812 backup-db on node-c -- following");
+	shows(w, "copied part 41");
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8811");
+	shows(w, "#8811 build-index on node-a -- not loaded");
+	assert_false(is_shown(w, "copied part 41"));
+	/* What is here stays readable until it is asked for anew. */
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8812");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	shows(w, "copied part 41");
+	ui_link(&w->u, LINK_UP, "");
+	shows(w, "copied part 41");
 }
 
 int
@@ -682,6 +759,8 @@ main(void)
 		TEST(the_line_is_the_command_line),
 		TEST(a_list_is_filtered_and_left),
 		TEST(logs_follow_the_selection),
+		TEST(details_are_of_the_agent_shown),
+		TEST(a_log_is_of_the_run_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,15 @@ screen_selected(const struct model *m)
 	return row;
 }
 
+/* The answer is the last one that came: the selection may have moved since, and
+ * while the link is down nothing else comes. */
+const json_t *
+screen_detail(const struct model *m, const json_t *row)
+{
+	return strcmp(js_str(m->detail, "name", ""), js_str(row, "name",
+	    "?")) == 0 ? m->detail : NULL;
+}
+
 int
 screen_page(const struct model *m, int h)
 {

@@ -20,6 +20,8 @@ extern const struct screen screens[SCREEN_COUNT];
 void	screen_rows(const struct model *, enum screen_id, struct view_rows *);
 /* The selected row, or NULL; borrowed. */
 const json_t *screen_selected(const struct model *);
+/* What was told of this row beyond the list, or NULL; borrowed. */
+const json_t *screen_detail(const struct model *, const json_t *row);
 /* How many rows of the list are shown: for PgDn. */
 int	screen_page(const struct model *, int h);
 /* Everything: bars, content, overlays. */

@@ -108,7 +108,8 @@ static void
 why(const struct model *m, const struct area *a, int y, const json_t *row)
 {
 	const json_t *h = json_object_get(row, "health");
-	const json_t *runs = json_object_get(m->detail, "runs");
+	const json_t *d = screen_detail(m, row);
+	const json_t *runs = json_object_get(d, "runs");
 	const char *level = say_level(js_str(h, "level", "unknown"), 20);
 	struct buf b = BUF_INIT(1024);
 	int x;
@@ -140,12 +141,15 @@ why(const struct model *m, const struct area *a, int y, const json_t *row)
 		(void)area_str(a, y++, x + 1, GRID_PLAIN, b.p);
 	}
 	(void)area_str(a, y, 1, GRID_BOLD, "Key");
-	(void)area_str(a, y++, x + 1, GRID_PLAIN, js_str(m->detail,
-	    "fingerprint", "-"));
+	(void)area_str(a, y++, x + 1, GRID_PLAIN, js_str(d, "fingerprint",
+	    "-"));
 	(void)area_str(a, y, 1, GRID_BOLD, "Clock");
-	(void)area_fmt(a, y, x + 1, GRID_PLAIN, "%+.3fs   outages in 24h %lld",
-	    js_num(m->detail, "clock_skew", 0),
-	    (long long)js_int(m->detail, "outages", 0));
+	if (d == NULL)
+		(void)area_str(a, y, x + 1, GRID_PLAIN, "-");
+	else
+		(void)area_fmt(a, y, x + 1, GRID_PLAIN, "%+.3fs   outages in "
+		    "24h %lld", js_num(d, "clock_skew", 0),
+		    (long long)js_int(d, "outages", 0));
 	buf_free(&b);
 }
 

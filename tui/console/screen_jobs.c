@@ -136,8 +136,7 @@ static void
 about(const struct model *m, const struct area *a, const json_t *row)
 {
 	const char *name = js_str(row, "name", "?");
-	const json_t *d = strcmp(js_str(m->detail, "name", ""), name) == 0
-	    ? m->detail : NULL;
+	const json_t *d = screen_detail(m, row);
 	char t[SAY], title[160];
 	int y = 1;
 

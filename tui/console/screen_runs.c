@@ -90,13 +90,25 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	}
 }
 
+/* Is the log that is here the one of this row? */
+static bool
+loaded(const struct model *m, const json_t *row)
+{
+	char id[VIEW_ID];
+
+	view_id(row, "id", id);
+	return strcmp(m->log.id, id) == 0;
+}
+
 static void
 log_title(const struct model *m, const json_t *row, char title[256])
 {
 	const struct runlog *l = &m->log;
 	char state[48] = "", t[SAY];
 
-	if (l->error[0] != '\0')
+	if (!loaded(m, row))
+		(void)snprintf(state, sizeof(state), "not loaded");
+	else if (l->error[0] != '\0')
 		(void)snprintf(state, sizeof(state), "no output");
 	else if (l->paused)
 		(void)snprintf(state, sizeof(state), "PAUSED, %lld new",
@@ -104,9 +116,10 @@ log_title(const struct model *m, const json_t *row, char title[256])
 	else
 		(void)snprintf(state, sizeof(state), "%s", l->ended ? "ended"
 		    : "following");
-	(void)snprintf(title, 256, "#%s %.40s on %.40s -- %s%s%s", l->id,
-	    js_str(row, "job", "?"), js_str(row, "agent", "-"), state,
-	    *screen_as_of(m, t) != '\0' ? " " : "", t);
+	(void)snprintf(title, 256, "#%lld %.40s on %.40s -- %s%s%s",
+	    (long long)js_int(row, "id", 0), js_str(row, "job", "?"),
+	    js_str(row, "agent", "-"), state, *screen_as_of(m, t) != '\0'
+	        ? " " : "", t);
 }
 
 static void
@@ -119,6 +132,11 @@ log_view(const struct model *m, const struct area *a, const json_t *row)
 
 	log_title(m, row, title);
 	widget_rule(a, 0, title);
+	if (!loaded(m, row)) {
+		(void)area_str(a, 1, 1, GRID_DIM, "The log of this run is not "
+		    "loaded.");
+		return;
+	}
 	if (l->error[0] != '\0') {
 		(void)area_wrap(a, 1, 1, a->h - 1, GRID_PLAIN, l->error);
 		return;

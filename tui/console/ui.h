@@ -28,6 +28,7 @@ struct ui {
 	unsigned long line_crew;	/* of which the line was asked last */
 	mono	ping_sent;
 	int64_t log_serial;		/* stale logs are told apart */
+	bool	log_old;		/* of the link before: asked for anew */
 	mono	log_at;			/* selection rests since */
 	char	log_want[32];
 	const struct cmd *cmd;		/* of the `:` under way */

@@ -131,11 +131,12 @@ ask_log(struct ui *u)
 		(void)MEM_STR(u->log_want, id);
 		u->log_at = m->now.mono;
 	}
-	if (strcmp(id, m->log.id) == 0 ||
+	if ((!u->log_old && strcmp(id, m->log.id) == 0) ||
 	    mono_diff_ms(m->now.mono, u->log_at) < REST_MS)
 		return;
-	if (m->log.id[0] != '\0' && !m->log.ended)
+	if (!u->log_old && m->log.id[0] != '\0' && !m->log.ended)
 		ui_ask(u, UI_CANCEL, m->log.id, "cancel", NULL);
+	u->log_old = false;
 	runlog_start(&m->log, id);
 	ui_ask(u, UI_LOG, id, "run.log", json_pack("{s:s,s:b,s:i}", "run",
 	    id, "follow", 1, "tail", TAIL));
@@ -223,7 +224,7 @@ ui_link(struct ui *u, enum link_state state, const char *why)
 	m->link = m->heard_at.ms == 0 ? LINK_TRYING : LINK_DOWN;
 	json_array_clear(u->out);
 	memset(u->sub, 0, sizeof(u->sub));
-	m->log.id[0] = '\0';
+	u->log_old = true;
 	ui_ask(u, UI_HELLO, "", "hello", json_pack("{s:s,s:s,s:i}", "client",
 	    "muster console", "version", MUSTER_VERSION, "protocol", 1));
 }
