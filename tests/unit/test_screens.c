@@ -207,6 +207,7 @@ broker_away(void **state)
 		model_init(&m);
 		world_fill(&m);
 		model_put(&m, TOPIC_STATUS, json_loads(text, 0, NULL));
+		m.broker_lost.ms -= 41000;
 		draw(&m, 80, 16, GLYPHS_UTF8, does[i], &b);
 		model_clear(&m);
 		free(text);

@@ -734,6 +734,24 @@ a_log_is_of_the_run_shown(void **state)
 	shows(w, "copied part 41");
 }
 
+/* The daemon here answers all the time, and tells what its broker said before
+ * it was lost. */
+static void
+data_is_as_old_as_the_loss_of_the_broker(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(json_object_get(status, "broker"),
+	    "connected", json_false());
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	later(w, 41000);
+	shows(w, "STALE 41s");
+	shows(w, "as of 10:42:07");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	shows(w, "Data as of 10:42:07");
+}
+
 int
 main(void)
 {
@@ -761,6 +779,7 @@ main(void)
 		TEST(logs_follow_the_selection),
 		TEST(details_are_of_the_agent_shown),
 		TEST(a_log_is_of_the_run_shown),
+		TEST(data_is_as_old_as_the_loss_of_the_broker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

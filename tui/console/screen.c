@@ -159,6 +159,14 @@ screen_head(const struct area *a, unsigned attr, const char *left,
 	area_right(a, 0, a->w - 2, GRID_DIM, right);
 }
 
+/* A daemon that has no broker answers all the time, and of the cluster it tells
+ * what it heard before that. */
+static wall
+data_at(const struct model *m)
+{
+	return m->broker_lost.ms != 0 ? m->broker_lost : m->heard_at;
+}
+
 char *
 screen_as_of(const struct model *m, char out[SAY])
 {
@@ -171,7 +179,7 @@ screen_as_of(const struct model *m, char out[SAY])
 	if (w == WORD_STALE || w == WORD_LOST || w == WORD_DENIED ||
 	    w == WORD_OLD)
 		(void)snprintf(out, SAY, "as of %s", say_when(&m->say,
-		    m->heard_at, t));
+		    data_at(m), t));
 	return out;
 }
 
@@ -460,7 +468,7 @@ banner(const struct model *m, const struct area *a, int y)
 		x = 1 + area_fmt(a, y + 1, 1, GRID_BOLD, "** ");
 		if (m->heard_at.ms != 0)
 			x += area_fmt(a, y + 1, x, GRID_BOLD, "Data as of %s. ",
-			    say_when(&m->say, m->heard_at, t));
+			    say_when(&m->say, data_at(m), t));
 		if (m->link == LINK_TRYING)
 			(void)area_fmt(a, y + 1, x, GRID_BOLD, "Try %d is "
 			    "under way. q leave **", m->tries);
