@@ -683,6 +683,15 @@ silence(struct world *w, int64_t ms)
 	ui_tick(&w->u, w->now);
 }
 
+static void
+update(struct world *w, const char *text)
+{
+	json_t *doc = world_json(text);
+
+	ui_update(&w->u, doc);
+	json_decref(doc);
+}
+
 /* The link is down and the selection moves: the key, the clock and the runs of
  * one agent are never another's. */
 static void
@@ -752,6 +761,83 @@ data_is_as_old_as_the_loss_of_the_broker(void **state)
 	shows(w, "Data as of 10:42:07");
 }
 
+/* A subscription goes on with errors: no sign of life, and no silence either. */
+static void
+refused_rows_say_so_and_how_old_they_are(void **state)
+{
+	struct err e = { ERR_FAILED, "still not" };
+	struct world *w = *state;
+	json_t *r;
+
+	silence(w, 4000);
+	json_array_clear(w->u.out);
+	update(w, "{\"sub\":2,\"seq\":3,\"error\":{\"code\":\"denied\","
+	    "\"message\":\"agent list needs the privilege view\"}}");
+	shows(w, "SLOW 4s");
+	shows(w, "Rows as of 10:42:07: agent list needs the privilege view");
+	shows(w, "node-b        SCHEDULER");
+	/* Nothing is sent when it is well again and the same: asked anew. */
+	r = sent(w, "unsubscribe");
+	assert_non_null(r);
+	assert_int_equal(js_int(json_object_get(r, "params"), "sub", 0), 2);
+	json_decref(r);
+	later(w, 6000);
+	r = sent(w, "subscribe");
+	assert_non_null(r);
+	assert_string_equal(js_str(json_object_get(r, "params"), "method", ""),
+	    "agent.list");
+	ui_answer(&w->u, UI_SUBSCRIBE, js_str(r, "about", ""), NULL, &e);
+	json_decref(r);
+	shows(w, "Rows as of 10:42:07: still not");
+	r = json_pack("{s:i,s:i,s:O}", "sub", 20, "seq", 0, "doc",
+	    w->u.m.topic[TOPIC_AGENTS].doc);
+	ui_answer(&w->u, UI_SUBSCRIBE, "1", r, NULL);
+	json_decref(r);
+	assert_false(is_shown(w, "Rows as of"));
+	shows(w, "node-b        SCHEDULER");
+}
+
+/* The operator's entry is gone: no LIVE over rows that stand still. */
+static void
+a_refused_ping_is_no_life(void **state)
+{
+	struct err e = { ERR_DENIED, "status needs the privilege view, which "
+	    "anna@ssh does not have: another group for this operator in "
+	    "musterd.conf gives it" };
+	struct world *w = *state;
+	json_t *r;
+
+	silence(w, 2500);
+	json_decref(sent(w, "status"));
+	ui_answer(&w->u, UI_PING, "", NULL, &e);
+	shows(w, "DENIED");
+	shows(w, "status needs the privilege view, which anna@ssh");
+	shows(w, "in musterd.conf");
+	shows(w, "as of 10:42:07");
+	type(w, "S");
+	assert_null(w->u.m.question);
+	json_array_clear(w->u.out);
+	silence(w, 60000);
+	silence(w, 60000);
+	assert_int_equal(json_array_size(w->u.out), 0);
+	type(w, "r");
+	silence(w, 10);
+	r = sent(w, "status");
+	assert_non_null(r);
+	json_decref(r);
+	ui_answer(&w->u, UI_PING, "", w->u.m.topic[TOPIC_STATUS].doc, NULL);
+	r = sent(w, "hello");		/* what one may do now */
+	assert_non_null(r);
+	json_decref(r);
+	shows(w, "LIVE");
+	/* And one that fails is no life either. */
+	silence(w, 11000);
+	e.code = ERR_IO;
+	ui_answer(&w->u, UI_PING, "", NULL, &e);
+	shows(w, "STALE 11s");
+	shows(w, "status needs the privilege view, which anna@ssh");
+}
+
 int
 main(void)
 {
@@ -780,6 +866,8 @@ main(void)
 		TEST(details_are_of_the_agent_shown),
 		TEST(a_log_is_of_the_run_shown),
 		TEST(data_is_as_old_as_the_loss_of_the_broker),
+		TEST(refused_rows_say_so_and_how_old_they_are),
+		TEST(a_refused_ping_is_no_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

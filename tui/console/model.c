@@ -290,6 +290,18 @@ set_rows(struct topic_doc *d, const char *key, const json_t *set)
 	}
 }
 
+static void
+no_news(struct model *m, enum topic t, const json_t *error)
+{
+	struct err e;
+
+	(void)err_set(&e, err_of_word(js_str(error, "code", "")), "%.500s",
+	    js_str(error, "message", "refused, without a reason"));
+	if (e.code == ERR_OK)
+		e.code = ERR_FAILED;
+	model_fail(m, t, &e);
+}
+
 void
 model_update(struct model *m, enum topic t, const json_t *params)
 {
@@ -297,9 +309,14 @@ model_update(struct model *m, enum topic t, const json_t *params)
 	json_t *doc = json_object_get(params, "doc");
 	const json_t *set = json_object_get(params, "set");
 	const json_t *del = json_object_get(params, "del");
+	const json_t *error = json_object_get(params, "error");
 	const char *key = topics[t].key;
 	bool moved;
 
+	if (json_is_object(error)) {
+		no_news(m, t, error);
+		return;
+	}
 	if (doc != NULL) {
 		model_put(m, t, json_incref(doc));
 		return;
@@ -317,6 +334,7 @@ model_update(struct model *m, enum topic t, const json_t *params)
 	if (json_array_size(set) > 0)
 		set_rows(d, key, set);
 	d->at = m->now.wall;
+	d->err.code = ERR_OK;
 	d->rev++;
 	if (moved)
 		find_holder(m);

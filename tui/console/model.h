@@ -32,7 +32,7 @@ extern const struct topic_about topics[TOPIC_COUNT];
 struct topic_doc {
 	json_t	   *doc;	/* NULL: not yet */
 	wall	    at;		/* when it last came or was confirmed */
-	struct err  err;	/* ERR_OK, or why there is none */
+	struct err  err;	/* ERR_OK, or why there is none, or none newer */
 	unsigned long rev;	/* grows with each change */
 	json_t	   *index;	/* id -> place in doc, or NULL: not made */
 };
@@ -127,7 +127,8 @@ void	model_clear(struct model *);
 
 /* A whole document; stolen. */
 void	model_put(struct model *, enum topic, json_t *doc);
-/* A change: {set, del} of a list, or {doc}; borrowed. */
+/* A change: {set, del} of a list, or {doc}, or {error}, why there is nothing
+ * newer; borrowed. */
 void	model_update(struct model *, enum topic, const json_t *params);
 void	model_fail(struct model *, enum topic, const struct err *);
 /* The answer to hello; borrowed. */

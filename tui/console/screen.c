@@ -118,6 +118,22 @@ screen_page(const struct model *m, int h)
 	return rows < 1 ? 1 : rows;
 }
 
+/* Rows that are here and no longer told anew: how old they are, and why. */
+static void
+old_rows(const struct model *m, const struct area *a,
+    const struct topic_doc *d, struct area *rest)
+{
+	struct buf b = BUF_INIT(1024);
+	char t[SAY];
+	int used;
+
+	buf_fmt(&b, "Rows as of %s: %s", say_when(&m->say, d->at, t),
+	    d->err.msg);
+	used = area_wrap(a, 0, 1, a->h > 6 ? 2 : 1, GRID_BOLD, b.p);
+	*rest = area_part(a, used, 0, a->h - used, -1);
+	buf_free(&b);
+}
+
 size_t
 screen_table(const struct model *m, const struct area *a, widget_cell *cell,
     const char *empty)
@@ -128,22 +144,25 @@ screen_table(const struct model *m, const struct area *a, widget_cell *cell,
 	const struct screen_ctx ctx = { m, a->g->glyphs };
 	const struct widget_table t = { s->columns, s->ncolumns, cell, &ctx,
 		topics[s->topic].key };
+	struct area rest = *a;
 	struct view_rows r;
 	size_t n;
 
 	screen_rows(m, m->screen, &r);
 	n = r.n;
+	if (d->doc != NULL && d->err.code != ERR_OK)
+		old_rows(m, a, d, &rest);
 	if (d->doc == NULL && d->err.code != ERR_OK)
 		(void)area_wrap(a, 1, 1, 4, GRID_PLAIN, d->err.msg);
 	else if (d->doc == NULL)
 		(void)area_str(a, 1, 1, GRID_DIM, "waiting for the daemon ...");
 	else if (r.n == 0 && r.all > 0 && v->filter[0] != '\0')
-		(void)area_fmt(a, 1, 1, GRID_BOLD, "0 of %zu match \"%s\". Esc "
-		    "clears.", r.all, v->filter);
+		(void)area_fmt(&rest, 1, 1, GRID_BOLD, "0 of %zu match \"%s\". "
+		    "Esc clears.", r.all, v->filter);
 	else if (r.n == 0)
-		(void)area_wrap(a, 1, 1, 6, GRID_PLAIN, empty);
+		(void)area_wrap(&rest, 1, 1, 6, GRID_PLAIN, empty);
 	else
-		widget_table(a, &t, v, &r);
+		widget_table(&rest, &t, v, &r);
 	view_rows_free(&r);
 	return n;
 }
@@ -451,6 +470,18 @@ broker_banner(const struct model *m, const struct area *a, int y)
 	return 2;
 }
 
+/* Whole: the end of it is what to do about it. */
+static int
+trouble(const struct area *a, int y, const char *why)
+{
+	struct buf b = BUF_INIT(1024);
+	int used;
+
+	buf_fmt(&b, "** %s **", why);
+	used = area_wrap(a, y, 1, 3, GRID_BOLD, b.p);
+	buf_free(&b);
+	return used;
+}
 
 /* What is wrong with the link, above everything. */
 static int
@@ -479,11 +510,13 @@ banner(const struct model *m, const struct area *a, int y)
 		return 2;
 	}
 	if (w == WORD_DENIED || w == WORD_OLD) {
-		(void)area_fmt(a, y, 1, GRID_BOLD, "** %s **", m->why);
-		(void)area_str(a, y + 1, 1, GRID_BOLD, "** r tries again  q "
+		x = trouble(a, y, m->why);
+		(void)area_str(a, y + x, 1, GRID_BOLD, "** r tries again  q "
 		    "leave **");
-		return 2;
+		return x + 1;
 	}
+	if (m->topic[TOPIC_STATUS].err.code != ERR_OK)
+		return trouble(a, y, m->topic[TOPIC_STATUS].err.msg);
 	return m->broker_lost.ms != 0 ? broker_banner(m, a, y) : 0;
 }
 

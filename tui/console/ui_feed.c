@@ -146,12 +146,15 @@ void
 ui_tick(struct ui *u, struct now now)
 {
 	struct model *m = &u->m;
-	bool silent;
+	bool silent, denied = m->link == LINK_DENIED;
 
 	m->now = now;
 	m->say.now = now.wall;
 	ui_settled(u);
 	if (!u->up)
+		return;
+	/* What was refused is asked again when somebody says so (r). */
+	if (denied && u->next_ping.us != 0)
 		return;
 	/* A daemon that is silent is not asked for more and more. */
 	silent = mono_diff_ms(now.mono, m->heard) > SILENT_MS;
@@ -159,7 +162,7 @@ ui_tick(struct ui *u, struct now now)
 		u->ping_sent = now.mono;
 		ui_ask(u, UI_PING, "", "status", NULL);
 	}
-	if (silent)
+	if (silent || denied)
 		return;
 	if (due(u, &u->next_sub, RESUB_MS))
 		subscribe(u);
@@ -204,6 +207,13 @@ missed(struct ui *u)
 	u->lost_at = (wall){ 0 };
 }
 
+static void
+say_hello(struct ui *u)
+{
+	ui_ask(u, UI_HELLO, "", "hello", json_pack("{s:s,s:s,s:i}", "client",
+	    "muster console", "version", MUSTER_VERSION, "protocol", 1));
+}
+
 void
 ui_link(struct ui *u, enum link_state state, const char *why)
 {
@@ -225,8 +235,7 @@ ui_link(struct ui *u, enum link_state state, const char *why)
 	json_array_clear(u->out);
 	memset(u->sub, 0, sizeof(u->sub));
 	u->log_old = true;
-	ui_ask(u, UI_HELLO, "", "hello", json_pack("{s:s,s:s,s:i}", "client",
-	    "muster console", "version", MUSTER_VERSION, "protocol", 1));
+	say_hello(u);
 }
 
 static void
@@ -275,21 +284,42 @@ heard(struct ui *u)
 	u->m.heard_at = u->m.now.wall;
 }
 
+/* An operator whose entry has gone is answered all the time, and told
+ * nothing. */
+static void
+on_ping(struct ui *u, const json_t *result, const struct err *e)
+{
+	struct model *m = &u->m;
+
+	m->rtt_ms = (int)mono_diff_ms(m->now.mono, u->ping_sent);
+	if (e != NULL && e->code == ERR_DENIED) {
+		m->link = LINK_DENIED;
+		(void)MEM_STR(m->why, e->msg);
+	} else if (e != NULL)
+		model_fail(m, TOPIC_STATUS, e);
+	else {
+		model_put(m, TOPIC_STATUS, json_deep_copy(result));
+		if (m->link == LINK_DENIED) {
+			m->link = LINK_UP;
+			say_hello(u);	/* the privileges may be others */
+		}
+	}
+}
+
 void
 ui_answer(struct ui *u, enum ui_tag tag, const char *about,
     const json_t *result, const struct err *e)
 {
 	struct model *m = &u->m;
 
-	heard(u);
+	if (e == NULL)
+		heard(u);
 	switch (tag) {
 	case UI_HELLO:
 		on_hello(u, result, e);
 		break;
 	case UI_PING:
-		m->rtt_ms = (int)mono_diff_ms(m->now.mono, u->ping_sent);
-		if (e == NULL)
-			model_put(m, TOPIC_STATUS, json_deep_copy(result));
+		on_ping(u, result, e);
 		break;
 	case UI_SUBSCRIBE:
 		on_subscribed(u, about, result, e);
@@ -333,15 +363,29 @@ ui_answer(struct ui *u, enum ui_tag tag, const char *about,
 	}
 }
 
+/* Rows that are well again and the same are not sent: that they are is only
+ * told by a new subscription, which ui_tick makes. */
+static void
+ask_anew(struct ui *u, enum topic t)
+{
+	ui_ask(u, UI_CANCEL, "", "unsubscribe", json_pack("{s:I}", "sub",
+	    (json_int_t)u->sub[t]));
+	u->sub[t] = 0;
+}
+
 void
 ui_update(struct ui *u, const json_t *params)
 {
 	int64_t sub = js_int(params, "sub", -2);
+	bool refused = json_object_get(params, "error") != NULL;
 
-	heard(u);
+	if (!refused)
+		heard(u);
 	for (int t = 0; t < TOPIC_COUNT; t++)
 		if (u->sub[t] == sub) {
 			model_update(&u->m, (enum topic)t, params);
+			if (refused)
+				ask_anew(u, (enum topic)t);
 			u->unsettled = true;
 			/* The selected row may be gone. */
 			if (json_array_size(json_object_get(params, "del")) > 0)
