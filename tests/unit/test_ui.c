@@ -743,6 +743,44 @@ a_log_is_of_the_run_shown(void **state)
 	shows(w, "copied part 41");
 }
 
+/* From A to B and back: the first request for A ends as it was cancelled, after
+ * the second one was sent. */
+static void
+the_end_of_an_old_log_is_not_the_new_ones(void **state)
+{
+	static const char *const order[] = { "8811", "8812", "8811" };
+	struct err cancelled = { ERR_FAILED, "cancelled" };
+	struct world *w = *state;
+	json_t *asked[3], *cancel = NULL;
+	json_t *part = json_pack("{s:s}", "text", "one\n");
+
+	type(w, "4");
+	for (size_t i = 0; i < 3; i++) {
+		(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, order[i]);
+		later(w, 10);
+		later(w, 300);
+		json_decref(cancel);
+		cancel = sent(w, "cancel");
+		asked[i] = sent(w, "run.log");
+		assert_non_null(asked[i]);
+	}
+	assert_string_equal(js_str(cancel, "about", ""), js_str(asked[1],
+	    "about", "?"));
+	ui_part(&w->u, UI_LOG, js_str(asked[0], "about", ""), part);
+	ui_answer(&w->u, UI_LOG, js_str(asked[0], "about", ""), NULL,
+	    &cancelled);
+	assert_string_equal(w->u.m.log.error, "");
+	assert_false(w->u.m.log.ended);
+	assert_int_equal(w->u.m.log.n, 0);
+	ui_part(&w->u, UI_LOG, js_str(asked[2], "about", ""), part);
+	assert_int_equal(w->u.m.log.n, 1);
+	shows(w, "#8811 build-index on node-a -- following");
+	for (size_t i = 0; i < 3; i++)
+		json_decref(asked[i]);
+	json_decref(cancel);
+	json_decref(part);
+}
+
 /* The daemon here answers all the time, and tells what its broker said before
  * it was lost. */
 static void
@@ -865,6 +903,7 @@ main(void)
 		TEST(logs_follow_the_selection),
 		TEST(details_are_of_the_agent_shown),
 		TEST(a_log_is_of_the_run_shown),
+		TEST(the_end_of_an_old_log_is_not_the_new_ones),
 		TEST(data_is_as_old_as_the_loss_of_the_broker),
 		TEST(refused_rows_say_so_and_how_old_they_are),
 		TEST(a_refused_ping_is_no_life),

@@ -27,7 +27,8 @@ struct ui {
 	mono	next_sub, next_ping, next_detail, next_stats, next_line;
 	unsigned long line_crew;	/* of which the line was asked last */
 	mono	ping_sent;
-	int64_t log_serial;		/* stale logs are told apart */
+	int64_t log_serial;		/* of the request: one run may be asked
+					 * for again before the first ends */
 	bool	log_old;		/* of the link before: asked for anew */
 	mono	log_at;			/* selection rests since */
 	char	log_want[32];

@@ -116,13 +116,22 @@ ask_line(struct ui *u)
 	    "kill", js_str(holder, "name", "")));
 }
 
+/* What the request for the log is known by: run and serial. */
+static char *
+log_about(const struct ui *u, char out[VIEW_ID])
+{
+	(void)snprintf(out, VIEW_ID, "%s/%lld", u->m.log.id,
+	    (long long)u->log_serial);
+	return out;
+}
+
 /* The log of the row that has rested selected for a moment. */
 static void
 ask_log(struct ui *u)
 {
 	struct model *m = &u->m;
 	const json_t *row = screen_selected(m);
-	char id[VIEW_ID];
+	char id[VIEW_ID], about[VIEW_ID];
 
 	if (m->screen != SCREEN_RUNS || row == NULL)
 		return;
@@ -135,11 +144,12 @@ ask_log(struct ui *u)
 	    mono_diff_ms(m->now.mono, u->log_at) < REST_MS)
 		return;
 	if (!u->log_old && m->log.id[0] != '\0' && !m->log.ended)
-		ui_ask(u, UI_CANCEL, m->log.id, "cancel", NULL);
+		ui_ask(u, UI_CANCEL, log_about(u, about), "cancel", NULL);
 	u->log_old = false;
 	runlog_start(&m->log, id);
-	ui_ask(u, UI_LOG, id, "run.log", json_pack("{s:s,s:b,s:i}", "run",
-	    id, "follow", 1, "tail", TAIL));
+	u->log_serial++;
+	ui_ask(u, UI_LOG, log_about(u, about), "run.log", json_pack(
+	    "{s:s,s:b,s:i}", "run", id, "follow", 1, "tail", TAIL));
 }
 
 void
@@ -306,6 +316,19 @@ on_ping(struct ui *u, const json_t *result, const struct err *e)
 	}
 }
 
+static void
+on_log_end(struct ui *u, const char *about, const struct err *e)
+{
+	struct runlog *l = &u->m.log;
+	char own[VIEW_ID];
+
+	if (strcmp(about, log_about(u, own)) != 0)
+		return;
+	if (e != NULL)
+		(void)MEM_STR(l->error, e->msg);
+	l->ended = true;
+}
+
 void
 ui_answer(struct ui *u, enum ui_tag tag, const char *about,
     const json_t *result, const struct err *e)
@@ -352,11 +375,7 @@ ui_answer(struct ui *u, enum ui_tag tag, const char *about,
 		ui_command_answer(u, tag, result, e);
 		break;
 	case UI_LOG:
-		if (strcmp(about, m->log.id) != 0)
-			break;
-		if (e != NULL)
-			(void)MEM_STR(m->log.error, e->msg);
-		m->log.ended = true;
+		on_log_end(u, about, e);
 		break;
 	case UI_CANCEL:
 		break;
@@ -399,6 +418,7 @@ ui_part(struct ui *u, enum ui_tag tag, const char *about,
 {
 	const char *text = js_str(params, "text", NULL);
 	const char *data = js_str(params, "data", NULL);
+	char own[VIEW_ID];
 	unsigned char *p;
 	size_t n;
 
@@ -407,7 +427,7 @@ ui_part(struct ui *u, enum ui_tag tag, const char *about,
 		ui_command_part(u, params);
 		return;
 	}
-	if (tag != UI_LOG || strcmp(about, u->m.log.id) != 0)
+	if (tag != UI_LOG || strcmp(about, log_about(u, own)) != 0)
 		return;
 	if (text != NULL)
 		runlog_put(&u->m.log, text, json_string_length(
