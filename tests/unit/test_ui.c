@@ -876,6 +876,56 @@ a_refused_ping_is_no_life(void **state)
 	shows(w, "status needs the privilege view, which anna@ssh");
 }
 
+static size_t
+rows_shown(struct world *w)
+{
+	struct view_rows r;
+	size_t n;
+
+	screen_rows(&w->u.m, w->u.m.screen, &r);
+	n = r.n;
+	view_rows_free(&r);
+	return n;
+}
+
+/* Raised long before the newest events, and open. */
+static void
+open_alerts_are_seen(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(status, "alerts", world_json("[{\"code\":"
+	    "\"disk_full\",\"node\":\"node-b\",\"message\":\"the disk of "
+	    "node-b is full\",\"since\":\"2026-11-01T09:00:00.000Z\"},{"
+	    "\"code\":\"agent_offline\",\"node\":\"node-d\",\"message\":"
+	    "\"node-d unheard for 15s\",\"since\":"
+	    "\"2026-11-18T10:01:07.000Z\"}]"));
+	model_put(&w->u.m, TOPIC_STATUS, json_deep_copy(status));
+	type(w, "!");
+	shows(w, "ALERT   node-b         the disk of node-b is full");
+	shows(w, "Open since");
+	/* The event of the other one is here: a warning, an alert and this. */
+	assert_int_equal(rows_shown(w), 3);
+	type(w, "!");
+	assert_false(w->u.m.alerts);
+	shows(w, "join accept node-f");
+	assert_int_equal(rows_shown(w), 4);
+	type(w, "!");
+	assert_true(w->u.m.alerts);
+	/* It is over: the selection goes to what is there. */
+	type(w, "k");
+	assert_string_equal(js_str(screen_selected(&w->u.m), "code", ""),
+	    "disk_full");
+	(void)json_array_remove(json_object_get(status, "alerts"), 0);
+	ui_answer(&w->u, UI_PING, "", status, NULL);
+	later(w, 10);
+	assert_false(is_shown(w, "the disk of node-b"));
+	assert_int_equal(rows_shown(w), 2);
+	assert_non_null(screen_selected(&w->u.m));
+	json_decref(status);
+}
+
 int
 main(void)
 {
@@ -907,6 +957,7 @@ main(void)
 		TEST(data_is_as_old_as_the_loss_of_the_broker),
 		TEST(refused_rows_say_so_and_how_old_they_are),
 		TEST(a_refused_ping_is_no_life),
+		TEST(open_alerts_are_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

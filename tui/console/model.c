@@ -47,6 +47,7 @@ model_clear(struct model *m)
 		view_rows_free(&m->memo[i].rows);
 	}
 	free(m->memo);
+	json_decref(m->raised);
 	json_decref(m->stats);
 	json_decref(m->detail);
 	json_decref(m->whatif);
@@ -142,6 +143,27 @@ no_index(struct topic_doc *d)
 	d->index = NULL;
 }
 
+/* Open alerts as what they are listed with: events.  Ids are texts, which those
+ * of events never are. */
+static void
+take_alerts(struct model *m, const json_t *alerts)
+{
+	json_decref(m->raised);
+	m->raised = json_array();
+	for (size_t i = json_array_size(alerts); i-- > 0;) {
+		const json_t *a = json_array_get(alerts, i);
+		json_t *row = json_pack("{s:s}", "severity", "alert");
+		char *id = mem_fmt("!%s %s", js_str(a, "code", ""), js_str(a,
+		    "node", ""));
+
+		(void)json_object_update(row, (json_t *)(uintptr_t)a);
+		(void)json_object_set_new(row, "seq", js_text(id));
+		(void)json_object_set(row, "at", json_object_get(a, "since"));
+		(void)json_array_append_new(m->raised, row);
+		free(id);
+	}
+}
+
 void
 model_put(struct model *m, enum topic t, json_t *doc)
 {
@@ -157,6 +179,7 @@ model_put(struct model *m, enum topic t, json_t *doc)
 		find_holder(m);
 	if (t != TOPIC_STATUS)
 		return;
+	take_alerts(m, json_object_get(doc, "alerts"));
 	broker = json_object_get(doc, "broker");
 	if (!json_is_object(broker) || js_bool(broker, "connected", true))
 		m->broker_lost = (wall){ 0 };

@@ -42,6 +42,7 @@ struct topic_doc {
 struct rows_memo {
 	struct view_rows rows;
 	unsigned long rev;
+	unsigned long raised;	/* of the status, if alerts are among them */
 	char   filter[VIEW_FILTER];
 	int    sort;
 	bool   desc, audit, alerts;
@@ -89,6 +90,8 @@ struct model {
 	struct topic_doc topic[TOPIC_COUNT];
 	const json_t *holder;		/* its row among the agents, or NULL */
 	int64_t	     agents_epoch;	/* the highest in their rows */
+	json_t *raised;		/* open alerts as rows of events, newest first;
+				 * their "seq" is a text */
 	json_t *stats;		/* agent -> agent.stats document */
 	json_t *detail;		/* about the selected row, or NULL */
 	char   detail_id[VIEW_ID + 8];

@@ -26,11 +26,32 @@ const struct screen screens[SCREEN_COUNT] = {
 
 /* ---- the list of a screen --------------------------------------------- */
 
-/* The lenses of the events screen; new reference. */
+/* Is its event in the list of those shown? */
+static bool
+is_among(const json_t *alert, const json_t *list)
+{
+	static const char *const fields[] = { "at", "code", "node" };
+	json_t *row;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, row) {
+		bool same = true;
+
+		for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
+			same = same && strcmp(js_str(row, fields[k], ""),
+			    js_str(alert, fields[k], "")) == 0;
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+/* The lenses of the events screen; new reference.  An alert may be older than
+ * the events that are here, and is open all the same. */
 static json_t *
 lens(const struct model *m, const json_t *list)
 {
-	json_t *out = json_array(), *row;
+	json_t *events = json_array(), *out = json_array(), *row;
 	size_t i;
 
 	json_array_foreach((json_t *)list, i, row) {
@@ -38,9 +59,22 @@ lens(const struct model *m, const json_t *list)
 
 		if ((m->audit && strcmp(s, "audit") == 0) || (m->alerts &&
 		    (strcmp(s, "alert") == 0 || strncmp(s, "warn", 4) == 0)))
-			(void)json_array_append(out, row);
+			(void)json_array_append(events, row);
 	}
+	json_array_foreach(m->raised, i, row)
+		if (m->alerts && list != NULL && !is_among(row, events))
+			(void)json_array_append(out, row);
+	(void)json_array_extend(out, events);
+	json_decref(events);
 	return out;
+}
+
+/* Open alerts come with the status, every few seconds. */
+static unsigned long
+raised_rev(const struct model *m, enum screen_id id)
+{
+	return id == SCREEN_EVENTS && m->alerts
+	    ? m->topic[TOPIC_STATUS].rev : 0;
 }
 
 /* Is what was worked out the last time still so? */
@@ -51,7 +85,8 @@ remembered(const struct model *m, enum screen_id id)
 	const struct view *v = &m->view[id];
 
 	return o->rows.row != NULL && o->rev == m->topic[screens[id].topic].rev
-	    && strcmp(o->filter, v->filter) == 0 && o->sort == v->sort &&
+	    && o->raised == raised_rev(m, id) &&
+	    strcmp(o->filter, v->filter) == 0 && o->sort == v->sort &&
 	    o->desc == v->desc && o->audit == m->audit &&
 	    o->alerts == m->alerts;
 }
@@ -67,13 +102,14 @@ screen_rows(const struct model *m, enum screen_id id, struct view_rows *r)
 
 	if (!remembered(m, id)) {
 		view_rows_free(&o->rows);
-		/* Rows are borrowed from the model's own list, lens or not. */
+		/* Rows are borrowed from the model's own, lens or not. */
 		list = lensed ? lens(m, list) : json_incref(list);
 		view_rows(v, list, topics[s->topic].key, v->sort >= 0 &&
 		    v->sort < s->ncolumns ? s->columns[v->sort].path : NULL,
 		    &o->rows);
 		json_decref(list);
 		o->rev = m->topic[s->topic].rev;
+		o->raised = raised_rev(m, id);
 		(void)MEM_STR(o->filter, v->filter);
 		o->sort = v->sort;
 		o->desc = v->desc;

@@ -64,9 +64,15 @@ about(const struct model *m, const struct area *a, const json_t *row)
 	widget_rule(a, 0, say_when(&m->say, js_wall(row, "at"), title));
 	y = 1 + area_wrap(a, 1, 1, a->h > 6 ? a->h - 4 : 2, GRID_PLAIN,
 	    js_str(row, "message", ""));
-	(void)area_fmt(a, y++, 1, GRID_PLAIN, "Seq %lld, %s, node %s, by %s",
-	    (long long)js_int(row, "seq", 0), js_str(row, "code", "?"),
-	    js_str(row, "node", "-"), js_str(row, "actor", "nobody"));
+	if (json_is_string(json_object_get(row, "seq")))
+		(void)area_fmt(a, y++, 1, GRID_PLAIN, "Open since %s, %s, node "
+		    "%s", title, js_str(row, "code", "?"), js_str(row, "node",
+		    "-"));
+	else
+		(void)area_fmt(a, y++, 1, GRID_PLAIN, "Seq %lld, %s, node %s, "
+		    "by %s", (long long)js_int(row, "seq", 0), js_str(row,
+		    "code", "?"), js_str(row, "node", "-"), js_str(row,
+		    "actor", "nobody"));
 	if (json_is_object(data)) {
 		text = json_dumps(data, JSON_COMPACT);
 		if (text != NULL)

@@ -277,15 +277,15 @@ next_alert(struct ui *u)
 {
 	struct model *m = &u->m;
 
-	if (m->screen != SCREEN_EVENTS)
+	if (m->screen == SCREEN_EVENTS)
+		m->alerts = !m->alerts;
+	else {
 		go(u, SCREEN_EVENTS);
-	else if (m->alerts)
-		m->alerts = false;
-	else
-		m->alerts = true;
-	if (m->screen == SCREEN_EVENTS && !m->alerts && !m->audit &&
-	    model_alerts(m) > 0 && m->message[0] == '\0')
-		m->alerts = true;
+		m->alerts = m->alerts || model_alerts(m) > 0;
+	}
+	/* What is open is at the top. */
+	if (m->alerts)
+		m->view[SCREEN_EVENTS].sel[0] = '\0';
 	m->audit = false;
 	ui_settle(u);
 }

@@ -309,6 +309,8 @@ on_ping(struct ui *u, const json_t *result, const struct err *e)
 		model_fail(m, TOPIC_STATUS, e);
 	else {
 		model_put(m, TOPIC_STATUS, json_deep_copy(result));
+		/* The selected row may be an alert that is over. */
+		u->unsettled |= m->alerts;
 		if (m->link == LINK_DENIED) {
 			m->link = LINK_UP;
 			say_hello(u);	/* the privileges may be others */
