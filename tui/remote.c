@@ -1,8 +1,11 @@
 #include "remote.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
@@ -11,7 +14,11 @@
 #include "mem.h"
 #include "text.h"
 
-enum { DIAL_SECONDS = 10, WRITE_CHUNK = 32768 };
+enum {
+	DIAL_SECONDS = 10, WRITE_CHUNK = 32768,
+	DEAD_MS = 20000,		/* what is sent and not acknowledged */
+	IDLE_SECONDS = 10, PROBE_SECONDS = 5, PROBES = 3
+};
 
 struct link {
 	ssh_session session;
@@ -270,6 +277,28 @@ open_channel(struct link *l, struct err *e)
 	    "%d the right port?", l->where, l->port);
 }
 
+/* A machine or a network that goes away without a word says nothing more, and a
+ * command that follows or waits sends nothing: it would wait for ever.  So an
+ * idle link is asked, and what is not acknowledged is noticed.  Over a proxy
+ * this is no socket of TCP, and the proxy's to notice. */
+static void
+notice_death(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_MS },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, IDLE_SECONDS },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS },
+		{ IPPROTO_TCP, TCP_KEEPCNT, PROBES },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name,
+		    &options[i].value, sizeof(options[i].value));
+}
+
 struct wire *
 remote_open(const struct remote *r, const struct ask *ask, struct err *e)
 {
@@ -289,6 +318,7 @@ remote_open(const struct remote *r, const struct ask *ask, struct err *e)
 		    l->where, ssh_get_error(l->session));
 		goto bad;
 	}
+	notice_death((int)ssh_get_fd(l->session));
 	if (check_host(l, e) == -1 || log_in(l, r, e) == -1 ||
 	    open_channel(l, e) == -1)
 		goto bad;

@@ -1,6 +1,7 @@
 /* `muster -H` against the SSH server of musterd, on loopback.  What fails here
  * either keeps operators out, or lets them talk to the wrong machine. */
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -325,6 +326,37 @@ large_messages_arrive_whole(void **state)
 	wire_close(w);
 }
 
+static int
+option(const struct wire *w, int level, int name)
+{
+	socklen_t len = sizeof(int);
+	int v = -1;
+
+	assert_int_equal(getsockopt(wire_poll(w), level, name, &v, &len), 0);
+	return v;
+}
+
+/* A machine that dies without a word ends a command that waits for it: what is
+ * sent is acknowledged in time, and an idle link is asked. */
+static void
+a_silent_death_is_noticed(void **state)
+{
+	struct fx *fx = *state;
+	struct wire *w;
+	struct err e;
+
+	trust(fx, fx->host.pub);
+	w = dial(fx, fx->good, NULL, &e);
+	if (w == NULL)
+		fail_msg("%s", e.msg);
+	assert_int_equal(option(w, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option(w, IPPROTO_TCP, TCP_KEEPIDLE), 10);
+	assert_int_equal(option(w, IPPROTO_TCP, TCP_KEEPINTVL), 5);
+	assert_int_equal(option(w, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	assert_int_equal(option(w, IPPROTO_TCP, TCP_USER_TIMEOUT), 20000);
+	wire_close(w);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -337,6 +369,7 @@ main(void)
 		CASE(a_key_that_is_no_operators_is_not_permitted),
 		CASE(a_command_goes_there_and_back),
 		CASE(large_messages_arrive_whole),
+		CASE(a_silent_death_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,22 +12,6 @@
 
 #include "js.h"
 #include "wire.h"
-
-enum { DEAD_MS = 20000 };		/* a network that says nothing at all */
-
-/* A network that goes away without a word would leave the link STALE for a
- * quarter of an hour: the console asks every few seconds, so what is not
- * acknowledged is noticed. */
-static void
-notice_death(int fd)
-{
-	unsigned dead = DEAD_MS;
-	int on = 1;
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead,
-	    sizeof(dead));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-}
 
 /* All that has come from one goes to the other; false at the end of either. */
 static bool
@@ -87,7 +69,6 @@ relay(const struct remote *r, bool interactive, int fd)
 	quiet();
 	p[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = wire_poll(far), .events = POLLIN };
-	notice_death(p[1].fd);
 	for (;;) {
 		if (!pass(far, near) || !pass(near, far))
 			return;
