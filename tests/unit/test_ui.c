@@ -448,31 +448,6 @@ the_token_is_asked_for(void **state)
 /* ---- the rest --------------------------------------------------------- */
 
 static void
-several_are_marked(void **state)
-{
-	struct world *w = *state;
-	json_t *r;
-	int n = 0;
-
-	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-c");
-	type(w, "  ");			/* node-c, node-d */
-	type(w, "X");
-	shows(w, "On 2: ");
-	later(w, 400);
-	type(w, "2\n");
-	for (size_t i = 0; i < json_array_size(w->u.out); i++)
-		n += strcmp(js_str(json_array_get(w->u.out, i), "method", ""),
-		    "agent.remove") == 0;
-	assert_int_equal(n, 2);
-	r = json_pack("{s:s}", "message", "removed");
-	ui_answer(&w->u, UI_DO, "", r, NULL);
-	assert_int_equal(w->u.m.question->state, QUESTION_SENT);
-	ui_answer(&w->u, UI_DO, "", r, NULL);
-	json_decref(r);
-	shows(w, "done in");
-}
-
-static void
 the_line_is_the_command_line(void **state)
 {
 	struct world *w = *state;
@@ -836,7 +811,6 @@ main(void)
 		TEST(missed_is_told),
 		TEST(accepting_shows_the_words),
 		TEST(the_token_is_asked_for),
-		TEST(several_are_marked),
 		TEST(the_line_is_the_command_line),
 		TEST(a_list_is_filtered_and_left),
 		TEST(logs_follow_the_selection),

@@ -10,8 +10,6 @@
 #include "screen.h"
 #include "text.h"
 
-enum { BOX = 76 };
-
 void
 question_free(struct question *q)
 {
@@ -41,35 +39,40 @@ about(struct question *q, enum cmd_id cmd, const char *param,
 		(void)json_object_set_new(q->params, param, js_text(target));
 }
 
+/* The list that its targets are in. */
+static enum topic
+topic_of(enum cmd_id cmd)
+{
+	const char *noun = cmds[cmd].noun;
+
+	return strcmp(noun, "agent") == 0 ? TOPIC_AGENTS
+	    : strcmp(noun, "join") == 0 ? TOPIC_JOINS
+	    : strcmp(noun, "job") == 0 ? TOPIC_JOBS : TOPIC_RUNS;
+}
+
 static void
 title(struct question *q, const char *what)
 {
-	(void)snprintf(q->title, sizeof(q->title), "%s%s%.60s", what,
-	    q->target[0] != '\0' ? ": " : "", q->target);
+	if (q->targets != NULL)
+		(void)snprintf(q->title, sizeof(q->title), "%s: %zu %ss", what,
+		    json_array_size(q->targets), topic_of(q->cmd) ==
+		    TOPIC_JOINS ? "request" : cmds[q->cmd].noun);
+	else
+		(void)snprintf(q->title, sizeof(q->title), "%s%s%.60s", what,
+		    q->target[0] != '\0' ? ": " : "", q->target);
 }
 
-/* Marked rows, for acts on several: their ids. */
-static void
-take_marks(struct question *q, const struct model *m)
+static bool
+holds(const json_t *agent)
 {
-	const json_t *marks = m->view[m->screen].marks;
-	const char *id;
-	json_t *v;
-
-	if (json_object_size(marks) < 2)
-		return;
-	q->targets = json_array();
-	json_object_foreach((json_t *)marks, id, v)
-		(void)json_array_append_new(q->targets, js_text(id));
-	(void)snprintf(q->word, sizeof(q->word), "%zu",
-	    json_array_size(q->targets));
+	return strcmp(js_str(agent, "role", ""), "scheduler") == 0;
 }
 
 static int
 about_agent(struct question *q, const struct model *m, const json_t *row)
 {
 	const char *name = js_str(row, "name", "");
-	bool holder = strcmp(js_str(row, "role", ""), "scheduler") == 0;
+	bool holder = holds(row);
 
 	q->epoch = model_epoch(m);
 	if (q->act == ACT_SCHEDULER) {
@@ -81,7 +84,6 @@ about_agent(struct question *q, const struct model *m, const json_t *row)
 		about(q, CMD_AGENT_REMOVE, "agent", name);
 		title(q, "Remove from the cluster");
 		(void)MEM_STR(q->word, name);
-		take_marks(q, m);
 	} else {
 		bool drained = js_bool(row, "drained", false);
 
@@ -90,7 +92,6 @@ about_agent(struct question *q, const struct model *m, const json_t *row)
 		title(q, drained ? "Let work again" : "Drain");
 		if (holder)
 			(void)MEM_STR(q->word, name);
-		take_marks(q, m);
 	}
 	(void)json_object_set_new(q->params, "epoch",
 	    json_integer(q->epoch));
@@ -117,8 +118,7 @@ role_target(const struct model *m)
 }
 
 static int
-about_join(struct question *q, const struct model *m, const json_t *row,
-    struct err *e)
+about_join(struct question *q, const json_t *row, struct err *e)
 {
 	const char *id = js_str(row, "id", "");
 	bool own = strcmp(id, "own") == 0;
@@ -155,13 +155,11 @@ about_join(struct question *q, const struct model *m, const json_t *row,
 	    : q->act == ACT_TOKEN ? "Make and show a token" : "Reject");
 	if (q->act == ACT_REMOVE)
 		(void)MEM_STR(q->word, q->target);
-	if (q->act == ACT_ACCEPT || q->act == ACT_REMOVE)
-		take_marks(q, m);
 	return 0;
 }
 
 static int
-about_job(struct question *q, const struct model *m, const json_t *row)
+about_job(struct question *q, const json_t *row)
 {
 	const char *name = js_str(row, "name", "");
 	bool paused = js_bool(row, "paused", false);
@@ -172,10 +170,8 @@ about_job(struct question *q, const struct model *m, const json_t *row)
 	title(q, q->act == ACT_RUN ? "Run now"
 	    : q->act == ACT_REMOVE ? "Remove the job"
 	    : paused ? "Resume" : "Pause");
-	if (q->act == ACT_REMOVE) {
+	if (q->act == ACT_REMOVE)
 		(void)MEM_STR(q->word, name);
-		take_marks(q, m);
-	}
 	return 0;
 }
 
@@ -191,9 +187,12 @@ about_run(struct question *q, const json_t *row, struct err *e)
 		    "nothing to kill", id, js_str(row, "state", "?"));
 	about(q, q->act == ACT_REMOVE ? CMD_RUN_ABORT : CMD_RUN_RETRY, "run",
 	    id);
-	(void)snprintf(q->title, sizeof(q->title), "%s: #%.20s %.50s",
-	    q->act == ACT_REMOVE ? "Kill" : "Run again", id,
-	    js_str(row, "job", "?"));
+	if (q->targets != NULL)
+		title(q, "Kill");
+	else
+		(void)snprintf(q->title, sizeof(q->title), "%s: #%.20s %.50s",
+		    q->act == ACT_REMOVE ? "Kill" : "Run again", id,
+		    js_str(row, "job", "?"));
 	if (q->act == ACT_REMOVE)
 		(void)MEM_STR(q->word, js_str(row, "job", id));
 	return 0;
@@ -222,33 +221,104 @@ about_node(struct question *q, const struct model *m, struct err *e)
 	return 0;
 }
 
+static int
+about_row(struct question *q, const struct model *m, const json_t *row,
+    struct err *e)
+{
+	if (q->act == ACT_JOIN || q->act == ACT_LEAVE)
+		return about_node(q, m, e);
+	if (m->screen == SCREEN_JOIN)
+		return about_join(q, row, e);
+	if (row == NULL)
+		return err_set(e, ERR_NOTFOUND, "nothing is selected");
+	if (m->screen == SCREEN_JOBS)
+		return about_job(q, row);
+	if (m->screen == SCREEN_RUNS)
+		return about_run(q, row, e);
+	return about_agent(q, m, row);
+}
+
+/* The cursor moves on after a mark, so that it may be on any row: with marks,
+ * they are what is acted on, in the order of the list. */
+static int
+take_marks(struct question *q, const struct model *m, struct err *e)
+{
+	const struct view *v = &m->view[m->screen];
+	enum topic t = screens[m->screen].topic;
+	const json_t *list = m->topic[t].doc;
+	size_t n = json_object_size(v->marks);
+	char id[VIEW_ID];
+
+	if (n == 0 || q->act == ACT_JOIN || q->act == ACT_LEAVE || q->act ==
+	    ACT_NEW || m->screen == SCREEN_SCHED)
+		return 0;
+	if (n > 1 && q->act != ACT_ACCEPT && q->act != ACT_DRAIN && q->act !=
+	    ACT_REMOVE)
+		return err_set(e, ERR_FAILED, "that is asked of one row, and "
+		    "%zu are marked: Esc unmarks", n);
+	q->marked = true;
+	q->targets = json_array();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		view_id(json_array_get(list, i), topics[t].key, id);
+		if (view_marked(v, id))
+			(void)json_array_append_new(q->targets, js_text(id));
+	}
+	return json_array_size(q->targets) == n ? 0 : err_set(e, ERR_NOTFOUND,
+	    "a row that was marked is gone: Esc unmarks");
+}
+
+/* One question for all of them, so one command: params are those of the last
+ * but for the target. */
+static int
+about_several(struct question *q, const struct model *m, struct err *e)
+{
+	enum cmd_id cmd = CMD_COUNT;
+	json_t *id;
+	size_t i;
+
+	json_array_foreach(q->targets, i, id) {
+		if (about_row(q, m, model_row(m, screens[m->screen].topic,
+		    json_string_value(id)), e) == -1)
+			return -1;
+		if (i > 0 && q->cmd != cmd)
+			return err_set(e, ERR_FAILED, "some are drained, some "
+			    "are not: unmark one kind with Space, then D");
+		cmd = q->cmd;
+	}
+	q->target[0] = '\0';
+	(void)snprintf(q->word, sizeof(q->word), "%zu",
+	    json_array_size(q->targets));
+	return 0;
+}
+
+static int
+about_act(struct question *q, const struct model *m, struct err *e)
+{
+	const json_t *row = screen_selected(m);
+
+	if (take_marks(q, m, e) == -1)
+		return -1;
+	if (json_array_size(q->targets) > 1)
+		return about_several(q, m, e);
+	if (q->act == ACT_SCHEDULER && m->screen == SCREEN_SCHED)
+		row = role_target(m);
+	else if (q->targets != NULL)	/* one mark is the row */
+		row = model_row(m, screens[m->screen].topic,
+		    json_string_value(json_array_get(q->targets, 0)));
+	json_decref(q->targets);
+	q->targets = NULL;
+	return about_row(q, m, row, e);
+}
+
 struct question *
 question_new(const struct model *m, enum act act, struct err *e)
 {
-	const json_t *row = screen_selected(m);
 	struct question *q = mem_zero(1, sizeof(*q));
-	int rc = -1;
 
 	q->act = act;
 	q->epoch = -1;
 	q->shown = m->now.mono;
-	if (act == ACT_SCHEDULER && m->screen == SCREEN_SCHED)
-		row = role_target(m);
-	if (act == ACT_JOIN || act == ACT_LEAVE)
-		rc = about_node(q, m, e);
-	else if (m->screen == SCREEN_JOIN)
-		rc = about_join(q, m, row, e);
-	else if (row == NULL)
-		(void)err_set(e, ERR_NOTFOUND, "nothing is selected");
-	else if (m->screen == SCREEN_JOBS)
-		rc = about_job(q, m, row);
-	else if (m->screen == SCREEN_RUNS)
-		rc = about_run(q, row, e);
-	else
-		rc = about_agent(q, m, row);
-	if (rc == 0 && model_may(m, q->cmd, e) == -1)
-		rc = -1;
-	if (rc == -1) {
+	if (about_act(q, m, e) == -1 || model_may(m, q->cmd, e) == -1) {
 		question_free(q);
 		return NULL;
 	}
@@ -391,7 +461,7 @@ text_agent(struct question *q, const struct model *m)
 		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
 		add(q, "After   it gets no new runs; those it has go on to "
 		    "their end");
-		if (q->word[0] != '\0' && q->targets == NULL)
+		if (holds(row))
 			add(q, "! It holds the Scheduler role and hands it "
 			    "over first.");
 	} else if (q->cmd == CMD_AGENT_UNDRAIN)
@@ -401,7 +471,7 @@ text_agent(struct question *q, const struct model *m)
 		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
 		add(q, "After   it is told, becomes standalone, and its key is "
 		    "refused at once");
-		if (strcmp(js_str(row, "role", ""), "scheduler") == 0)
+		if (holds(row))
 			add(q, "! It holds the Scheduler role.");
 	}
 }
@@ -437,11 +507,80 @@ text_join(struct question *q, const struct model *m)
 		add(q, "After   it is told so; its key may ask again");
 }
 
+static const char *
+after_several(enum cmd_id cmd)
+{
+	if (cmd == CMD_AGENT_DRAIN)
+		return "After   they get no new runs; those they have go on to "
+		    "their end";
+	if (cmd == CMD_AGENT_UNDRAIN)
+		return "After   they get runs again and may hold the Scheduler "
+		    "role";
+	if (cmd == CMD_AGENT_REMOVE)
+		return "After   they are told, become standalone, and their "
+		    "keys are refused at once";
+	if (cmd == CMD_JOIN_ACCEPT)
+		return "Each must show the same words on its own screen. "
+		    "Different words: somebody is between.";
+	if (cmd == CMD_JOIN_REJECT)
+		return "After   they are told so; their keys may ask again";
+	if (cmd == CMD_JOB_REMOVE)
+		return "They leave the catalogue; their runs stay on record.";
+	return "TERM to all processes of each, its grace, then KILL.";
+}
+
+static void
+one_of_several(struct question *q, const char *id, const json_t *row)
+{
+	const char *state = screen_agent_state(row);
+	const char *agent = js_str(row, "agent", NULL);
+
+	if (row == NULL)
+		add(q, "%s: gone from the list", id);
+	else if (topic_of(q->cmd) == TOPIC_AGENTS)
+		add(q, "%s: %s, %lld runs%s", id, state, (long long)js_int(row,
+		    "running", 0), js_bool(row, "drained", false) &&
+		    strcmp(state, "DRAIN") != 0 ? ", drained" : "");
+	else if (topic_of(q->cmd) == TOPIC_JOINS)
+		add(q, "%s: %s (%s, as %s)", js_str(row, "name", "?"),
+		    js_str(row, "words", "?"), js_str(row, "address", "?"),
+		    js_str(row, "as", "agent"));
+	else if (topic_of(q->cmd) == TOPIC_JOBS)
+		add(q, "%s%s", id, js_bool(row, "paused", false) ? ": paused"
+		    : "");
+	else
+		add(q, "%s: %s%s%s, %s", id, js_str(row, "job", "?"),
+		    agent != NULL ? " on " : "", agent != NULL ? agent : "",
+		    js_str(row, "state", "?"));
+}
+
+/* What can go wrong first: the list of them may be longer than the box. */
+static void
+text_several(struct question *q, const struct model *m)
+{
+	enum topic t = topic_of(q->cmd);
+	json_t *id;
+	size_t i;
+
+	json_array_foreach(q->targets, i, id)
+		if (t == TOPIC_AGENTS && q->cmd != CMD_AGENT_UNDRAIN &&
+		    holds(model_row(m, t, json_string_value(id))))
+			add(q, "! %s holds the Scheduler role%s.",
+			    json_string_value(id), q->cmd == CMD_AGENT_DRAIN
+			    ? " and hands it over first" : "");
+	add(q, "%s", after_several(q->cmd));
+	json_array_foreach(q->targets, i, id)
+		one_of_several(q, json_string_value(id), model_row(m, t,
+		    json_string_value(id)));
+}
+
 void
 question_text(struct question *q, const struct model *m)
 {
 	strs_clear(&q->text);
-	if (q->cmd == CMD_AGENT_ON || q->cmd == CMD_AGENT_OFF ||
+	if (q->targets != NULL)
+		text_several(q, m);
+	else if (q->cmd == CMD_AGENT_ON || q->cmd == CMD_AGENT_OFF ||
 	    q->cmd == CMD_AGENT_DRAIN || q->cmd == CMD_AGENT_UNDRAIN ||
 	    q->cmd == CMD_AGENT_REMOVE)
 		text_agent(q, m);
@@ -469,162 +608,18 @@ question_text(struct question *q, const struct model *m)
 		    "words; the same four are shown here.");
 	else
 		add(q, "%s", cmds[q->cmd].help);
-	if (q->targets != NULL) {
-		struct buf b = BUF_INIT(500);
-		json_t *id;
-		size_t i;
-
-		json_array_foreach(q->targets, i, id)
-			buf_fmt(&b, "%s%s", i > 0 ? ", " : "",
-			    json_string_value(id));
-		add(q, "On %zu: %s", json_array_size(q->targets), b.p);
-		buf_free(&b);
-	}
 }
 
-void
-question_command(const struct question *q, struct buf *b)
+json_t *
+question_params(const struct question *q, const char *target)
 {
-	const struct cmd *c = &cmds[q->cmd];
-	const char *spec = c->args;
+	const char *spec = cmds[q->cmd].args;
+	json_t *params = json_deep_copy(q->params);
 	struct cmd_arg a;
 
-	buf_fmt(b, "%s%s%s", c->noun, *c->verb != '\0' ? " " : "", c->verb);
-	while (cmd_arg_next(&spec, &a) == 1) {
-		const json_t *v = json_object_get(q->params, a.name);
-		const json_t *item;
-		const char *key;
-		char t[SAY], dur[TEXT_DUR];
-
-		if (v == NULL || json_is_false(v))
-			continue;
-		if (json_is_object(v)) {
-			json_object_foreach((json_t *)v, key, item)
-				buf_fmt(b, " %s=%s", key, say_value(item, t));
-			continue;
-		}
-		if (a.option)
-			buf_fmt(b, " %s", a.word);
-		if (a.type == ARG_TOKEN)
-			buf_puts(b, " -");
-		else if (a.type == ARG_DUR)
-			buf_fmt(b, " %s", text_dur_fmt((int64_t)
-			    (json_number_value(v) * 1000), dur));
-		else if (!json_is_true(v))
-			buf_fmt(b, " %s", say_value(v, t));
-	}
-}
-
-/* ---- its box ---------------------------------------------------------- */
-
-static int
-put_lines(const struct area *in, int y, const struct strs *lines,
-    unsigned attr)
-{
-	for (size_t i = 0; i < lines->n && y < in->h; i++) {
-		bool warns = lines->v[i][0] == '!';
-		int used = area_wrap(in, y, 0, 4, attr | (warns ? GRID_BOLD
-		    : GRID_PLAIN), lines->v[i]);
-
-		y += used > 0 ? used : 1;
-	}
-	return y;
-}
-
-/* Does the answer need a row of its own below its question? */
-static bool
-asks_long(const struct question *q, int width)
-{
-	size_t n = q->field[0] != '\0' ? strlen(q->prompt)
-	    : strlen("Type  to do it, Esc to leave it: ") + strlen(q->word);
-
-	return (q->field[0] != '\0' || q->word[0] != '\0') &&
-	    width - (int)n < 13;
-}
-
-static void
-ask_row(const struct question *q, const struct area *in, int y)
-{
-	struct area field;
-	int x;
-
-	if (q->field[0] != '\0')
-		x = area_fmt(in, y, 0, GRID_BOLD, "%s ", q->prompt);
-	else if (q->word[0] != '\0')
-		x = area_fmt(in, y, 0, GRID_BOLD, "Type %s to do it, Esc to "
-		    "leave it: ", q->word);
-	else {
-		(void)area_str(in, y, 0, GRID_BOLD, "y does it, n or Esc "
-		    "leaves it");
-		area_cursor(in, y, 0);
-		return;
-	}
-	if (asks_long(q, in->w)) {
-		x = 0;
-		y++;
-	}
-	area_put(in, y, x, GRID_BOLD, '[');
-	field = area_part(in, y, x + 1, 1, in->w - x - 2);
-	if (q->secret)
-		area_fill(&field, 0, 0, (int)(q->input.len < 40 ? q->input.len
-		    : 40), GRID_PLAIN, '*');
-	else
-		(void)area_str(&field, 0, 0, GRID_PLAIN, q->input.text);
-	area_put(in, y, in->w - 1, GRID_BOLD, ']');
-	area_cursor(&field, 0, (int)q->input.at < field.w ? (int)q->input.at
-	    : field.w - 1);
-}
-
-void
-question_draw(const struct question *q, const struct model *m,
-    const struct area *a)
-{
-	int w = a->w < BOX ? a->w : BOX, h, y = 0, tail;
-	struct grid *probe = grid_new(w - 4, 60, a->g->glyphs);
-	struct area in = grid_area(probe), box;
-	struct buf same = BUF_INIT(600);
-	char t[SAY];
-
-	buf_puts(&same, "Same as: muster ");
-	question_command(q, &same);
-	h = 2 + put_lines(&in, 0, &q->outcome, GRID_PLAIN);
-	if (q->state != QUESTION_OVER || q->outcome.n == 0)
-		h += put_lines(&in, 0, &q->text, GRID_PLAIN) + 1;
-	if (q->notice[0] != '\0')
-		h += area_wrap(&in, 0, 0, 2, GRID_PLAIN, q->notice);
-	tail = area_wrap(&in, 0, 0, 2, GRID_PLAIN, same.p) +
-	    (asks_long(q, in.w) ? 2 : 1);
-	if (q->state == QUESTION_ASKS)
-		h += tail;
-	else
-		h += q->state == QUESTION_OVER ? 2 : 1;
-	grid_free(probe);
-	h = h > a->h ? a->h : h;
-	box = area_part(a, (a->h - h) / 2, (a->w - w) / 2, h, w);
-	widget_box(&box, q->title);
-	in = area_part(&box, 1, 2, h - 2, w - 4);
-	if (q->notice[0] != '\0')
-		y += area_wrap(&in, y, 0, 2, GRID_BOLD | GRID_YELLOW,
-		    q->notice);
-	if (q->state != QUESTION_OVER || q->outcome.n == 0)
-		y = put_lines(&in, y, &q->text, GRID_PLAIN) + 1;
-	y = put_lines(&in, y, &q->outcome, GRID_BOLD);
-	if (q->state == QUESTION_SENT)
-		(void)area_fmt(&in, y, 0, GRID_BOLD, "under way for %s ... Esc "
-		    "hides this, nothing is lost", say_span(mono_diff_ms(
-		    m->now.mono, q->sent), t));
-	/* The row that is answered is never pushed out of the box. */
-	if (q->state == QUESTION_ASKS) {
-		y = y > in.h - tail ? in.h - tail : y;
-		y += area_wrap(&in, y, 0, 2, GRID_DIM, same.p);
-		ask_row(q, &in, y);
-	} else if (q->state == QUESTION_OVER)
-		(void)area_str(&in, in.h - 1, 0, GRID_DIM, q->cmd ==
-		    CMD_JOIN_ACCEPT ? "T shows its token now; Esc closes"
-		    : q->cmd == CMD_JOIN_TOKEN || q->cmd == CMD_JOIN_INVITE
-		    ? "c copies the line, v shows it bare, Esc closes"
-		    : "Esc closes");
-	buf_free(&same);
+	if (target != NULL && cmd_arg_next(&spec, &a) == 1)
+		(void)json_object_set_new(params, a.name, js_text(target));
+	return params;
 }
 
 /* ---- its keys --------------------------------------------------------- */

@@ -31,7 +31,8 @@ struct question {
 	char   prompt[96];	/* with these words; "": does not */
 	bool   secret;		/* which is not shown */
 	json_t *params;		/* of the command */
-	json_t *targets;	/* several marked ones: an array, or NULL */
+	json_t *targets;	/* several marked ones: their ids, or NULL */
+	bool   marked;		/* marks said what is acted on */
 	json_t *dry;		/* whatif of the first choice, or NULL */
 	json_t *dry_vacant;	/* of the second */
 	bool   vacant;		/* the second is chosen */
@@ -41,19 +42,25 @@ struct question {
 	mono   sent;
 	int    pending;		/* answers that are still to come */
 	struct strs text;
+	int    top;		/* rows scrolled away above */
 	char   notice[256];	/* why it is asked again */
 	struct strs outcome;
 };
 
-/* A question for the act on the selected row; NULL with e: there is none. */
+/* A question for the act on the marked rows, or on the selected one; NULL with
+ * e: there is none. */
 struct question *question_new(const struct model *, enum act, struct err *);
 void	question_free(struct question *);
 /* Writes its text from what is known now (again, when that has changed). */
 void	question_text(struct question *, const struct model *);
-/* "agent on node-c --epoch 42" */
-void	question_command(const struct question *, struct buf *);
+/* The parameters for one of several targets; NULL: it has just one.  New
+ * reference. */
+json_t *question_params(const struct question *, const char *target);
 void	question_draw(const struct question *, const struct model *,
 	    const struct area *);
+/* Moves in a text that is longer than its box on a screen of w times h; false:
+ * the key is another. */
+bool	question_scroll(struct question *, int key, int w, int h);
 
 enum question_does { QUESTION_STAYS, QUESTION_GOES, QUESTION_CANCELS };
 /* A key while it is asked.  paste: from a bracketed paste, which never answers

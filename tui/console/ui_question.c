@@ -58,15 +58,6 @@ close_question(struct ui *u)
 		u->m.mode = MODE_LIST;
 }
 
-static const char *
-target_param(enum cmd_id cmd)
-{
-	const char *spec = cmds[cmd].args;
-	static struct cmd_arg a;
-
-	return cmd_arg_next(&spec, &a) == 1 ? a.name : "";
-}
-
 static void
 send(struct ui *u, struct question *q)
 {
@@ -81,15 +72,12 @@ send(struct ui *u, struct question *q)
 	}
 	(void)cmd_method(&cmds[q->cmd], method);
 	if (q->targets == NULL) {
-		ui_ask(u, UI_DO, "", method, json_deep_copy(q->params));
+		ui_ask(u, UI_DO, "", method, question_params(q, NULL));
 		q->pending = 1;
 	} else
 		json_array_foreach(q->targets, i, id) {
-			json_t *params = json_deep_copy(q->params);
-
-			(void)json_object_set(params, target_param(q->cmd),
-			    id);
-			ui_ask(u, UI_DO, "", method, params);
+			ui_ask(u, UI_DO, "", method, question_params(q,
+			    json_string_value(id)));
 			q->pending++;
 		}
 	q->state = QUESTION_SENT;
@@ -98,8 +86,9 @@ send(struct ui *u, struct question *q)
 	explicit_bzero(&q->input, sizeof(q->input));
 	if (q->secret)
 		(void)json_object_del(q->params, q->field);
-	if (u->m.view[u->m.screen].marks != NULL)
+	if (q->marked)
 		json_object_clear(u->m.view[u->m.screen].marks);
+	q->marked = false;
 }
 
 static void
@@ -109,6 +98,10 @@ over_key(struct ui *u, struct question *q, int key)
 	    ? q->outcome.v[q->outcome.n - 1] : "";
 
 	if (key == 'T' && q->cmd == CMD_JOIN_ACCEPT && q->targets == NULL) {
+		/* A mark may have said which; the cursor is elsewhere. */
+		u->m.screen = SCREEN_JOIN;
+		(void)MEM_STR(u->m.view[SCREEN_JOIN].sel, js_str(q->params,
+		    "request", ""));
 		close_question(u);
 		ui_question(u, ACT_TOKEN);
 	} else if (key == 'c' && q->outcome.n > 1)
@@ -130,6 +123,8 @@ ui_question_key(struct ui *u, int key, bool paste)
 		u->m.mode = MODE_LIST;
 		return;
 	}
+	if (!paste && question_scroll(q, key, u->w, u->h))
+		return;
 	if (q->state == QUESTION_OVER) {
 		if (!paste)
 			over_key(u, q, key);
@@ -153,6 +148,8 @@ ui_question_key(struct ui *u, int key, bool paste)
 	}
 }
 
+/* ---- what comes of it ------------------------------------------------- */
+
 /* The facts moved while it was read: shown anew, typed anew. */
 static void
 again(struct ui *u, struct question *q, const char *why)
@@ -161,6 +158,7 @@ again(struct ui *u, struct question *q, const char *why)
 	    "picture.", why);
 	q->state = QUESTION_ASKS;
 	q->pending = 0;
+	q->top = 0;
 	q->epoch = model_epoch(&u->m);
 	(void)json_object_set_new(q->params, "epoch", json_integer(q->epoch));
 	line_set(&q->input, "");
