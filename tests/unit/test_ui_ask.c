@@ -91,6 +91,26 @@ one_mark_is_the_row(void **state)
 	assert_int_equal(json_object_size(w->u.m.view[SCREEN_AGENTS].marks), 0);
 }
 
+/* Hidden while they are under way: it is the refusal that is said. */
+static void
+a_refusal_among_several_is_heard_of(void **state)
+{
+	struct world *w = *state;
+	struct err e = { ERR_FAILED, "agent node-b is busy" };
+	json_t *r = json_pack("{s:s}", "message", "removed");
+
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-a");
+	type(w, "  X");
+	later(w, 400);
+	type(w, "2\n");
+	ui_key(&w->u, KEY_ESC);
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	ui_answer(&w->u, UI_DO, "", NULL, &e);
+	json_decref(r);
+	assert_null(w->u.m.question);
+	shows(w, "agent node-b is busy");
+}
+
 static void
 drain_in_world(struct world *w, const char *names)
 {
@@ -216,6 +236,7 @@ main(void)
 		TEST(several_are_marked),
 		TEST(marks_are_what_is_asked_about),
 		TEST(one_mark_is_the_row),
+		TEST(a_refusal_among_several_is_heard_of),
 		TEST(marks_decide_between_drain_and_undrain),
 		TEST(each_request_shows_its_words),
 		TEST(runs_are_killed_by_mark),

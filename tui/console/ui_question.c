@@ -263,13 +263,18 @@ done(struct ui *u, struct question *q, const json_t *result)
 static void
 finished(struct ui *u, struct question *q)
 {
+	size_t i = 0;
+	bool good;
+
 	q->state = QUESTION_OVER;
+	/* Of several, the one that was refused is what must be heard of. */
+	while (i + 1 < q->outcome.n && strncmp(q->outcome.v[i], "done", 4) == 0)
+		i++;
+	good = strncmp(q->outcome.v[i], "done", 4) == 0;
 	if (u->m.mode != MODE_QUESTION || (q->outcome.n == 1 &&
-	    q->cmd != CMD_JOIN_ACCEPT && strncmp(q->outcome.v[0], "done", 4)
-	    == 0)) {
+	    q->cmd != CMD_JOIN_ACCEPT && good)) {
 		/* One good line does not need a box. */
-		model_say(&u->m, strncmp(q->outcome.v[0], "done", 4) != 0,
-		    "%s", q->outcome.v[0]);
+		model_say(&u->m, !good, "%s", q->outcome.v[i]);
 		close_question(u);
 	}
 }
