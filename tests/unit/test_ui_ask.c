@@ -228,6 +228,173 @@ marks_that_cannot_be_acted_on_are_refused(void **state)
 	shows(w, "Remove from the cluster: node-c");
 }
 
+/* ---- whose answer it is ----------------------------------------------- */
+
+/* What is under way is not thrown away for another question: its answer would
+ * be taken for that one's. */
+static void
+what_is_under_way_is_not_replaced(void **state)
+{
+	struct world *w = *state;
+	struct err e = { ERR_FAILED, "agent node-d is the last one" };
+	json_t *r = json_pack("{s:s}", "message", "node-c is the Scheduler");
+
+	type(w, "S");
+	later(w, 400);
+	type(w, "node-c\n");
+	json_decref(sent(w, "agent.on"));
+	ui_key(&w->u, KEY_ESC);		/* hidden */
+	type(w, ":agent remove node-d\n");
+	assert_int_equal(w->u.m.question->cmd, CMD_AGENT_ON);
+	shows(w, "under way");
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	assert_null(w->u.m.question);
+	shows(w, "node-c is the Scheduler");
+	type(w, ":agent remove node-d\n");
+	later(w, 400);
+	type(w, "node-d\n");
+	json_decref(sent(w, "agent.remove"));
+	ui_answer(&w->u, UI_DO, "", NULL, &e);
+	shows(w, "agent node-d is the last one");
+}
+
+static json_t *
+plan_of(int rows)
+{
+	json_t *plan = json_array();
+
+	for (int i = 0; i < rows; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "job-%02d", i);
+		(void)json_array_append_new(plan, json_pack(
+		    "{s:s,s:s,s:s,s:s}", "action", "create", "kind", "job",
+		    "name", name, "detail", ""));
+	}
+	return json_pack("{s:o,s:i}", "plan", plan, "revision", 7);
+}
+
+/* A plan that comes late finds another question open, half answered. */
+static void
+a_plan_replaces_no_question(void **state)
+{
+	struct world *w = *state;
+	json_t *r = plan_of(2);
+
+	type(w, ":apply Makefile\n");
+	json_decref(sent(w, "apply"));
+	type(w, "X");
+	later(w, 400);
+	type(w, "node");
+	ui_answer(&w->u, UI_PLAN, "", r, NULL);
+	json_decref(r);
+	assert_int_equal(w->u.m.question->cmd, CMD_AGENT_REMOVE);
+	assert_string_equal(w->u.m.question->input.text, "node");
+	shows(w, "apply: a question is open");
+	type(w, "-c\n");
+	assert_int_equal(count_sent(w, "agent.remove"), 1);
+}
+
+/* What is answered is what was asked: a second line waits for the first. */
+static void
+one_command_at_a_time(void **state)
+{
+	struct world *w = *state;
+	struct err stale = { ERR_STALE, "the catalogue is at revision 8" };
+	json_t *r = plan_of(2), *doc = json_pack("{s:s}", "node", "node-c");
+
+	type(w, ":apply Makefile\n");
+	json_decref(sent(w, "apply"));
+	type(w, ":apply README\n");
+	not_sent(w, "apply");
+	shows(w, "apply is still under way");
+	type(w, ":status\n");
+	not_sent(w, "status");
+	ui_answer(&w->u, UI_PLAN, "", r, NULL);
+	json_decref(r);
+	shows(w, "Same as: muster apply Makefile");
+	later(w, 400);
+	type(w, "y");
+	r = sent(w, "apply");
+	assert_string_equal(js_str(json_object_get(r, "params"), "file", ""),
+	    "Makefile");
+	assert_int_equal(js_int(json_object_get(r, "params"), "revision", 0),
+	    7);
+	json_decref(r);
+	/* There is no newer plan that could be shown in its place. */
+	ui_answer(&w->u, UI_DO, "", NULL, &stale);
+	shows(w, "stale: the catalogue is at revision 8");
+	hides(w, "Same as");
+	ui_key(&w->u, KEY_ESC);
+	type(w, ":status\n");
+	assert_int_equal(count_sent(w, "status"), 1);
+	ui_answer(&w->u, UI_COMMAND, "", doc, NULL);
+	json_decref(doc);
+	shows(w, "node-c");
+	ui_key(&w->u, KEY_ESC);
+	/* A broken link answers nothing, and nothing waits for it. */
+	type(w, ":job pause backup-db\n");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	shows(w, "job pause: sent, but the link broke: outcome unknown");
+	w->u.m.link = LINK_UP;
+	w->u.up = true;
+	type(w, ":status\n");
+	assert_int_equal(count_sent(w, "status"), 1);
+}
+
+/* It may last for hours, and the line is not kept from others. */
+static void
+a_wait_for_a_run_is_given_up(void **state)
+{
+	struct world *w = *state;
+	struct err e = { ERR_FAILED, "cancelled" };
+	json_t *asked, *r;
+
+	type(w, ":job run backup-db --wait\n");
+	asked = sent(w, "job.run");
+	assert_non_null(asked);
+	type(w, ":status\n");
+	not_sent(w, "status");
+	shows(w, "job run: no longer waited for");
+	r = sent(w, "cancel");
+	assert_non_null(r);
+	assert_string_equal(js_str(r, "about", "?"), js_str(asked, "about",
+	    ""));
+	json_decref(r);
+	json_decref(asked);
+	ui_answer(&w->u, UI_COMMAND, "", NULL, &e);
+	type(w, ":status\n");
+	assert_int_equal(count_sent(w, "status"), 1);
+}
+
+/* S on one agent, Esc, S on another: the first one's dry run says nothing of
+ * the second. */
+static void
+a_dry_run_is_of_its_question(void **state)
+{
+	struct world *w = *state;
+	json_t *first = dry_run("node-c"), *second = dry_run("node-a"), *r;
+
+	type(w, "S");
+	later(w, 400);
+	json_decref(sent(w, "whatif"));
+	ui_key(&w->u, KEY_ESC);
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-a");
+	type(w, "S");
+	ui_answer(&w->u, UI_DRY, "", first, NULL);
+	json_decref(first);
+	shows(w, "Turn ON the Scheduler role: node-a");
+	shows(w, "After   asking the daemon what it would do ...");
+	r = sent(w, "whatif");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(
+	    json_object_get(r, "params"), "event"), 1)), "node-a");
+	json_decref(r);
+	ui_answer(&w->u, UI_DRY, "", second, NULL);
+	json_decref(second);
+	shows(w, "After   node-a holds it (epoch 43)");
+}
+
 int
 main(void)
 {
@@ -241,6 +408,11 @@ main(void)
 		TEST(each_request_shows_its_words),
 		TEST(runs_are_killed_by_mark),
 		TEST(marks_that_cannot_be_acted_on_are_refused),
+		TEST(what_is_under_way_is_not_replaced),
+		TEST(a_plan_replaces_no_question),
+		TEST(one_command_at_a_time),
+		TEST(a_wait_for_a_run_is_given_up),
+		TEST(a_dry_run_is_of_its_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ struct question {
 	enum act act;
 	enum cmd_id cmd;
 	enum question_state state;
+	int64_t serial;		/* tells it from those before it */
 	char   title[96];
 	char   target[VIEW_ID];	/* what is acted on; "": this node */
 	char   word[VIEW_ID];	/* to be typed; "": y confirms */

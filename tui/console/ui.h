@@ -30,9 +30,14 @@ struct ui {
 	int64_t log_serial;		/* of the request: one run may be asked
 					 * for again before the first ends */
 	bool	log_old;		/* of the link before: asked for anew */
+	int64_t serial;			/* of the last question or command */
+	int64_t dry_of;			/* question of the dry runs under way */
+	int	dries;			/* how many they are */
 	mono	log_at;			/* selection rests since */
 	char	log_want[32];
-	const struct cmd *cmd;		/* of the `:` under way */
+	const struct cmd *cmd;		/* of the `:` under way, or NULL */
+	char	cmd_about[32];		/* of its request */
+	bool	cmd_changes;
 	json_t *cmd_params, *cmd_rows;
 	struct buf cmd_text;
 	struct grid *still;		/* z: what was shown */
@@ -70,6 +75,8 @@ void	ui_settled(struct ui *);
 void	ui_ask(struct ui *, enum ui_tag, const char *about,
 	    const char *method, json_t *params);
 void	ui_question(struct ui *, enum act);
+/* Asks this one, in the place of what was asked; taken. */
+void	ui_question_show(struct ui *, struct question *);
 void	ui_question_key(struct ui *, int key, bool paste);
 void	ui_question_answer(struct ui *, enum ui_tag, const json_t *,
 	    const struct err *);
@@ -80,6 +87,7 @@ void	ui_complete(struct ui *);
 void	ui_command_answer(struct ui *, enum ui_tag, const json_t *,
 	    const struct err *);
 void	ui_command_part(struct ui *, const json_t *);
+void	ui_command_lost(struct ui *);
 void	ui_output(struct ui *, const char *title, const char *text);
 void	ui_copy(struct ui *, const char *text);
 

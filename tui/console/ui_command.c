@@ -43,14 +43,42 @@ prepare(const struct ui *u, struct cmd_call *call, struct err *e)
 	return rc;
 }
 
+/* "agent remove" */
+static char *
+name_of(const struct cmd *c, char out[CMD_METHOD])
+{
+	(void)snprintf(out, CMD_METHOD, "%s%s%s", c->noun, *c->verb != '\0'
+	    ? " " : "", c->verb);
+	return out;
+}
+
+/* One question at a time: one that is read is not pulled away under somebody's
+ * fingers, and one that is under way has its answer to come. */
+static bool
+asks_already(struct ui *u, const struct cmd *cmd)
+{
+	const struct question *q = u->m.question;
+	char name[CMD_METHOD];
+
+	if (q != NULL)
+		model_say(&u->m, true, "%s: %s; nothing is changed, give it "
+		    "again", name_of(cmd, name), q->state == QUESTION_SENT
+		    ? "another change is under way" : "a question is open");
+	return q != NULL;
+}
+
 static void
 ask_first(struct ui *u, const struct cmd_call *call, const char *text)
 {
-	struct question *q = mem_zero(1, sizeof(*q));
+	struct question *q;
 	const char *spec = call->cmd->args;
 	struct buf b = BUF_INIT(400);
 	struct cmd_arg a;
+	char name[CMD_METHOD];
 
+	if (asks_already(u, call->cmd))
+		return;
+	q = mem_zero(1, sizeof(*q));
 	q->cmd = (enum cmd_id)(call->cmd - cmds);
 	q->act = ACT_NONE;
 	q->epoch = -1;
@@ -59,31 +87,51 @@ ask_first(struct ui *u, const struct cmd_call *call, const char *text)
 	if (cmd_arg_next(&spec, &a) == 1 && (call->cmd->flags & CMD_ASKS))
 		(void)MEM_STR(q->word, js_str(call->params, a.name,
 		    u->m.node));
-	(void)snprintf(q->title, sizeof(q->title), "%s %s", call->cmd->noun,
-	    call->cmd->verb);
+	(void)MEM_STR(q->title, name_of(call->cmd, name));
 	if (text == NULL)
 		cmd_question(&b, call->cmd, call->params);
 	strs_add(&q->text, text != NULL ? text : b.p);
 	buf_free(&b);
-	question_free(u->m.question);
-	u->m.question = q;
-	u->m.mode = MODE_QUESTION;
+	ui_question_show(u, q);
+}
+
+/* One at a time, which makes the answer that comes its own.  A wait for a run
+ * may last for hours: it gives way, and the run goes on. */
+static void
+busy(struct ui *u, const struct cmd *next)
+{
+	char name[CMD_METHOD], then[CMD_METHOD];
+
+	(void)name_of(u->cmd, name);
+	(void)name_of(next, then);
+	if (js_bool(u->cmd_params, "wait", false)) {
+		ui_ask(u, UI_CANCEL, u->cmd_about, "cancel", NULL);
+		model_say(&u->m, true, "%s: no longer waited for, its run goes "
+		    "on; now give %s again", name, then);
+	} else
+		model_say(&u->m, true, "%s is still under way; give %s again "
+		    "when it is answered", name, then);
 }
 
 static void
 run(struct ui *u, struct cmd_call *call)
 {
 	char method[CMD_METHOD];
-	bool plan = (call->cmd->flags & CMD_PLANS) && !call->yes &&
-	    !js_bool(call->params, "dry_run", false);
+	bool dry = js_bool(call->params, "dry_run", false);
+	bool plan = (call->cmd->flags & CMD_PLANS) && !call->yes && !dry;
 
 	if (call->cmd == &cmds[CMD_EVENT_FOLLOW]) {
 		ui_key(u, '5');
 		return;
 	}
+	if (u->cmd != NULL) {
+		busy(u, call->cmd);
+		return;
+	}
 	json_decref(u->cmd_params);
 	json_decref(u->cmd_rows);
 	u->cmd = call->cmd;
+	u->cmd_changes = (call->cmd->flags & CMD_CHANGES) && !plan && !dry;
 	u->cmd_params = json_deep_copy(call->params);
 	u->cmd_rows = NULL;
 	buf_clear(&u->cmd_text);
@@ -93,8 +141,10 @@ run(struct ui *u, struct cmd_call *call)
 		(void)json_object_set_new(call->params, "dry_run",
 		    json_true());
 	model_say(&u->m, false, "asked ...");
-	ui_ask(u, plan ? UI_PLAN : UI_COMMAND, "", cmd_method(call->cmd,
-	    method), json_deep_copy(call->params));
+	(void)snprintf(u->cmd_about, sizeof(u->cmd_about), "command %lld",
+	    (long long)++u->serial);
+	ui_ask(u, plan ? UI_PLAN : UI_COMMAND, u->cmd_about, cmd_method(
+	    call->cmd, method), json_deep_copy(call->params));
 }
 
 void
@@ -139,6 +189,8 @@ ui_command_part(struct ui *u, const json_t *params)
 	json_t *row = json_object_get(params, "row"), *item;
 	size_t i;
 
+	if (u->cmd == NULL)
+		return;
 	if (u->cmd_rows == NULL)
 		u->cmd_rows = json_array();
 	if (row != NULL)
@@ -178,10 +230,9 @@ answer(struct ui *u, const json_t *result)
 	struct buf b = BUF_INIT(OUTPUT_MAX);
 	const char *text = js_str(result, "text", NULL);
 	const char *message = js_str(result, "message", NULL);
-	char title[CMD_METHOD * 2];
+	char title[CMD_METHOD];
 
-	(void)snprintf(title, sizeof(title), "%s %s", u->cmd->noun,
-	    u->cmd->verb);
+	(void)name_of(u->cmd, title);
 	u->m.message[0] = '\0';
 	if (u->cmd->flags & CMD_RAW) {
 		if (text != NULL)
@@ -211,6 +262,19 @@ ui_command_answer(struct ui *u, enum ui_tag tag, const json_t *result,
 		plan(u, result);
 	else
 		answer(u, result);
+	u->cmd = NULL;
+}
+
+/* The link went, and the answer with it. */
+void
+ui_command_lost(struct ui *u)
+{
+	char name[CMD_METHOD];
+
+	if (u->cmd != NULL && u->cmd_changes)
+		model_say(&u->m, true, "%s: sent, but the link broke: outcome "
+		    "unknown", name_of(u->cmd, name));
+	u->cmd = NULL;
 }
 
 /* ---- completion ------------------------------------------------------- */

@@ -11,22 +11,28 @@
 #include "screen.h"
 #include "ui.h"
 
+/* Those of one question at a time, which makes the answers that come its own:
+ * while an older one's are to come, this one's wait for them. */
 static void
 dry_runs(struct ui *u, const struct question *q)
 {
-	if (q->cmd != CMD_AGENT_ON && q->cmd != CMD_AGENT_OFF)
+	if (u->dries > 0 || (q->cmd != CMD_AGENT_ON && q->cmd !=
+	    CMD_AGENT_OFF))
 		return;
 	ui_ask(u, UI_DRY, "", "whatif", json_pack("{s:[s,s]}", "event",
 	    q->cmd == CMD_AGENT_ON ? "on" : "off", q->target));
 	if (q->cmd == CMD_AGENT_OFF)
 		ui_ask(u, UI_DRY_VACANT, "", "whatif", json_pack("{s:[s,s]}",
 		    "event", "vacant", q->target));
+	u->dries = q->cmd == CMD_AGENT_OFF ? 2 : 1;
+	u->dry_of = q->serial;
 }
 
-static void
-show(struct ui *u, struct question *q)
+void
+ui_question_show(struct ui *u, struct question *q)
 {
 	question_free(u->m.question);
+	q->serial = ++u->serial;
 	u->m.question = q;
 	u->m.mode = MODE_QUESTION;
 	dry_runs(u, q);
@@ -46,7 +52,7 @@ ui_question(struct ui *u, enum act act)
 	if (q == NULL)
 		model_say(&u->m, true, "%s", e.msg);
 	else
-		show(u, q);
+		ui_question_show(u, q);
 }
 
 static void
@@ -156,6 +162,7 @@ again(struct ui *u, struct question *q, const char *why)
 {
 	(void)snprintf(q->notice, sizeof(q->notice), "%.150s; here is the new "
 	    "picture.", why);
+	q->serial = ++u->serial;
 	q->state = QUESTION_ASKS;
 	q->pending = 0;
 	q->top = 0;
@@ -279,26 +286,44 @@ finished(struct ui *u, struct question *q)
 	}
 }
 
+static void
+dry_answer(struct ui *u, enum ui_tag tag, const json_t *result,
+    const struct err *e)
+{
+	struct question *q = u->m.question;
+	json_t **dry;
+
+	if (u->dries == 0)
+		return;
+	u->dries--;
+	if (q == NULL)
+		return;
+	if (q->serial != u->dry_of) {	/* of one that was closed */
+		dry_runs(u, q);
+		return;
+	}
+	dry = tag == UI_DRY ? &q->dry : &q->dry_vacant;
+	json_decref(*dry);
+	*dry = e == NULL ? json_deep_copy(result)
+	    : json_pack("{s:o}", "outcome", js_text(e->msg));
+	question_text(q, &u->m);
+}
+
 void
 ui_question_answer(struct ui *u, enum ui_tag tag, const json_t *result,
     const struct err *e)
 {
 	struct question *q = u->m.question;
 
-	if (q == NULL)
-		return;
 	if (tag == UI_DRY || tag == UI_DRY_VACANT) {
-		json_t **dry = tag == UI_DRY ? &q->dry : &q->dry_vacant;
-
-		json_decref(*dry);
-		*dry = e == NULL ? json_deep_copy(result)
-		    : json_pack("{s:o}", "outcome", js_text(e->msg));
-		question_text(q, &u->m);
+		dry_answer(u, tag, result, e);
 		return;
 	}
-	if (q->state != QUESTION_SENT)
+	if (q == NULL || q->state != QUESTION_SENT)
 		return;
-	if (e != NULL && e->code == ERR_STALE && q->targets == NULL) {
+	/* What the `:` line asks has no picture here that could be renewed. */
+	if (e != NULL && e->code == ERR_STALE && q->targets == NULL &&
+	    q->act != ACT_NONE) {
 		again(u, q, e->msg);
 		return;
 	}
@@ -315,6 +340,8 @@ ui_question_lost(struct ui *u)
 {
 	struct question *q = u->m.question;
 
+	u->dries = 0;			/* they come no more */
+	ui_command_lost(u);
 	if (q == NULL)
 		return;
 	if (q->state == QUESTION_SENT) {
