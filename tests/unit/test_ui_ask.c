@@ -395,6 +395,62 @@ a_dry_run_is_of_its_question(void **state)
 	shows(w, "After   node-a holds it (epoch 43)");
 }
 
+/* ---- the `:` line ----------------------------------------------------- */
+
+static void
+a_question_of_the_line_keeps_its_text(void **state)
+{
+	struct world *w = *state;
+
+	type(w, ":agent remove node-b\n");
+	for (int i = 0; i < 2; i++) {
+		shows(w, "Remove agent node-b from the cluster?");
+		shows(w, "Now     SCHEDULER, 2 runs");
+		shows(w, "! It holds the Scheduler role.");
+		later(w, 400);
+		type(w, "n");
+	}
+	ui_key(&w->u, KEY_ESC);
+	type(w, ":agent remove ghost\n");
+	later(w, 400);
+	type(w, "g");
+	shows(w, "Remove agent ghost from the cluster?");
+	hides(w, "OFFLINE, 0 runs");
+}
+
+/* All of it can be read before it is done. */
+static void
+a_plan_is_shown_whole(void **state)
+{
+	struct world *w = *state;
+	json_t *r = plan_of(40);
+
+	type(w, ":apply Makefile\n");
+	json_decref(sent(w, "apply"));
+	ui_answer(&w->u, UI_PLAN, "", r, NULL);
+	json_decref(r);
+	shows(w, "job-00");
+	shows(w, "job-05");
+	shows(w, "more: Down, PgDn");
+	hides(w, "job-39");
+	later(w, 400);
+	type(w, "j");			/* no answer */
+	shows(w, "job-05");
+	for (int i = 0; i < 9; i++)
+		ui_key(&w->u, KEY_K_PGDN);
+	shows(w, "job-39");
+	shows(w, "y does it");
+	ui_key(&w->u, KEY_K_UP);
+	hides(w, "job-39");
+	shows(w, "job-38");
+	not_sent(w, "apply");
+	for (int i = 0; i < 9; i++)
+		ui_key(&w->u, KEY_K_PGUP);
+	shows(w, "ACTION");
+	type(w, "y");
+	assert_int_equal(count_sent(w, "apply"), 1);
+}
+
 int
 main(void)
 {
@@ -413,6 +469,8 @@ main(void)
 		TEST(one_command_at_a_time),
 		TEST(a_wait_for_a_run_is_given_up),
 		TEST(a_dry_run_is_of_its_question),
+		TEST(a_question_of_the_line_keeps_its_text),
+		TEST(a_plan_is_shown_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

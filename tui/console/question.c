@@ -468,7 +468,11 @@ text_agent(struct question *q, const struct model *m)
 		add(q, "After   it gets runs again and may hold the Scheduler "
 		    "role");
 	else {
-		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
+		if (row != NULL)
+			add(q, "Now     %s, %lld runs",
+			    screen_agent_state(row), runs);
+		else
+			add(q, "Now     no agent of this name is in the list");
 		add(q, "After   it is told, becomes standalone, and its key is "
 		    "refused at once");
 		if (holds(row))
@@ -577,7 +581,11 @@ text_several(struct question *q, const struct model *m)
 void
 question_text(struct question *q, const struct model *m)
 {
-	strs_clear(&q->text);
+	while (q->text.n > q->kept)
+		free(q->text.v[--q->text.n]);
+	/* The `:` line says itself what it asks: there may be no row. */
+	if (q->act == ACT_NONE && q->cmd != CMD_AGENT_REMOVE)
+		return;
 	if (q->targets != NULL)
 		text_several(q, m);
 	else if (q->cmd == CMD_AGENT_ON || q->cmd == CMD_AGENT_OFF ||

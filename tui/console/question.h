@@ -43,6 +43,7 @@ struct question {
 	mono   sent;
 	int    pending;		/* answers that are still to come */
 	struct strs text;
+	size_t kept;		/* its first lines, which are never rebuilt */
 	int    top;		/* rows scrolled away above */
 	char   notice[256];	/* why it is asked again */
 	struct strs outcome;

@@ -68,6 +68,19 @@ asks_already(struct ui *u, const struct cmd *cmd)
 }
 
 static void
+add_lines(struct strs *lines, const char *text)
+{
+	while (*text != '\0') {
+		size_t n = strcspn(text, "\n");
+		char *line = mem_fmt("%.*s", (int)n, text);
+
+		strs_add(lines, line);
+		free(line);
+		text += n + (text[n] == '\n');
+	}
+}
+
+static void
 ask_first(struct ui *u, const struct cmd_call *call, const char *text)
 {
 	struct question *q;
@@ -84,14 +97,17 @@ ask_first(struct ui *u, const struct cmd_call *call, const char *text)
 	q->epoch = -1;
 	q->shown = u->m.now.mono;
 	q->params = json_deep_copy(call->params);
+	(void)MEM_STR(q->target, js_str(call->params, "agent", ""));
 	if (cmd_arg_next(&spec, &a) == 1 && (call->cmd->flags & CMD_ASKS))
 		(void)MEM_STR(q->word, js_str(call->params, a.name,
 		    u->m.node));
 	(void)MEM_STR(q->title, name_of(call->cmd, name));
 	if (text == NULL)
 		cmd_question(&b, call->cmd, call->params);
-	strs_add(&q->text, text != NULL ? text : b.p);
+	add_lines(&q->text, text != NULL ? text : b.p);
 	buf_free(&b);
+	q->kept = q->text.n;
+	question_text(q, &u->m);
 	ui_question_show(u, q);
 }
 
@@ -219,7 +235,11 @@ plan(struct ui *u, const json_t *result)
 		(void)json_object_set(u->cmd_params, "revision",
 		    (json_t *)revision);
 	render_doc(&b, u->cmd, rows, &r);
-	ask_first(u, &call, b.p);
+	if (b.failed)			/* half a plan is none */
+		model_say(&u->m, true, "the plan is too long for the console: "
+		    "muster apply");
+	else
+		ask_first(u, &call, b.p);
 	buf_free(&b);
 }
 
