@@ -1,0 +1,283 @@
+/* What the console shows is so: of the row that is shown, as old as it says,
+ * and nothing that is open is left out.  A daemon is played that is lost,
+ * refuses and answers late. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ui_world.h"
+
+/* Time goes by and nobody is heard. */
+static void
+silence(struct world *w, int64_t ms)
+{
+	w->now.mono = mono_add_ms(w->now.mono, ms);
+	w->now.wall.ms += ms;
+	ui_tick(&w->u, w->now);
+}
+
+static void
+update(struct world *w, const char *text)
+{
+	json_t *doc = world_json(text);
+
+	ui_update(&w->u, doc);
+	json_decref(doc);
+}
+
+/* The link is down and the selection moves: the key, the clock and the runs of
+ * one agent are never another's. */
+static void
+details_are_of_the_agent_shown(void **state)
+{
+	struct world *w = *state;
+	json_t *r, *doc = world_json("{\"name\":\"node-c\",\"fingerprint\":"
+	    "\"SHA256:ccc\",\"clock_skew\":1.5,\"outages\":7,\"runs\":[{"
+	    "\"job\":\"backup-db\",\"id\":8812,\"state\":\"running\"}]}");
+
+	type(w, "\n");
+	later(w, 10);
+	r = sent(w, "agent.show");
+	assert_non_null(r);
+	ui_answer(&w->u, UI_DETAIL, js_str(r, "about", ""), doc, NULL);
+	json_decref(r);
+	json_decref(doc);
+	shows(w, "SHA256:ccc");
+	shows(w, "outages in 24h 7");
+	shows(w, "backup-db #8812 running");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	type(w, "j");
+	silence(w, 10);
+	shows(w, "Agents > node-d");
+	hides(w, "SHA256:ccc");
+	hides(w, "outages in 24h");
+	hides(w, "#8812");
+	type(w, "k");
+	shows(w, "SHA256:ccc");
+}
+
+static void
+a_log_is_of_the_run_shown(void **state)
+{
+	struct world *w = *state;
+
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8812");
+	type(w, "4");
+	shows(w, "#8812 backup-db on node-c -- following");
+	shows(w, "copied part 41");
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8811");
+	shows(w, "#8811 build-index on node-a -- not loaded");
+	hides(w, "copied part 41");
+	/* What is here stays readable until it is asked for anew. */
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8812");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	shows(w, "copied part 41");
+	ui_link(&w->u, LINK_UP, "");
+	shows(w, "copied part 41");
+}
+
+/* From A to B and back: the first request for A ends as it was cancelled, after
+ * the second one was sent. */
+static void
+the_end_of_an_old_log_is_not_the_new_ones(void **state)
+{
+	static const char *const order[] = { "8811", "8812", "8811" };
+	struct err cancelled = { ERR_FAILED, "cancelled" };
+	struct world *w = *state;
+	json_t *asked[3], *cancel = NULL;
+	json_t *part = json_pack("{s:s}", "text", "one\n");
+
+	type(w, "4");
+	for (size_t i = 0; i < 3; i++) {
+		(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, order[i]);
+		later(w, 10);
+		later(w, 300);
+		json_decref(cancel);
+		cancel = sent(w, "cancel");
+		asked[i] = sent(w, "run.log");
+		assert_non_null(asked[i]);
+	}
+	assert_string_equal(js_str(cancel, "about", ""), js_str(asked[1],
+	    "about", "?"));
+	ui_part(&w->u, UI_LOG, js_str(asked[0], "about", ""), part);
+	ui_answer(&w->u, UI_LOG, js_str(asked[0], "about", ""), NULL,
+	    &cancelled);
+	assert_string_equal(w->u.m.log.error, "");
+	assert_false(w->u.m.log.ended);
+	assert_int_equal(w->u.m.log.n, 0);
+	ui_part(&w->u, UI_LOG, js_str(asked[2], "about", ""), part);
+	assert_int_equal(w->u.m.log.n, 1);
+	shows(w, "#8811 build-index on node-a -- following");
+	for (size_t i = 0; i < 3; i++)
+		json_decref(asked[i]);
+	json_decref(cancel);
+	json_decref(part);
+}
+
+/* The daemon here answers all the time, and tells what its broker said before
+ * it was lost. */
+static void
+data_is_as_old_as_the_loss_of_the_broker(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(json_object_get(status, "broker"),
+	    "connected", json_false());
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	later(w, 41000);
+	shows(w, "STALE 41s");
+	shows(w, "as of 10:42:07");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	shows(w, "Data as of 10:42:07");
+}
+
+/* A subscription goes on with errors: that is no sign of life. */
+static void
+refused_rows_say_so_and_how_old_they_are(void **state)
+{
+	struct err e = { ERR_FAILED, "still not" };
+	struct world *w = *state;
+	json_t *r;
+
+	silence(w, 4000);
+	json_array_clear(w->u.out);
+	update(w, "{\"sub\":2,\"seq\":3,\"error\":{\"code\":\"denied\","
+	    "\"message\":\"agent list needs the privilege view\"}}");
+	shows(w, "SLOW 4s");
+	shows(w, "Rows as of 10:42:07: agent list needs the privilege view");
+	shows(w, "node-b        SCHEDULER");
+	/* Nothing is sent when it is well again and the same: asked anew. */
+	r = sent(w, "unsubscribe");
+	assert_non_null(r);
+	assert_int_equal(js_int(json_object_get(r, "params"), "sub", 0), 2);
+	json_decref(r);
+	later(w, 6000);
+	r = sent(w, "subscribe");
+	assert_non_null(r);
+	assert_string_equal(js_str(json_object_get(r, "params"), "method", ""),
+	    "agent.list");
+	ui_answer(&w->u, UI_SUBSCRIBE, js_str(r, "about", ""), NULL, &e);
+	json_decref(r);
+	shows(w, "Rows as of 10:42:07: still not");
+	r = json_pack("{s:i,s:i,s:O}", "sub", 20, "seq", 0, "doc",
+	    w->u.m.topic[TOPIC_AGENTS].doc);
+	ui_answer(&w->u, UI_SUBSCRIBE, "1", r, NULL);
+	json_decref(r);
+	hides(w, "Rows as of");
+	shows(w, "node-b        SCHEDULER");
+}
+
+/* The operator's entry is gone: no LIVE over rows that stand still. */
+static void
+a_refused_ping_is_no_life(void **state)
+{
+	struct err e = { ERR_DENIED, "status needs the privilege view, which "
+	    "anna@ssh does not have: another group for this operator in "
+	    "musterd.conf gives it" };
+	struct world *w = *state;
+	json_t *r;
+
+	silence(w, 2500);
+	json_decref(sent(w, "status"));
+	ui_answer(&w->u, UI_PING, "", NULL, &e);
+	shows(w, "DENIED");
+	shows(w, "status needs the privilege view, which anna@ssh");
+	shows(w, "in musterd.conf");
+	shows(w, "as of 10:42:07");
+	type(w, "S");
+	assert_null(w->u.m.question);
+	json_array_clear(w->u.out);
+	silence(w, 60000);
+	silence(w, 60000);
+	assert_int_equal(json_array_size(w->u.out), 0);
+	type(w, "r");
+	silence(w, 10);
+	r = sent(w, "status");
+	assert_non_null(r);
+	json_decref(r);
+	ui_answer(&w->u, UI_PING, "", w->u.m.topic[TOPIC_STATUS].doc, NULL);
+	r = sent(w, "hello");		/* what one may do now */
+	assert_non_null(r);
+	json_decref(r);
+	shows(w, "LIVE");
+	/* And one that fails is no life either. */
+	silence(w, 11000);
+	e.code = ERR_IO;
+	ui_answer(&w->u, UI_PING, "", NULL, &e);
+	shows(w, "STALE 11s");
+	shows(w, "status needs the privilege view, which anna@ssh");
+}
+
+static size_t
+rows_shown(struct world *w)
+{
+	struct view_rows r;
+	size_t n;
+
+	screen_rows(&w->u.m, w->u.m.screen, &r);
+	n = r.n;
+	view_rows_free(&r);
+	return n;
+}
+
+/* Raised long before the newest events, and open. */
+static void
+open_alerts_are_seen(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(status, "alerts", world_json("[{\"code\":"
+	    "\"disk_full\",\"node\":\"node-b\",\"message\":\"the disk of "
+	    "node-b is full\",\"since\":\"2026-11-01T09:00:00.000Z\"},{"
+	    "\"code\":\"agent_offline\",\"node\":\"node-d\",\"message\":"
+	    "\"node-d unheard for 15s\",\"since\":"
+	    "\"2026-11-18T10:01:07.000Z\"}]"));
+	model_put(&w->u.m, TOPIC_STATUS, json_deep_copy(status));
+	type(w, "!");
+	shows(w, "ALERT   node-b         the disk of node-b is full");
+	shows(w, "Open since");
+	/* The event of the other one is here: a warning, an alert and this. */
+	assert_int_equal(rows_shown(w), 3);
+	type(w, "!");
+	assert_false(w->u.m.alerts);
+	shows(w, "join accept node-f");
+	assert_int_equal(rows_shown(w), 4);
+	type(w, "!");
+	assert_true(w->u.m.alerts);
+	/* It is over: the selection goes to what is there. */
+	type(w, "k");
+	assert_string_equal(js_str(screen_selected(&w->u.m), "code", ""),
+	    "disk_full");
+	(void)json_array_remove(json_object_get(status, "alerts"), 0);
+	ui_answer(&w->u, UI_PING, "", status, NULL);
+	later(w, 10);
+	hides(w, "the disk of node-b");
+	assert_int_equal(rows_shown(w), 2);
+	assert_non_null(screen_selected(&w->u.m));
+	json_decref(status);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(details_are_of_the_agent_shown),
+		TEST(a_log_is_of_the_run_shown),
+		TEST(the_end_of_an_old_log_is_not_the_new_ones),
+		TEST(data_is_as_old_as_the_loss_of_the_broker),
+		TEST(refused_rows_say_so_and_how_old_they_are),
+		TEST(a_refused_ping_is_no_life),
+		TEST(open_alerts_are_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
