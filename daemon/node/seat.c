@@ -47,6 +47,7 @@ seat_free(struct seat *s)
 	files_free(s->files);
 	json_decref(s->cursors);
 	seat_aside_clear(s);
+	seat_tell_end(s);
 	free(s);
 }
 

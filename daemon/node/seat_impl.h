@@ -25,7 +25,10 @@ struct seat {
 	struct session *session;
 	bool		opened;		/* hello was sent */
 	bool		up;		/* hello was answered */
-	bool		untold;		/* a report came after hello was sent */
+	bool		untold;		/* a report came after hello was sent,
+					 * or was too long for it */
+	json_t	       *again;		/* reports that are told once more, */
+	size_t		again_at;	/* from this one on; NULL: none */
 	char		trouble[512];
 	mono		dial_at, dialed;
 	int64_t		backoff;
@@ -78,7 +81,8 @@ int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
 /* Without the broker, and telling it afterwards; the next deadline. */
 extern const struct alone_ops seat_alone_ops;
 mono	seat_go_on(struct seat *);
-json_t *seat_told_runs(const struct seat *);
+/* Sets untold if it does not say all of it. */
+json_t *seat_told_runs(struct seat *);
 /* A dispatch whose occurrence may have been started here, and what follows for
  * its run, waits until the keeper has said so.  False: it need not wait. */
 bool	seat_aside(struct seat *, const char *method, const json_t *params);
@@ -91,8 +95,11 @@ void	seat_disown(struct seat *, const char *state, const char *reason);
 void	seat_take_settings(struct seat *, const json_t *);
 /* Nothing that passes by itself keeps this node from being eligible. */
 bool	seat_settled(const struct seat *);
-/* Every report that is not settled, once more. */
+/* Every report that is not settled, once more, as fast as the link takes them;
+ * and those that are left, when it has taken some. */
 void	seat_tell_again(struct seat *, const json_t *);
+void	seat_tell_on(struct seat *);
+void	seat_tell_end(struct seat *);
 void	seat_answer_output(struct seat *, const json_t *id, const json_t *);
 
 #endif

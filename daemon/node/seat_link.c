@@ -275,6 +275,7 @@ on_closed(struct session *session, const char *why, void *ctx)
 		(void)MEM_STR(s->trouble, "the broker closed the connection");
 	asks_fail(s, s->trouble);
 	seat_aside_clear(s);		/* it sends them again */
+	seat_tell_end(s);
 	if (was)
 		log_warn("link", "cluster=%s broker=%s lost: %s",
 		    s->facts.cluster, s->facts.broker, s->trouble);
@@ -283,9 +284,17 @@ on_closed(struct session *session, const char *why, void *ctx)
 		s->ops->changed(s->ctx, s);
 }
 
+static void
+on_drained(struct session *session, void *ctx)
+{
+	(void)session;
+	seat_tell_on(ctx);
+}
+
 static const struct session_ops link_ops = {
 	.open = on_open,
 	.message = on_message,
+	.drained = on_drained,
 	.closed = on_closed,
 };
 

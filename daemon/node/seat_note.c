@@ -139,17 +139,35 @@ on_settled(struct seat *s, const json_t *p)
 	    js_int(p, "attempt", 0), js_bool(p, "held", false));
 }
 
+void
+seat_tell_end(struct seat *s)
+{
+	json_decref(s->again);
+	s->again = NULL;
+}
+
+/* What waits to be sent is bounded: with all at once, the link would be cut for
+ * it. */
+void
+seat_tell_on(struct seat *s)
+{
+	while (s->again_at < json_array_size(s->again)) {
+		if (session_queued(s->session) > SESSION_HIGH)
+			return;
+		seat_report(s, json_array_get(s->again, s->again_at++));
+	}
+	seat_tell_end(s);
+}
+
 /* The broker could not store what it was told: tell it again. */
 void
 seat_tell_again(struct seat *s, const json_t *p)
 {
-	json_t *list = runs_list(s->runs, s->facts.cluster_id), *r;
-	size_t i;
-
 	(void)p;
-	json_array_foreach(list, i, r)
-		seat_report(s, r);
-	json_decref(list);
+	seat_tell_end(s);
+	s->again = runs_list(s->runs, s->facts.cluster_id);
+	s->again_at = 0;
+	seat_tell_on(s);
 }
 
 void

@@ -2,6 +2,7 @@
  * does not is work of the night that nobody knows of. */
 #include "store_fixture.h"
 
+#include <sys/stat.h>
 #include <uv.h>
 
 #include "core/order.h"
@@ -9,6 +10,9 @@
 #include "mem.h"
 #include "node/seat.h"
 #include "until.h"
+
+/* What each of many runs wrote, and what of it is told, as base64. */
+enum { MANY = 60, WROTE = 65536, WROTE_TOLD = (WROTE + 2) / 3 * 4 };
 
 static uv_loop_t loop;
 static struct store *store;
@@ -24,6 +28,7 @@ static struct {
 	char		path[128];
 	json_t	       *grant;
 	bool		removed;	/* the node took it */
+	json_t	       *ends;		/* runs whose end was told, by number */
 } broker;
 
 /* ---- the broker ---- */
@@ -71,6 +76,15 @@ on_message(struct session *s, json_t *msg, void *ctx)
 		broker.on = js_bool(p, "on", false);
 	} else if (strcmp(method, "link.fire") == 0)
 		told_of(json_object_get(p, "fires"));
+	else if (strcmp(method, "link.run") == 0 && broker.ends != NULL &&
+	    strcmp(js_str(p, "state", ""), "exited") == 0) {
+		char id[24];
+
+		(void)snprintf(id, sizeof(id), "%lld", (long long)js_int(p,
+		    "run", 0));
+		assert_int_equal(strlen(js_str(p, "output", "")), WROTE_TOLD);
+		(void)json_object_set_new(broker.ends, id, json_true());
+	}
 }
 
 static void
@@ -182,6 +196,7 @@ static int
 down(void **state)
 {
 	json_decref(broker.grant);
+	json_decref(broker.ends);
 	seat_free(seat);
 	store_drain(store);
 	runs_free(runs);
@@ -314,6 +329,76 @@ a_restored_node_stays_off_at_an_older_word(void **state)
 	assert_int_not_equal(seat_lease(seat)->d.held, 0);
 }
 
+/* The keeper's file of a run that ended. */
+static void
+wrote(int run)
+{
+	static char text[WROTE];
+	char name[160];
+	FILE *f;
+
+	memset(text, 'x', sizeof(text));
+	(void)snprintf(name, sizeof(name), "%s/output/c1.%d.1.out", dir, run);
+	f = fopen(name, "we");
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, sizeof(text), f), sizeof(text));
+	(void)fclose(f);
+}
+
+static void
+ended(int run)
+{
+	char id[32];
+	struct keeper_report kr = { .id = id, .state = KEEPER_EXITED,
+		.started = { 1000 }, .ended = { 2000 }, .why = "" };
+
+	(void)snprintf(id, sizeof(id), "c1.%d.1", run);
+	runs_keeper_ops.report(runs, &kr);
+}
+
+/* A dozen of these are more than one message may have, all of them more than
+ * may wait for the link: the node would be cut off for good, with all that it
+ * has to tell. */
+static void
+what_many_runs_wrote_is_told_after_a_loss(void **state)
+{
+	json_t *job = json_pack("{s:s,s:[s]}", "name", "j", "command",
+	    "/bin/true");
+	char out[128];
+	struct keeper *k;
+
+	(void)state;
+	(void)snprintf(out, sizeof(out), "%s/output", dir);
+	assert_int_equal(mkdir(out, 0700), 0);
+	k = keeper_new(&loop, dir, "/nowhere/musterd", &runs_keeper_ops, runs);
+	runs_set_keeper(runs, k);
+	session_close(broker.session, false, "lost");
+	UNTIL(broker.hellos == 2);
+	for (int i = 1; i <= MANY; i++) {
+		json_t *item = order_json(i, 1, "j", "manual:1", job);
+
+		runs_dispatch(runs, "c1", "prod", item, NULL);
+		json_decref(item);
+		wrote(i);
+	}
+	json_decref(job);
+	store_drain(store);
+	for (int i = 1; i <= MANY; i++)
+		ended(i);
+	assert_int_equal(runs_state(runs, "c1", MANY, 1), RUNS_ENDED);
+	broker.ends = json_object();
+	session_close(broker.session, false, "lost");
+	UNTIL(broker.hellos == 3);
+	UNTIL(json_object_size(broker.ends) == MANY);
+	/* It is asked for all of them, and is not cut off for it either. */
+	json_object_clear(broker.ends);
+	says("link.tell", json_object());
+	UNTIL(json_object_size(broker.ends) == MANY);
+	assert_int_equal(broker.hellos, 3);
+	runs_set_keeper(runs, NULL);
+	keeper_close(k, NULL, NULL);
+}
+
 #define U(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int
@@ -324,6 +409,7 @@ main(void)
 		U(what_is_answered_is_told_once),
 		U(what_was_sent_before_a_removal_is_not_started),
 		U(a_restored_node_stays_off_at_an_older_word),
+		U(what_many_runs_wrote_is_told_after_a_loss),
 	};
 
 	return cmocka_run_group_tests_name("seat", tests, NULL, NULL);
