@@ -14,7 +14,8 @@
 #include "js.h"
 #include "mem.h"
 
-/* In the store's table meta, after a restore: runs count from there. */
+/* In the store's table meta, after a restore: runs count from there, and the
+ * sum of all jumps until then. */
 static const char runs_from[] = "runs_from";
 
 /* ---- slots ---- */
@@ -81,10 +82,15 @@ on_max(const struct row *row, void *arg)
 static int
 on_from(const struct row *row, void *arg)
 {
-	int64_t *next = arg, from = strtoll(row_text(row, 0), NULL, 10);
+	struct dispatch *d = arg;
+	char *end;
 
-	if (from > *next)
-		*next = from;
+	d->from = strtoll(row_text(row, 0), &end, 10);
+	/* Without the sum: as if all before were passed over, since history
+	 * that goes too late does no harm. */
+	d->jumped = *end != '\0' ? strtoll(end, NULL, 10) : d->from;
+	if (d->from > d->next_id)
+		d->next_id = d->from;
 	return 1;
 }
 
@@ -97,8 +103,7 @@ dispatch_load(struct broker *b)
 	d->next_id = 1;
 	b->dispatch = d;
 	(void)store_query(b->store, S_RUN_MAX_ID, on_max, &d->next_id, "");
-	(void)store_query(b->store, S_META_GET, on_from, &d->next_id, "t",
-	    runs_from);
+	(void)store_query(b->store, S_META_GET, on_from, d, "t", runs_from);
 	(void)store_query(b->store, S_RUN_LIVE_ALL, on_live, d, "");
 	d->dirty = true;
 	return d;
@@ -119,14 +124,28 @@ dispatch_newest(const struct broker *b)
 	return b->dispatch->next_id - 1;
 }
 
+/* Ids that were jumped over are no runs.  Of several jumps all are taken for
+ * the newest one. */
+int64_t
+dispatch_oldest(const struct broker *b, int64_t runs)
+{
+	const struct dispatch *d = b->dispatch;
+	int64_t id = dispatch_newest(b) - runs;
+
+	return id < d->from ? id - d->jumped : id;
+}
+
 void
 dispatch_jump(struct broker *b, int64_t by, struct batch *batch)
 {
-	char text[24];
+	struct dispatch *d = b->dispatch;
+	char text[48];
 
-	b->dispatch->next_id += by;
-	(void)snprintf(text, sizeof(text), "%lld",
-	    (long long)b->dispatch->next_id);
+	d->next_id += by;
+	d->from = d->next_id;
+	d->jumped += by;
+	(void)snprintf(text, sizeof(text), "%lld %lld", (long long)d->from,
+	    (long long)d->jumped);
 	batch_add(batch, S_META_SET, "tt", runs_from, text);
 }
 

@@ -32,6 +32,8 @@ int64_t	dispatch_skip(struct broker *, const struct cat_job *, const char *occ,
 	    struct batch *);
 
 int64_t	dispatch_newest(const struct broker *);	/* run id */
+/* The newest so many runs, or a few more, have this id or a later one. */
+int64_t	dispatch_oldest(const struct broker *, int64_t runs);
 /* The numbers of runs go on from so many later, for good. */
 void	dispatch_jump(struct broker *, int64_t by, struct batch *);
 

@@ -11,6 +11,9 @@ enum { DISPATCH_RETRY_MS = 1000 };	/* after a commit that failed */
 struct dispatch {
 	struct queue   *queues;
 	int64_t		next_id;
+	/* After a restore: where runs count on from, and how many numbers
+	 * before that no run has. */
+	int64_t		from, jumped;
 	bool		dirty;		/* something may be placed now */
 	mono		retry;		/* ends that could not be stored */
 	struct broker  *b;

@@ -34,6 +34,7 @@ mono
 retain_turn(struct broker *b)
 {
 	int64_t before = b->now.wall.ms - days * day_ms;
+	int64_t oldest = dispatch_oldest(b, most);
 	struct batch *batch;
 
 	if (b->retain_at.us > b->now.mono.us)
@@ -42,10 +43,8 @@ retain_turn(struct broker *b)
 	batch = batch_new();
 	batch_add(batch, S_OCC_PURGE_ENDED, "ii", before, (int64_t)SLICE);
 	batch_add(batch, S_RUN_HIST_PURGE, "ii", before, (int64_t)SLICE);
-	batch_add(batch, S_OCC_TRIM_ENDED, "ii", dispatch_newest(b) - most,
-	    (int64_t)SLICE);
-	batch_add(batch, S_RUN_HIST_TRIM, "ii", dispatch_newest(b) - most,
-	    (int64_t)SLICE);
+	batch_add(batch, S_OCC_TRIM_ENDED, "ii", oldest, (int64_t)SLICE);
+	batch_add(batch, S_RUN_HIST_TRIM, "ii", oldest, (int64_t)SLICE);
 	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);
 	batch_add(batch, S_FILE_PURGE, "ii", b->now.wall.ms -
 	    file_days * day_ms, (int64_t)SLICE);
