@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "js.h"
 #include "mem.h"
+#include "net/session.h"
 
 /* One applied text on its way to the disk: the catalogue as it will be. */
 struct change {
@@ -331,6 +332,37 @@ plan(struct change *ch, struct catalogue *text, bool prune, struct err *e)
 	return plan_rest(ch, prune, e);
 }
 
+static size_t
+length_of(json_t *o)
+{
+	size_t n = json_dumpb(o, NULL, 0, JSON_COMPACT);
+
+	json_decref(o);
+	return n;
+}
+
+/* Agents get the catalogue in one message: a larger one would be stored, and
+ * nobody told of it, so that nobody could be the Scheduler.  A job's numbers
+ * are taken to be as long as they get.  Flows stay here; the cursors of a grant
+ * are less. */
+static int
+check_length(const struct catalog *c, const char *file, struct err *e)
+{
+	enum { MOST = SESSION_LINE - 4096 };
+	static const char numbers[] = "{\"job\":,\"cursor\":1234567890123,"
+	    "\"files\":1234567890123,\"paused\":false,\"rev\":1234567890},";
+	size_t n = length_of(calendar_docs(c)) + length_of(queue_docs(c));
+
+	for (const struct cat_job *j = c->jobs; j != NULL; j = j->hh.next)
+		n += length_of(json_incref(j->spec->doc)) + sizeof(numbers) - 1;
+	if (n <= MOST)
+		return 0;
+	return err_set(e, ERR_USAGE, "%s: the catalogue would be %zu bytes for "
+	    "agents, and at most %d bytes can be sent: make it of fewer or "
+	    "shorter jobs, and remove what is not needed (muster job remove)",
+	    file, n, MOST);
+}
+
 static void
 change_free(struct change *ch)
 {
@@ -451,7 +483,8 @@ catalog_apply(struct broker *b, const char *text, const char *file,
 	ch->plan = json_array();
 	ch->result = json_pack("{s:o}", "plan", ch->plan);
 	if (catalogue_parse(text, file, &ctx, &parsed, &warn, &e) == -1 ||
-	    plan(ch, &parsed, prune, &e) == -1) {
+	    plan(ch, &parsed, prune, &e) == -1 ||
+	    check_length(ch->next, file, &e) == -1) {
 		done(arg, NULL, &e);
 		change_free(ch);
 	} else {

@@ -2,6 +2,8 @@
  * longer than it must be, or a decision by what is no longer so. */
 #include "api_fixture.h"
 
+#include "buf.h"
+
 static bool
 role_is(const char *state)
 {
@@ -127,6 +129,50 @@ a_new_switch_condition_counts_for_all_at_once(void **state)
 	assert_false(a->condition_met);
 }
 
+/* Jobs with a script of 30,000 bytes each. */
+static char *
+jobs(const char *name, int n)
+{
+	struct buf b = BUF_INIT(4 << 20);
+
+	buf_fmt(&b, "jobs = (");
+	for (int i = 0; i < n; i++)
+		buf_fmt(&b, "%s { name = \"%s%d\"; shell = \"# %030000d\"; }",
+		    i > 0 ? "," : "", name, i, i);
+	buf_fmt(&b, ");");
+	return buf_steal(&b);
+}
+
+/* A catalogue that no message to an agent can hold: it would be stored, nobody
+ * would be told, and after a restart nobody could be the Scheduler. */
+static void
+a_catalogue_that_nobody_can_be_told_is_refused(void **state)
+{
+	char *some = jobs("a", 20), *more = jobs("b", 20), *fit = jobs("b", 10);
+	int64_t rev;
+	struct err e;
+
+	(void)state;
+	apply(some);
+	rev = broker->catalog->rev;
+	for (int dry = 0; dry < 2; dry++) {
+		e = refused(PRIVS_ALL, "apply", json_pack("{s:s,s:s,s:b}",
+		    "file", "more.conf", "text", more, "dry_run", dry));
+		assert_int_equal(e.code, ERR_USAGE);
+		assert_non_null(strstr(e.msg, "more.conf: the catalogue"));
+		assert_non_null(strstr(e.msg, "1044480 bytes"));
+		assert_non_null(strstr(e.msg, "remove"));
+	}
+	assert_int_equal(broker->catalog->rev, rev);
+	apply(fit);
+	/* In place of what there is, and not with it. */
+	json_decref(get("apply", json_pack("{s:s,s:s,s:b}", "file", "x", "text",
+	    more, "prune", 1)));
+	free(some);
+	free(more);
+	free(fit);
+}
+
 int
 main(void)
 {
@@ -136,6 +182,7 @@ main(void)
 		T(what_was_not_stored_holds_nobody_off),
 		T(a_grant_is_waited_for_from_when_it_is_sent),
 		T(a_new_switch_condition_counts_for_all_at_once),
+		T(a_catalogue_that_nobody_can_be_told_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
