@@ -229,6 +229,8 @@ store_write(struct store *s, struct batch *b)
 			(void)pthread_cond_wait(&s->answered, &s->lock);
 		(void)pthread_mutex_unlock(&s->lock);
 		rc = b->rc;
+		if (rc == STORE_DOWN)
+			s->state = rc;
 	}
 	batch_free(b);
 	return rc;
@@ -243,8 +245,10 @@ call_ready(struct store *s)
 
 	while ((b = list_take(&s->ready)) != NULL) {
 		s->pending--;
-		s->state = b->rc == STORE_NO || b->rc == STORE_CONFLICT
-		    ? STORE_OK : b->rc;
+		/* What is broken stays so: an older answer is no news. */
+		if (s->state != STORE_DOWN)
+			s->state = b->rc == STORE_NO || b->rc == STORE_CONFLICT
+			    ? STORE_OK : b->rc;
 		if (b->done != NULL)
 			b->done(b->rc, b->arg);
 		batch_free(b);

@@ -82,7 +82,9 @@ int	store_query(struct store *, enum stmt, store_row *cb, void *arg,
 	    const char *types, ...);
 
 /* What became of the newest command as far as the disk is concerned: STORE_OK,
- * or why nothing is stored at present (BUSY, FENCED, DOWN). */
+ * or why nothing is stored at present (BUSY, FENCED, DOWN).  DOWN is for good,
+ * and the process has to end: callers take it for the end in any case, and do
+ * nothing more about what they asked for. */
 enum store_rc store_state(const struct store *);
 /* Commands not yet answered: the back-pressure signal. */
 size_t	store_pending(const struct store *);
