@@ -398,6 +398,10 @@ on_persisted(enum store_rc rc, void *arg)
 	struct broker *b = arg;
 	struct scheduler *s = b->scheduler;
 
+	/* This process ends.  What was decided may be on disk or not: nothing
+	 * of it is sent, and nothing is decided on top of it. */
+	if (rc == STORE_DOWN)
+		return;
 	if (s->booting && rc != STORE_OK) {
 		boot_later(b);
 		return;
@@ -407,7 +411,7 @@ on_persisted(enum store_rc rc, void *arg)
 		role_stored(&s->role, &s->was,
 		    b->now.mono.us - s->busy_ev.now.mono.us);
 		perform_all(b);
-	} else if (rc != STORE_DOWN) {
+	} else {
 		char text[ROLE_TEXT];
 
 		/* It did not happen: nothing was sent, and the old picture
@@ -424,8 +428,7 @@ on_persisted(enum store_rc rc, void *arg)
 		    "then try again", store_rc_word(rc));
 		tell_op(s, s->busy_ev.op, ROLE_TOLD_REFUSED, text);
 	}
-	if (rc != STORE_DOWN)
-		drain(b);
+	drain(b);
 }
 
 static void

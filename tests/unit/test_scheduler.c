@@ -129,6 +129,30 @@ a_new_switch_condition_counts_for_all_at_once(void **state)
 	assert_false(a->condition_met);
 }
 
+/* Broken for good: what was decided is not on disk, and whatever followed from
+ * it would be sent without.  The process is about to end. */
+static void
+nothing_is_decided_without_a_store(void **state)
+{
+	int64_t epoch;
+	mono until;
+
+	(void)state;
+	broker->set.grant_timeout = 400;
+	scheduler_settings(broker);
+	UNTIL(store_pending(store) == 0);
+	change_store("DELETE FROM term");
+	agent_says_on(0);
+	UNTIL(role_is("GRANTING") && store_state(store) == STORE_DOWN);
+	epoch = scheduler_epoch(broker);
+	until = mono_add_ms(clock_now().mono, 800);
+	UNTIL(clock_now().mono.us > until.us);
+	agent_says_on(epoch);
+	turn();
+	assert_true(role_is("GRANTING"));
+	assert_int_equal(scheduler_epoch(broker), epoch);
+}
+
 /* Jobs with a script of 30,000 bytes each. */
 static char *
 jobs(const char *name, int n)
@@ -182,6 +206,7 @@ main(void)
 		T(what_was_not_stored_holds_nobody_off),
 		T(a_grant_is_waited_for_from_when_it_is_sent),
 		T(a_new_switch_condition_counts_for_all_at_once),
+		T(nothing_is_decided_without_a_store),
 		T(a_catalogue_that_nobody_can_be_told_is_refused),
 	};
 
