@@ -44,6 +44,7 @@ struct daemon {
 	int		lock;
 	bool		retiring;	/* handing the role over */
 	bool		closing;
+	bool		broken;		/* by its store: it ends, with an error */
 	mono		retire_until;
 	int		open_parts;	/* that have to end before the loop */
 };
@@ -74,6 +75,15 @@ on_prepare(uv_prepare_t *h)
 
 	if (d->closing)
 		return;
+	/* Everybody takes that for the end and answers no more, while others
+	 * would go on relying on this node. */
+	if (store_state(d->store) == STORE_DOWN) {
+		log_error("main", "the store is broken: shutting down, to be "
+		    "started again; runs go on in the keeper");
+		d->broken = true;
+		close_all(d);
+		return;
+	}
 	next = broker_turn(d->broker, now);
 	next = mono_min(next, node_turn(d->node, now));
 	next = mono_min(next, service_alive(now.mono));
@@ -391,6 +401,19 @@ open_store(struct daemon *d, struct err *e)
 	return rc;
 }
 
+static int
+say_broken(const struct config *cfg, struct err *e)
+{
+	char *path = config_store_path(cfg);
+
+	(void)err_set(e, ERR_IO, "store %s: broken while it was in use, why is "
+	    "in the log before this: start musterd again; if it breaks again, "
+	    "check the disk (muster doctor), or move the store away and "
+	    "restore a backup (musterd --restore)", path);
+	free(path);
+	return -1;
+}
+
 static const char *
 own_path(const char *program, char buf[PATH_MAX])
 {
@@ -501,8 +524,9 @@ daemon_run(struct config *cfg, const char *path, const char *program,
 	free(quarantine);
 	if (uv_loop_close(&d->loop) != 0)
 		log_warn("main", "the loop was not empty at the end");
-	config_clear(cfg);
-	rc = 0;
+	rc = d->broken ? say_broken(cfg, e) : 0;
+	if (rc == 0)
+		config_clear(cfg);	/* else who reports it does */
 out:
 	if (rc == 0)
 		free(d);
