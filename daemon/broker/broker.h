@@ -79,6 +79,8 @@ struct broker {
 	struct now	  now;		/* of this turn */
 	struct settings	  set;
 	mono		  retain_at;	/* next look at old history */
+	int64_t		  tidied;	/* runs up to this had room made … */
+	bool		  untidy;	/* … and the next ones not yet */
 	mono		  spool_at;	/* next look at its alerts; 0 none */
 	struct events	 *events;
 	struct run	 *live;		/* see live.h */

@@ -6,6 +6,7 @@
 
 enum {
 	EVERY_MS = 60000,
+	SOON_MS = 1000,			/* while runs come faster than that */
 	SLICE = 5000
 };
 
@@ -30,16 +31,35 @@ purge_occurrences(struct broker *b, struct batch *batch)
 	}
 }
 
+/* Whether the newest runs have more than this turn makes room for: that is half
+ * a slice of runs, since each may have several attempts and events.  What was
+ * there at the start is no haste. */
+static bool
+falls_behind(struct broker *b)
+{
+	int64_t newest = dispatch_newest(b);
+
+	if (b->retain_at.us == 0)
+		b->tidied = newest;
+	b->tidied += SLICE / 2;
+	if (b->tidied < newest)
+		return true;
+	b->tidied = newest;
+	return false;
+}
+
 mono
 retain_turn(struct broker *b)
 {
 	int64_t before = b->now.wall.ms - days * day_ms;
 	int64_t oldest = dispatch_oldest(b, most);
+	bool whole = !b->untidy;
 	struct batch *batch;
 
 	if (b->retain_at.us > b->now.mono.us)
 		return b->retain_at;
-	b->retain_at = mono_add_ms(b->now.mono, EVERY_MS);
+	b->untidy = falls_behind(b);
+	b->retain_at = mono_add_ms(b->now.mono, b->untidy ? SOON_MS : EVERY_MS);
 	batch = batch_new();
 	batch_add(batch, S_OCC_PURGE_ENDED, "ii", before, (int64_t)SLICE);
 	batch_add(batch, S_RUN_HIST_PURGE, "ii", before, (int64_t)SLICE);
@@ -48,7 +68,8 @@ retain_turn(struct broker *b)
 	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);
 	batch_add(batch, S_FILE_PURGE, "ii", b->now.wall.ms -
 	    file_days * day_ms, (int64_t)SLICE);
-	purge_occurrences(b, batch);
+	if (whole)			/* a statement a job: not so often */
+		purge_occurrences(b, batch);
 	store_submit(b->store, batch, NULL, NULL);
 	return b->retain_at;
 }

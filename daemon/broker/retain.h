@@ -1,8 +1,8 @@
 /* History in bounded space: runs and events go after 90 days, or when there are
  * more than ten million of them; occurrences go once their cursor has passed
  * them by a day, which keeps them from firing again without their row.  A slice
- * at a time, so that the writer stays free.  Stands on dispatch and catalog.
- * Loop thread. */
+ * at a time, so that the writer stays free; slices follow each other as fast as
+ * runs come.  Stands on dispatch and catalog.  Loop thread. */
 #ifndef BROKER_RETAIN_H
 #define BROKER_RETAIN_H
 

@@ -148,6 +148,37 @@ a_jump_of_unknown_size_passed_over_all(void **state)
 	end();
 }
 
+static int64_t
+pause_after(int64_t runs)
+{
+	mono at = broker->retain_at;
+
+	broker->dispatch->next_id += runs;
+	broker->now.mono = at;
+	return mono_diff_ms(retain_turn(broker), at);
+}
+
+/* 500 runs a second for a minute are more than one slice: it is gone on with
+ * until all of them have made room for themselves. */
+static void
+a_busy_cluster_is_tidied_as_fast_as_it_runs(void **state)
+{
+	int n;
+
+	(void)state;
+	begin();
+	broker->dispatch->next_id = 1000000;
+	(void)retain_turn(broker);	/* what was before is no haste */
+	assert_int_equal(pause_after(0), 60000);
+	assert_int_equal(pause_after(2500), 60000);
+	assert_int_equal(pause_after(30000), 1000);
+	for (n = 1; pause_after(500) == 1000; n++)
+		assert_true(n < 60);
+	assert_in_range(n, 30000 / 5000, 20);
+	assert_int_equal(pause_after(0), 60000);
+	end();
+}
+
 int
 main(void)
 {
@@ -155,6 +186,7 @@ main(void)
 		T(a_restore_makes_no_history_old),
 		T(history_is_bounded_after_a_restore_all_the_same),
 		T(a_jump_of_unknown_size_passed_over_all),
+		T(a_busy_cluster_is_tidied_as_fast_as_it_runs),
 	};
 
 	log_init(LOG_ERROR);
