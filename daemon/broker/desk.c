@@ -15,6 +15,7 @@ enum {
 	PENDING_MAX = 1000,
 	PENDING_PER_ADDRESS = 5,
 	PENDING_MS = 24 * 3600 * 1000,
+	CHANGE_MS = 5000,		/* between two changes of a request */
 	MESSAGE_MAX = 200		/* characters */
 };
 
@@ -185,6 +186,7 @@ struct pending {
 void
 desk_storing(struct broker *b)
 {
+	b->desk->begun++;
 	b->desk->storing++;
 }
 
@@ -274,17 +276,25 @@ host_len(const char *addr)
 	return colon != NULL ? (size_t)(colon - addr) : strlen(addr);
 }
 
+/* Each connection comes from a port of its own. */
+static bool
+same_host(const char *a, const char *b)
+{
+	size_t len = host_len(a);
+
+	return host_len(b) == len && strncmp(a, b, len) == 0;
+}
+
 static int
 check_room(const struct desk *d, const char *addr, struct err *e)
 {
-	size_t all = 0, same = 0, len = host_len(addr);
+	size_t all = 0, same = 0;
 
 	for (const struct request *r = d->requests; r != NULL; r = r->next) {
 		if (!open_state(r))
 			continue;
 		all++;
-		same += host_len(r->address) == len &&
-		    strncmp(r->address, addr, len) == 0;
+		same += same_host(r->address, addr);
 	}
 	if (all >= PENDING_MAX)
 		return err_set(e, ERR_BUSY, "join: %d requests are waiting "
@@ -352,6 +362,92 @@ check_request(struct broker *b, const struct peer *peer, const json_t *params,
 	return desk_check_name(b, js_str(params, "name", ""), peer->key, e);
 }
 
+static bool
+wants_worker(const json_t *params)
+{
+	return strcmp(js_str(params, "as", "agent"), "worker") == 0;
+}
+
+static bool
+unchanged(const struct request *r, const struct peer *peer,
+    const json_t *params)
+{
+	return strcmp(r->name, js_str(params, "name", "")) == 0 &&
+	    strcmp(r->message, js_str(params, "message", "")) == 0 &&
+	    strcmp(r->version, js_str(params, "version", "")) == 0 &&
+	    strcmp(r->via != NULL ? r->via : "", js_str(params, "via", "")) ==
+	        0 &&
+	    r->worker == wants_worker(params) &&
+	    same_host(r->address, peer->addr);
+}
+
+/* Anybody may ask as often as the line carries it: what changes nothing is
+ * answered from memory, and the rest costs a write and an event now and then
+ * only.  True when done was called. */
+static bool
+repeated(struct broker *b, const struct request *r, const struct peer *peer,
+    const json_t *params, desk_done *done, void *arg)
+{
+	const struct desk *d = b->desk;
+	int64_t ms = CHANGE_MS - mono_diff_ms(b->now.mono, r->asked);
+	bool stored = d->begun - d->storing >= r->written;
+	json_t *result;
+	struct err e;
+
+	if (r->asked.us == 0)
+		return false;
+	if (stored && !d->unlike && unchanged(r, peer, params)) {
+		result = answer(b, r);
+		done(arg, result, NULL);
+		json_decref(result);
+		return true;
+	}
+	if (stored && ms <= 0)
+		return false;
+	(void)err_set(&e, ERR_BUSY, "join: this node asked a moment ago: try "
+	    "again in %lld s", (long long)(ms > 0 ? (ms + 999) / 1000 : 1));
+	fail(done, arg, &e);
+	return true;
+}
+
+static struct request *
+request_new(struct broker *b)
+{
+	struct request **at = &b->desk->requests;
+	struct request *r = mem_zero(1, sizeof(*r));
+
+	(void)snprintf(r->id, sizeof(r->id), "%lld",
+	    (long long)b->desk->next_id++);
+	(void)MEM_STR(r->state, "pending");
+	r->requested = b->now.wall;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = r;
+	return r;
+}
+
+static void
+request_take(struct broker *b, struct request *r, const struct peer *peer,
+    const json_t *params)
+{
+	char words[WORDS_TEXT];
+
+	request_set(&r->name, js_str(params, "name", ""));
+	request_set(&r->key, peer->key);
+	request_set(&r->fingerprint, peer->fingerprint);
+	request_set(&r->address, peer->addr);
+	request_set(&r->message, js_str(params, "message", ""));
+	request_set(&r->version, js_str(params, "version", ""));
+	request_set(&r->via, js_str(params, "via", NULL));
+	r->worker = wants_worker(params);
+	/* Slow, and of the two keys only; those on disk may be of another key
+	 * of this broker. */
+	if (r->asked.us == 0)
+		request_set(&r->words, words_of(peer->key, b->key->pub, words));
+	r->asked = b->now.mono;
+	r->written = b->desk->begun + 1;	/* the next */
+}
+
 void
 desk_request(struct broker *b, const struct peer *peer, const json_t *params,
     desk_done *done, void *arg)
@@ -361,43 +457,27 @@ desk_request(struct broker *b, const struct peer *peer, const json_t *params,
 	struct batch *batch;
 	struct event *event;
 	struct err e;
-	char words[WORDS_TEXT];
 
 	if (check_request(b, peer, params, &e) == -1) {
 		fail(done, arg, &e);
 		return;
 	}
-	if (r == NULL || (!open_state(r) && !request_is(r, "locked"))) {
-		struct request **at = &d->requests;
-
-		if (check_room(d, peer->addr, &e) == -1) {
-			fail(done, arg, &e);
-			return;
-		}
-		r = mem_zero(1, sizeof(*r));
-		(void)snprintf(r->id, sizeof(r->id), "%lld",
-		    (long long)d->next_id++);
-		(void)MEM_STR(r->state, "pending");
-		r->requested = b->now.wall;
-		while (*at != NULL)
-			at = &(*at)->next;
-		*at = r;
-	} else if (request_is(r, "locked")) {
+	if (r != NULL && request_is(r, "locked")) {
 		(void)err_set(&e, ERR_FAILED, "join: this request is locked "
 		    "after %d wrong tokens: have it rejected at the broker, "
 		    "then ask again", DESK_WRONG_MAX);
 		fail(done, arg, &e);
 		return;
 	}
-	request_set(&r->name, js_str(params, "name", ""));
-	request_set(&r->key, peer->key);
-	request_set(&r->fingerprint, peer->fingerprint);
-	request_set(&r->address, peer->addr);
-	request_set(&r->message, js_str(params, "message", ""));
-	request_set(&r->version, js_str(params, "version", ""));
-	request_set(&r->via, js_str(params, "via", NULL));
-	request_set(&r->words, words_of(peer->key, b->key->pub, words));
-	r->worker = strcmp(js_str(params, "as", "agent"), "worker") == 0;
+	if (r == NULL || !open_state(r)) {
+		if (check_room(d, peer->addr, &e) == -1) {
+			fail(done, arg, &e);
+			return;
+		}
+		r = request_new(b);
+	} else if (repeated(b, r, peer, params, done, arg))
+		return;
+	request_take(b, r, peer, params);
 	batch = batch_new();
 	request_store(r, batch);
 	event = event_with(b->events, batch, b->now.wall, SEV_NOTICE,

@@ -22,6 +22,8 @@ struct request {
 	char	salt[2 * TOKEN_SALT + 1];
 	wall	expires, requested, decided;
 	int64_t	wrong, member;
+	mono	asked;		/* last changed by its node, in this start */
+	uint64_t written;	/* desk.begun of that change */
 	struct request *next;
 };
 
@@ -38,7 +40,8 @@ struct desk {
 	struct request *requests;	/* oldest first */
 	struct invite  *invites;
 	int64_t		next_id;
-	size_t		storing;	/* changes on their way to the disk */
+	uint64_t	begun;		/* changes ever sent to the disk */
+	size_t		storing;	/* of these, still on their way */
 	bool		unlike;		/* one of them did not get there */
 };
 

@@ -4,6 +4,8 @@
  * the next start, a name that nobody can have any more. */
 #include "api_fixture.h"
 
+#include <time.h>
+
 #include "broker/admission.h"
 #include "broker/departure.h"
 #include "broker/desk.h"
@@ -357,6 +359,121 @@ who_calls_while_it_is_being_removed_is_told_to_wait(void **state)
 	UNTIL(broker->roster->members[0]->session == NULL);
 }
 
+/* ---- strangers: any key at all, from anywhere ---- */
+
+static size_t
+events_of(const char *code)
+{
+	json_t *list;
+	size_t n;
+
+	UNTIL(store_pending(store) == 0);
+	list = event_list(broker->events, 100000, (wall){ 0 }, NULL, code,
+	    NULL);
+	n = json_array_size(list);
+	json_decref(list);
+	return n;
+}
+
+/* params is stolen. */
+static void
+asks(struct told *t, const struct peer *peer, json_t *params)
+{
+	*t = (struct told){ 0 };
+	desk_request(broker, peer, params, on_told, t);
+	json_decref(params);
+}
+
+static void
+refuses(struct told *t, enum err_code code, const char *word)
+{
+	UNTIL(t->done);
+	assert_null(t->result);
+	assert_int_equal(t->e.code, code);
+	if (strstr(t->e.msg, word) == NULL)
+		fail_msg("no \"%s\" in: %s", word, t->e.msg);
+}
+
+/* Five hundred of them fit into one packet.  Lost: the broker stands still for
+ * longer than a lease, its disk fills, and nobody was let in. */
+static void
+a_request_that_is_repeated_costs_nothing(void **state)
+{
+	struct peer again = node_e;
+	struct told t;
+	json_t *first;
+	clock_t from, took;
+
+	(void)state;
+	ask(&t);
+	first = json_deep_copy(done(&t));
+	assert_int_equal(events_of("join_requested"), 1);
+	/* A connection of its own each time, as a node makes them. */
+	(void)MEM_STR(again.addr, "10.0.0.9:5001");
+	from = clock();
+	for (int i = 0; i < 500; i++) {
+		asks(&t, &again, json_pack("{s:s,s:s}", "name", "node-e", "as",
+		    "agent"));
+		assert_true(t.done);
+		assert_true(json_equal(t.result, first));
+		json_decref(t.result);
+	}
+	took = clock() - from;
+	assert_int_equal(store_pending(store), 0);
+	assert_true(took < CLOCKS_PER_SEC);
+	assert_int_equal(events_of("join_requested"), 1);
+	json_decref(first);
+}
+
+/* What is not on disk yet is not answered, however often somebody asks. */
+static void
+a_request_is_not_answered_before_it_is_stored(void **state)
+{
+	struct told t, other;
+
+	(void)state;
+	store_stops();
+	ask(&t);
+	ask(&other);
+	refuses(&other, ERR_BUSY, "try again in");
+	not_stored(&t);
+	store_goes_on();
+	ask(&t);
+	(void)done(&t);
+	assert_int_equal(events_of("join_requested"), 1);
+}
+
+static void
+a_request_is_changed_now_and_then(void **state)
+{
+	struct told t;
+	json_t *list;
+
+	(void)state;
+	ask(&t);
+	(void)done(&t);
+	asks(&t, &node_e, json_pack("{s:s,s:s}", "name", "node-f", "as",
+	    "worker"));
+	refuses(&t, ERR_BUSY, "try again in 5 s");
+	assert_int_equal(events_of("join_requested"), 1);
+	/* What was refused changed nothing. */
+	ask(&t);
+	(void)done(&t);
+	broker->now.mono = mono_add_ms(broker->now.mono, 5000);
+	asks(&t, &node_e, json_pack("{s:s,s:s}", "name", "node-f", "as",
+	    "worker"));
+	(void)done(&t);
+	assert_int_equal(events_of("join_requested"), 2);
+	list = desk_list(broker);
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(js_str(json_array_get(list, 0), "name", ""),
+	    "node-f");
+	assert_string_equal(js_str(json_array_get(list, 0), "as", ""),
+	    "worker");
+	assert_true(strlen(js_str(json_array_get(list, 0), "words", "")) > 10);
+	json_decref(list);
+}
+
 int
 main(void)
 {
@@ -369,6 +486,9 @@ main(void)
 		T(a_name_is_free_after_a_join_that_was_not_stored),
 		T(what_was_not_stored_is_not_in_the_audit_trail),
 		T(who_calls_while_it_is_being_removed_is_told_to_wait),
+		T(a_request_that_is_repeated_costs_nothing),
+		T(a_request_is_not_answered_before_it_is_stored),
+		T(a_request_is_changed_now_and_then),
 	};
 
 	return cmocka_run_group_tests_name("desk", tests, NULL, NULL);
