@@ -16,7 +16,9 @@ enum {
 	PENDING_PER_ADDRESS = 5,
 	PENDING_MS = 24 * 3600 * 1000,
 	CHANGE_MS = 5000,		/* between two changes of a request */
-	MESSAGE_MAX = 200		/* characters */
+	MESSAGE_MAX = 200,		/* characters */
+	VERSION_MAX = 63,		/* bytes */
+	VIA_MAX = TEXT_HOST + 7		/* brackets and a port */
 };
 
 /* ---- on disk ---- */
@@ -337,6 +339,27 @@ desk_not_a_broker(const struct broker *b, struct err *e)
 	    "(broker: { enabled = true; } in its musterd.conf)", b->node);
 }
 
+/* Each row of the list carries them, and the list is one message; via becomes
+ * part of a command that somebody pastes. */
+static int
+check_origin(const json_t *params, struct err *e)
+{
+	const char *version = js_str(params, "version", "");
+	const char *via = js_str(params, "via", "");
+	char host[TEXT_HOST];
+	int port;
+
+	if (strlen(version) > VERSION_MAX)
+		return err_set(e, ERR_USAGE, "join: the version must be of at "
+		    "most %d bytes, not %zu", VERSION_MAX, strlen(version));
+	if (via[0] != '\0' && (strlen(via) > VIA_MAX ||
+	    text_host(via, host, &port, NULL) == -1))
+		return err_set(e, ERR_USAGE, "join: via must be HOST[:PORT], "
+		    "by which the node reaches this broker, not \"%.24s\"",
+		    via);
+	return 0;
+}
+
 static int
 check_request(struct broker *b, const struct peer *peer, const json_t *params,
     struct err *e)
@@ -359,6 +382,8 @@ check_request(struct broker *b, const struct peer *peer, const json_t *params,
 	    utf8_count(message, strlen(message)) > MESSAGE_MAX)
 		return err_set(e, ERR_USAGE, "join: the message must be UTF-8 "
 		    "of at most %d characters", MESSAGE_MAX);
+	if (check_origin(params, e) == -1)
+		return -1;
 	return desk_check_name(b, js_str(params, "name", ""), peer->key, e);
 }
 
