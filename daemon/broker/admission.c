@@ -11,7 +11,11 @@
 #include "mem.h"
 #include "text.h"
 
-enum { VOID_MAX = 8 };		/* void tokens that are still told apart */
+enum {
+	VOID_MAX = 8,		/* void tokens that are still told apart */
+	OTHER_KEY_MS = 60000,	/* between two events about a request, */
+	OTHER_KEY_MAX = 20	/* and of all in that time */
+};
 
 static void
 hex(const unsigned char *p, size_t n, char *out)
@@ -148,6 +152,27 @@ find_invite(struct broker *b, const struct token *t, struct err *e)
 	return NULL;
 }
 
+/* A try that is never right locks nothing, since any key may make it: it must
+ * not fill the record of events either. */
+static void
+say_other_key(struct broker *b, struct request *r, const struct peer *peer)
+{
+	struct desk *d = b->desk;
+	mono now = b->now.mono;
+
+	if (d->other_key.us <= now.us) {
+		d->other_key = mono_add_ms(now, OTHER_KEY_MS);
+		d->other_keys = 0;
+	}
+	if (r->other_key.us > now.us || d->other_keys >= OTHER_KEY_MAX)
+		return;
+	d->other_keys++;
+	r->other_key = mono_add_ms(now, OTHER_KEY_MS);
+	(void)event_add(b->events, b->now.wall, SEV_WARN, "token_other_key",
+	    r->name, NULL, NULL, "a node with another key (%s) tried the token "
+	    "of %s", peer->fingerprint, r->name);
+}
+
 /* The request that the token was made for, which must be this peer's. */
 static struct request *
 find_request(struct broker *b, const struct peer *peer, const struct token *t,
@@ -162,10 +187,7 @@ find_request(struct broker *b, const struct peer *peer, const struct token *t,
 			continue;
 		if (strcmp(r->key, peer->key) == 0)
 			return r;
-		(void)event_add(b->events, b->now.wall, SEV_WARN,
-		    "token_other_key", r->name, NULL, NULL,
-		    "a node with another key (%s) tried the token of %s",
-		    peer->fingerprint, r->name);
+		say_other_key(b, r, peer);
 		(void)err_set(e, ERR_FAILED, "join: this token was made for "
 		    "the key of %s, and this node has another: use the token "
 		    "of this node's own request", r->name);

@@ -24,6 +24,7 @@ struct request {
 	int64_t	wrong, member;
 	mono	asked;		/* last changed by its node, in this start */
 	uint64_t written;	/* desk.begun of that change */
+	mono	other_key;	/* no event of another key's try before */
 	struct request *next;
 };
 
@@ -43,6 +44,8 @@ struct desk {
 	uint64_t	begun;		/* changes ever sent to the disk */
 	size_t		storing;	/* of these, still on their way */
 	bool		unlike;		/* one of them did not get there */
+	mono		other_key;	/* until then, so many such events */
+	int		other_keys;
 };
 
 static inline bool

@@ -10,6 +10,8 @@
 #include "broker/departure.h"
 #include "broker/desk.h"
 #include "broker/event.h"
+#include "core/token.h"
+#include "net/key.h"
 #include "net/transport.h"
 
 static const struct peer node_e = { .kind = PEER_NODE,
@@ -511,6 +513,45 @@ every_text_of_a_request_is_bounded(void **state)
 	(void)done(&t);
 }
 
+/* A token for a request, as anybody can make one. */
+static void
+forged(char text[TOKEN_TEXT], const char *id)
+{
+	struct token t = { .kind = TOKEN_REQUEST,
+		.id = (uint32_t)strtoul(id, NULL, 10) };
+	unsigned char digest[32];
+
+	assert_int_equal(key_digest(broker->key->pub, digest, NULL), 0);
+	memcpy(t.broker, digest, TOKEN_DIGEST);
+	(void)token_text(&t, text);
+}
+
+/* Lost: the record of events, drowned by one who has nothing to lose. */
+static void
+a_token_of_another_key_is_told_of_once_in_a_while(void **state)
+{
+	struct peer other = node_e;
+	char text[TOKEN_TEXT];
+	json_t *params;
+	struct told t;
+
+	(void)state;
+	ask(&t);
+	forged(text, js_str(done(&t), "id", ""));
+	(void)MEM_STR(other.key, "ssh-ed25519 other");
+	params = json_pack("{s:s,s:s}", "token", text, "name", "x");
+	for (int i = 0; i < 100; i++) {
+		t = (struct told){ 0 };
+		admission_complete(broker, &other, params, on_told, &t);
+		refuses(&t, ERR_FAILED, "made for the key of node-e");
+	}
+	assert_int_equal(events_of("token_other_key"), 1);
+	broker->now.mono = mono_add_ms(broker->now.mono, 60000);
+	admission_complete(broker, &other, params, on_told, &t);
+	assert_int_equal(events_of("token_other_key"), 2);
+	json_decref(params);
+}
+
 int
 main(void)
 {
@@ -527,6 +568,7 @@ main(void)
 		T(a_request_is_not_answered_before_it_is_stored),
 		T(a_request_is_changed_now_and_then),
 		T(every_text_of_a_request_is_bounded),
+		T(a_token_of_another_key_is_told_of_once_in_a_while),
 	};
 
 	return cmocka_run_group_tests_name("desk", tests, NULL, NULL);
