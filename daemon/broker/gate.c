@@ -19,11 +19,18 @@
 #include "log.h"
 #include "mem.h"
 
+enum {
+	STRANGERS_MAX = 256,	/* each holds two descriptors */
+	SILENT_MS = 30000	/* before hello: heard of again, or gone */
+};
+
 struct conn {
 	struct gate    *gate;
 	struct session *session;
 	int64_t		id;
 	int64_t		member;		/* after hello, 0 before */
+	bool		stranger;	/* no member's key, as far as known */
+	int		owed;		/* answers that come later */
 	struct conn    *next;
 };
 
@@ -39,7 +46,8 @@ struct gate {
 	struct broker	*b;
 	gate_view	*view;
 	void		*ctx;
-	struct conn	*conns;
+	struct conn	*conns;		/* newest first */
+	int		 strangers;	/* of these */
 	struct question *questions;
 	int64_t		 next_id;
 };
@@ -68,6 +76,16 @@ reply_err(struct conn *c, const json_t *id, const struct err *e,
 	json_decref(doc);
 }
 
+/* A peer may be anybody until its hello is accepted; who waits for an answer
+ * has said what it had to say. */
+static void
+expect_word(struct conn *c)
+{
+	if (session_peer(c->session)->kind == PEER_NODE)
+		session_idle(c->session, c->member != 0 || c->owed > 0 ? 0
+		    : SILENT_MS);
+}
+
 /* An answer that comes later: the asker may have gone by then. */
 struct later {
 	struct gate *gate;
@@ -83,6 +101,8 @@ later_new(struct conn *c, const json_t *id)
 	l->gate = c->gate;
 	l->conn = c->id;
 	l->id = json_deep_copy(id);
+	if (c->owed++ == 0 && c->member == 0)
+		expect_word(c);
 	return l;
 }
 
@@ -98,6 +118,8 @@ on_later(void *arg, json_t *result, const struct err *e)
 		reply(c, l->id, json_incref(result));
 	else if (c != NULL)
 		reply_err(c, l->id, e, "");
+	if (c != NULL && --c->owed == 0 && c->member == 0)
+		expect_word(c);
 	json_decref(l->id);
 	free(l);
 }
@@ -106,6 +128,40 @@ static void
 on_viewed(void *arg, const json_t *result, const struct err *e)
 {
 	on_later(arg, (json_t *)result, e);
+}
+
+/* ---- strangers ---- */
+
+static bool
+is_stranger(const struct broker *b, const struct peer *peer)
+{
+	const struct member *m = roster_by_key(b->roster, peer->key);
+
+	return peer->kind == PEER_NODE && (m == NULL || !member_active(m));
+}
+
+static void
+no_stranger(struct conn *c)
+{
+	c->gate->strangers -= c->stranger;
+	c->stranger = false;
+}
+
+/* An applicant's errand takes moments: who came first is over first, but for
+ * those who wait for our answer, who may be members by now.  One with a member's
+ * key does not count, so that thousands of members may come back at once. */
+static void
+close_oldest_stranger(struct gate *g)
+{
+	struct conn *oldest = NULL;
+
+	for (struct conn *c = g->conns; c != NULL; c = c->next)
+		if (c->stranger && (oldest == NULL || oldest->owed > 0 ||
+		                       c->owed == 0))
+			oldest = c;
+	no_stranger(oldest);
+	session_close(oldest->session, false, "too many strangers are "
+	    "connected: the oldest makes room");
 }
 
 /* ---- methods ---- */
@@ -177,6 +233,8 @@ do_hello(struct conn *c, const json_t *id, const json_t *params)
 		    (json_int_t)b->catalog->rev, "settings",
 		    roster_link_settings(b, m)));
 		attendance_up(b, m, c->session, params);
+		no_stranger(c);
+		expect_word(c);
 	}
 }
 
@@ -438,6 +496,7 @@ on_closed(struct session *s, const char *why, void *ctx)
 	while (*link != c)
 		link = &(*link)->next;
 	*link = c->next;
+	no_stranger(c);
 	drop_questions(c->gate, c);
 	if (m != NULL && m->session == s)
 		attendance_down(b, m);
@@ -478,7 +537,12 @@ gate_accept(struct gate *g, struct session *s)
 	c->id = g->next_id++;
 	c->next = g->conns;
 	g->conns = c;
+	c->stranger = is_stranger(g->b, session_peer(s));
 	session_own(s, &conn_ops, c);
+	expect_word(c);
+	g->strangers += c->stranger;
+	if (g->strangers > STRANGERS_MAX)
+		close_oldest_stranger(g);
 }
 
 void

@@ -23,7 +23,8 @@ struct gate;
 struct gate *gate_new(struct broker *, gate_view *, void *ctx);
 /* Every session is closed before. */
 void	gate_free(struct gate *);
-/* A session of kind PEER_NODE or PEER_LOOPBACK. */
+/* A session of kind PEER_NODE or PEER_LOOPBACK.  A node that does not say hello
+ * is one of few, and does not stay when it falls silent. */
 void	gate_accept(struct gate *, struct session *);
 /* Closes every session: the broker goes to sleep. */
 void	gate_close_all(struct gate *, const char *why);

@@ -552,6 +552,199 @@ a_token_of_another_key_is_told_of_once_in_a_while(void **state)
 	json_decref(params);
 }
 
+struct caller {
+	struct session *session;
+	bool		closed;
+	char		answered[32];
+};
+
+static void
+caller_answer(struct session *session, json_t *msg, void *ctx)
+{
+	struct caller *c = ctx;
+
+	on_answer(session, msg, c->answered);
+	if (c->answered[0] == '\0')
+		(void)MEM_STR(c->answered, "refused");
+}
+
+static void
+caller_closed(struct session *session, const char *why, void *ctx)
+{
+	struct caller *c = ctx;
+
+	(void)session;
+	(void)why;
+	c->closed = true;
+}
+
+static const struct session_ops stranger_ops = { .message = caller_answer,
+	.closed = caller_closed };
+
+static void
+comes(struct caller *c, const char *pub)
+{
+	struct session *far;
+	struct peer *peer;
+
+	*c = (struct caller){ 0 };
+	session_pair(&loop, &c->session, &far);
+	peer = session_peer_edit(far);
+	peer->kind = PEER_NODE;
+	(void)MEM_STR(peer->key, pub);
+	(void)MEM_STR(peer->addr, "10.0.0.9:5000");
+	session_own(c->session, &stranger_ops, c);
+	gate_accept(broker->gate, far);
+}
+
+/* params is stolen. */
+static void
+says(struct caller *c, const char *method, json_t *params)
+{
+	json_t *doc = json_pack("{s:s,s:i,s:s,s:o}", "jsonrpc", "2.0", "id", 1,
+	    "method", method, "params", params);
+
+	c->answered[0] = '\0';
+	(void)session_send(c->session, doc);
+	json_decref(doc);
+}
+
+static void
+goes(struct caller *c)
+{
+	if (!c->closed)
+		session_close(c->session, false, "asked");
+	UNTIL(c->closed);
+}
+
+/* node-e is a member. */
+static void
+enrol(void)
+{
+	struct batch *b = batch_new();
+
+	(void)roster_admit(broker, "node-e", node_e.key, "SHA256:e", false, b,
+	    NULL);
+	assert_int_equal(store_write(store, b), STORE_OK);
+}
+
+static json_t *
+hello_of(const char *start)
+{
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:[]}", "cluster",
+	    broker->id, "start", start, "boot", "b1", "version", "0.1.0",
+	    "controlled", 1, "rev", (json_int_t)broker->catalog->rev, "runs");
+}
+
+/* Lost: each holds two descriptors of the daemon, and at the last of them
+ * nobody gets in any more. */
+static void
+strangers_do_not_crowd_out_the_others(void **state)
+{
+	enum { MANY = 300, MOST = 256 };
+	static struct caller all[MANY];
+	struct caller member;
+	int open = 0;
+
+	(void)state;
+	enrol();
+	/* About to say hello: the oldest of all, and no stranger. */
+	comes(&member, node_e.key);
+	for (int i = 0; i < MANY; i++) {
+		char pub[64];
+
+		(void)snprintf(pub, sizeof(pub), "ssh-ed25519 stranger%d", i);
+		comes(&all[i], pub);
+		if (i > 0)
+			continue;
+		/* It waits for its answer, and is spared. */
+		store_stops();
+		says(&all[0], "join.request", json_pack("{s:s}", "name", "x"));
+		UNTIL(state_is("pending"));
+	}
+	UNTIL(all[MANY - MOST].closed);
+	for (int i = 0; i < 20; i++)
+		turn();
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(all[i].closed, i > 0 && i <= MANY - MOST);
+		open += !all[i].closed;
+	}
+	assert_int_equal(open, MOST);
+	assert_false(member.closed || agent.gone);
+	assert_int_equal(all[0].answered[0], '\0');
+	store_goes_on();
+	UNTIL(all[0].answered[0] != '\0');
+	assert_string_equal(all[0].answered, "welcome");
+	/* One goes: there is room for one more. */
+	goes(&all[MANY - 1]);
+	for (int i = 0; i < 20; i++)
+		turn();
+	comes(&all[1], "ssh-ed25519 stranger1");
+	says(&all[1], "hello", json_pack("{s:s}", "purpose", "join"));
+	UNTIL(all[1].answered[0] != '\0');
+	assert_string_equal(all[1].answered, "welcome");
+	for (int i = 0; i < 20; i++)
+		turn();
+	assert_false(all[0].closed || all[MANY - MOST + 1].closed);
+	says(&member, "hello", hello_of("s7"));
+	UNTIL(member.answered[0] != '\0');
+	assert_string_equal(member.answered, "welcome");
+	for (int i = 0; i < MANY; i++)
+		goes(&all[i]);
+	goes(&member);
+}
+
+static void
+count_timer(uv_handle_t *h, void *arg)
+{
+	if (h->type == UV_TIMER && uv_is_active(h)) {
+		uint64_t ms = uv_timer_get_due_in((uv_timer_t *)h);
+
+		*(int *)arg += ms > 29000 && ms <= 30000;
+	}
+}
+
+/* Sessions that end when nothing is heard of them for 30 s. */
+static int
+deadlines(void)
+{
+	int n = 0;
+
+	uv_walk(&loop, count_timer, &n);
+	return n;
+}
+
+static void
+who_says_nothing_does_not_stay(void **state)
+{
+	struct caller stranger, member;
+
+	(void)state;
+	enrol();
+	assert_int_equal(deadlines(), 0);
+	comes(&stranger, "ssh-ed25519 stranger");
+	assert_int_equal(deadlines(), 1);
+	comes(&member, node_e.key);
+	assert_int_equal(deadlines(), 2);
+	says(&member, "hello", hello_of("s7"));
+	UNTIL(member.answered[0] != '\0');
+	assert_int_equal(deadlines(), 1);
+	/* Who waits for us has said what there is to say. */
+	store_stops();
+	says(&stranger, "join.request", json_pack("{s:s}", "name", "node-x"));
+	UNTIL(state_is("pending"));
+	assert_int_equal(deadlines(), 0);
+	UNTIL(stranger.answered[0] != '\0');
+	assert_string_equal(stranger.answered, "refused");
+	assert_int_equal(deadlines(), 1);
+	store_goes_on();
+	says(&stranger, "join.request", json_pack("{s:s}", "name", "node-x"));
+	UNTIL(strcmp(stranger.answered, "welcome") == 0);
+	assert_int_equal(deadlines(), 1);
+	goes(&stranger);
+	goes(&member);
+}
+
 int
 main(void)
 {
@@ -569,6 +762,8 @@ main(void)
 		T(a_request_is_changed_now_and_then),
 		T(every_text_of_a_request_is_bounded),
 		T(a_token_of_another_key_is_told_of_once_in_a_while),
+		T(strangers_do_not_crowd_out_the_others),
+		T(who_says_nothing_does_not_stay),
 	};
 
 	return cmocka_run_group_tests_name("desk", tests, NULL, NULL);
