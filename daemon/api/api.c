@@ -100,20 +100,16 @@ bool
 api_auth(struct api *a, struct peer *p)
 {
 	const struct config *cfg = node_config(a->node);
-	char pub[128], fp[64];
 
 	if (strcmp(p->user, PEER_NODE_USER) == 0) {
 		p->kind = PEER_NODE;
 		return p->key[0] != '\0';
 	}
-	/* Who it is, is known by the key: the fingerprint is of the whole key,
-	 * also of a type whose text we do not keep. */
+	/* Who it is, is known by the key. */
 	for (size_t i = 0; i < cfg->noperators; i++) {
 		const struct config_operator *op = &cfg->operators[i];
 
-		if (p->fingerprint[0] == '\0' ||
-		    key_parse(op->key, pub, fp, NULL) == -1 ||
-		    strcmp(fp, p->fingerprint) != 0)
+		if (!call_key_is(op->key, p))
 			continue;
 		p->kind = PEER_OPERATOR;
 		(void)MEM_STR(p->name, op->name);

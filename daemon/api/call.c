@@ -35,8 +35,26 @@ call_group_privs(enum config_group g)
 	return PRIVS_NONE;
 }
 
+/* The fingerprint is of the whole key, also of a type whose text is not kept;
+ * the text, where it is, spares the work of making one for every call. */
+bool
+call_key_is(const char *key, const struct peer *p)
+{
+	char pub[128], fp[64];
+	size_t n = strlen(p->key);
+
+	if (p->fingerprint[0] == '\0')
+		return false;
+	if (n > 0 && strncmp(key, p->key, n) == 0 &&
+	    strchr(" \t\r\n", key[n]) != NULL)
+		return true;
+	return key_parse(key, pub, fp, NULL) == 0 &&
+	    strcmp(fp, p->fingerprint) == 0;
+}
+
 /* Looked up for every call, so that an operator who was taken out of the
- * configuration loses what an open session had. */
+ * configuration, or whose key was replaced there, loses what an open session
+ * had.  One name may have several keys, each with its own group. */
 unsigned
 call_privs(const struct api *a, const struct peer *p)
 {
@@ -47,7 +65,8 @@ call_privs(const struct api *a, const struct peer *p)
 							  : PRIVS_NONE;
 	for (size_t i = 0; p->kind == PEER_OPERATOR && i < cfg->noperators;
 	     i++)
-		if (strcmp(cfg->operators[i].name, p->name) == 0)
+		if (strcmp(cfg->operators[i].name, p->name) == 0 &&
+		    call_key_is(cfg->operators[i].key, p))
 			return call_group_privs(cfg->operators[i].group);
 	return PRIVS_NONE;
 }

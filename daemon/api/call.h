@@ -67,6 +67,8 @@ struct api {
 enum { PRIVS_NONE = 0, PRIVS_ALL = (1 << PRIV_COUNT) - 1 };
 unsigned call_privs(const struct api *, const struct peer *);
 unsigned call_group_privs(enum config_group);
+/* Is this text of a key, "TYPE BASE64 [comment]", the one that was proved? */
+bool	call_key_is(const char *key, const struct peer *);
 /* "anna@10.0.0.12". */
 void	call_who(const struct peer *, char who[64]);
 

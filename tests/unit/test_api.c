@@ -83,7 +83,11 @@ local_users_and_keys(void **state)
 	struct peer p = { .kind = PEER_LOCAL, .uid = 0 };
 	struct config_operator ops[2] = { { .name = (char *)"anna",
 	    .group = CONFIG_OPERATOR, .key = key.pub } };
-	char who[64];
+	char who[64], path[128], line[160];
+	struct peer q;
+	struct key other;
+	struct err e;
+	int made;
 
 	(void)state;
 	assert_int_equal(call_privs(api, &p), PRIVS_ALL);
@@ -106,6 +110,29 @@ local_users_and_keys(void **state)
 	    call_group_privs(CONFIG_OPERATOR));
 	call_who(&p, who);
 	assert_string_equal(who, "anna@10.0.0.7");
+	/* Two keys of one name: each has its own group. */
+	(void)snprintf(path, sizeof(path), "%s/other_key", dir);
+	assert_int_equal(key_load(&other, path, &made, &e), 0);
+	ops[1] = (struct config_operator){ .name = (char *)"anna",
+		.group = CONFIG_ADMIN, .key = other.pub };
+	nd.cfg.noperators = 2;
+	assert_int_equal(call_privs(api, &p),
+	    call_group_privs(CONFIG_OPERATOR));
+	q = p;
+	(void)MEM_STR(q.key, other.pub);
+	(void)MEM_STR(q.fingerprint, other.fingerprint);
+	assert_int_equal(call_privs(api, &q), PRIVS_ALL);
+	/* A comment changes nothing; of an RSA key only the fingerprint is
+	 * known. */
+	(void)snprintf(line, sizeof(line), "%s anna@laptop", other.pub);
+	ops[1].key = line;
+	q.key[0] = '\0';
+	assert_int_equal(call_privs(api, &q), PRIVS_ALL);
+	/* A key that was replaced is worth nothing in an open session. */
+	ops[0].key = other.pub;
+	nd.cfg.noperators = 1;
+	assert_int_equal(call_privs(api, &p), PRIVS_NONE);
+	key_clear(&other);
 	/* Taken out of the file: an open session loses it as well. */
 	nd.cfg.operators = NULL;
 	nd.cfg.noperators = 0;

@@ -85,10 +85,12 @@ start(const char *command, enum config_group group)
 {
 	exec_clear();
 	boss.group = group;
+	boss.key = key.pub;
 	nd.cfg.operators = &boss;
 	nd.cfg.noperators = 1;
 	x.peer.kind = PEER_OPERATOR;
 	(void)MEM_STR(x.peer.name, "anna");
+	(void)MEM_STR(x.peer.fingerprint, key.fingerprint);
 	(void)MEM_STR(x.peer.addr, "10.0.0.7:4711");
 	x.out = (struct buf)BUF_INIT(64 << 20);
 	x.err = (struct buf)BUF_INIT(64 << 10);
