@@ -80,11 +80,21 @@ on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k,
 
 /* Channel requests */
 
+/* Any key is a node's, so what a node may ask for is open to all: only the
+ * session, whose first word says which node it is. */
 static int
 take(struct guest *g, enum guest_want want)
 {
 	if (g->want != WANT_NOTHING)
 		return 1;
+	if (g->peer.kind == PEER_NODE && want != WANT_SESSION) {
+		if (server_may_complain(g->srv))
+			log_info("net", "peer=%s key=%s a node's login asks "
+			    "for a command or a console: refused; operators "
+			    "log in under another name than %s", g->peer.addr,
+			    g->peer.fingerprint, PEER_NODE_USER);
+		return 1;
+	}
 	g->want = want;
 	return 0;
 }

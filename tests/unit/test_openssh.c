@@ -272,13 +272,33 @@ openssh_refused(void **state)
 	assert_int_equal(fx->execs, 2);
 }
 
+/* Lost: any key is a node's, so what a node may ask for is open to all. */
+static void
+openssh_nodes_only_talk(void **state)
+{
+	struct fx *fx = *state;
+	struct run r;
+
+	expect(fx, ARGS("muster-node@127.0.0.1", "fail", "me"), 255, "", "");
+	expect(fx, ARGS("muster-node@127.0.0.1"), 255, "", "");
+	expect(fx, ARGS("-tt", "muster-node@127.0.0.1"), 255, "", "");
+	assert_int_equal(fx->execs, 0);
+	ssh_start(fx, &r, fx->keyfile, ARGS("-s", "muster-node@127.0.0.1",
+	    "muster"));
+	ssh_input(&r, "{\"n\":1}\n");
+	ssh_end(fx, &r);
+	assert_string_equal(r.text.p, "{\"n\":1}\n");
+	assert_int_equal(r.status, 0);
+	ssh_free_run(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(openssh_exec), T(openssh_big), T(openssh_pager),
 		T(openssh_input), T(openssh_leaves), T(openssh_subsystem),
-		T(openssh_refused),
+		T(openssh_refused), T(openssh_nodes_only_talk),
 	};
 
 	(void)alarm(300);
