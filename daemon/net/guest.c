@@ -18,6 +18,7 @@
 enum {
 	OFFERS_MOST = 20,	/* an agent may hold many keys */
 	COMMAND_MOST = 65536,
+	EARLY_MOST = 65536,	/* bytes before a request says what they are */
 	/* A client that pages (`ssh host run log | less`) holds up to 2 MiB
 	 * that it loses when we leave first; dead ones are noticed by TCP. */
 	BYE_MS = 600000
@@ -395,8 +396,11 @@ on_progress(void *ctx)
 	if (g->state == GUEST_LOGIN) {
 		if (g->patient && !g->authed)
 			g->deadline = g->since + SERVER_PATIENCE_MS;
-		if (g->want == WANT_NOTHING)
+		if (g->want == WANT_NOTHING) {
+			if (c->in.len > EARLY_MOST)
+				conn_fail(c, "data before a request");
 			return;
+		}
 		server_settle(g->srv, g);
 		if (g->want == WANT_SESSION)
 			begin_talk(g);

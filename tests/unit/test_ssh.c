@@ -1,6 +1,8 @@
 /* The SSH port: sessions by dial, and all that may knock there. */
 #include "ssh_fixture.h"
 
+#include <sys/wait.h>
+
 /* The client: dial */
 
 static bool
@@ -313,6 +315,53 @@ silent_crowd(void **state)
 	serves(fx);
 }
 
+/* A node that fills a channel and asks for nothing there: 0 when that ended its
+ * connection. */
+static int
+pour_in(const struct fx *fx)
+{
+	ssh_session ssh = ssh_new();
+	static char piece[16384];
+	ssh_channel ch;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)ssh_options_set(ssh, SSH_OPTIONS_HOST, "127.0.0.1");
+	(void)ssh_options_set(ssh, SSH_OPTIONS_PORT, &fx->port);
+	(void)ssh_options_set(ssh, SSH_OPTIONS_USER, PEER_NODE_USER);
+	if (ssh_connect(ssh) != SSH_OK ||
+	    ssh_userauth_publickey(ssh, NULL, fx->node.ssh) !=
+	    SSH_AUTH_SUCCESS)
+		return 2;
+	ch = ssh_channel_new(ssh);
+	if (ch == NULL || ssh_channel_open_session(ch) != SSH_OK)
+		return 2;
+	for (int i = 0; i < 100; i++)
+		if (ssh_channel_write(ch, piece, sizeof(piece)) < 0)
+			return 0;
+	return ssh_channel_poll_timeout(ch, 2000, 0) < 0 ? 0 : 1;
+}
+
+/* Lost: anybody's key could fill the memory before any right is looked at. */
+static void
+data_before_a_request(void **state)
+{
+	struct fx *fx = *state;
+	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(pour_in(fx));
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
+		assert_true(clock_mono().us < end.us);
+		(void)usleep(100);
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	serves(fx);
+}
+
 /* Lost: a cluster of many could not come back; a leak each time. */
 static void
 churn(void **state)
@@ -341,7 +390,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(dial_echo), T(server_ends), T(large_and_paused),
 		T(slow_reader), T(dial_failures), T(dial_not_muster),
-		T(strangers), T(silent_crowd), T(churn),
+		T(strangers), T(silent_crowd), T(data_before_a_request),
+		T(churn),
 	};
 
 	(void)alarm(300);
