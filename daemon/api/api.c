@@ -143,8 +143,13 @@ view_done(void *ctx, struct call *c, json_t *result)
 	struct view *v = ctx;
 	struct err e;
 
-	/* One answer is one line of the link. */
-	if (json_dumpb(result, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) >
+	/* One answer is one line of the link; none would be taken for an
+	 * error, of which there is none. */
+	if (result == NULL) {
+		(void)err_set(&e, ERR_FAILED, "no answer could be made: try "
+		    "again, or ask the broker (muster -H %s)", c->b->node);
+		v->reply(v->arg, NULL, &e);
+	} else if (json_dumpb(result, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) >
 	    VIEW_MAX) {
 		(void)err_set(&e, ERR_FAILED, "the answer is too long for the "
 		    "agents' link: use --limit, or ask the broker (muster -H "

@@ -170,6 +170,14 @@ call_drop(struct call *c)
 void
 call_done(struct call *c, json_t *result)
 {
+	/* What it was to be made of did not fit: whoever asked counts on an
+	 * answer or an error. */
+	if (result == NULL) {
+		call_failed(c, ERR_FAILED, "%s%s%s: no answer could be made: "
+		    "try again, then muster doctor", c->cmd->noun,
+		    c->cmd->verb[0] != '\0' ? " " : "", c->cmd->verb);
+		return;
+	}
 	audit(c, NULL);
 	if (c->ops != NULL)
 		c->ops->done(c->ctx, c, result);
@@ -218,7 +226,7 @@ call_told(struct call *c, json_t *more, const char *fmt, ...)
 void
 call_pass(void *arg, json_t *result, const struct err *e)
 {
-	if (result != NULL)
+	if (result != NULL || e == NULL)
 		call_done(arg, json_incref(result));
 	else
 		call_fail(arg, e);

@@ -162,6 +162,17 @@ fall_back(struct call *c, const char *why)
 	log_free(l);
 }
 
+/* An agent may be of another version, or not be ours at all. */
+static bool
+understood(const json_t *result)
+{
+	int64_t at = js_int(result, "offset", 0);
+	int64_t size = js_int(result, "size", 0);
+
+	return json_is_string(json_object_get(result, "data")) && at >= 0 &&
+	    at <= CMD_INT_MAX && size >= 0 && size <= CMD_INT_MAX;
+}
+
 static void
 on_piece(void *arg, const json_t *result, const struct err *e)
 {
@@ -179,6 +190,11 @@ on_piece(void *arg, const json_t *result, const struct err *e)
 			finish(c);	/* it has written nothing yet */
 		else
 			fall_back(c, e != NULL ? e->msg : "");
+		return;
+	}
+	if (!understood(result)) {
+		fall_back(c, "the agent's answer is not understood: is its "
+		    "version ours? (muster agent list)");
 		return;
 	}
 	l->offset = js_int(result, "offset", l->offset);
