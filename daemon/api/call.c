@@ -15,7 +15,13 @@
 #include "text.h"
 #include "utf8.h"
 
-enum { TICK_MS = 250, PASS_MS = 30000 };
+enum {
+	TICK_MS = 250,
+	PASS_MS = 30000,
+	KEPT_TEXT = 256,	/* bytes of a text of what was refused */
+	KEPT_INSIDE = 64,	/* of one in a list or an object */
+	KEPT_ITEMS = 16
+};
 
 /* ---- privileges ---- */
 
@@ -113,8 +119,79 @@ words(const struct call *c, struct buf *b)
 	}
 }
 
+/* How many bytes from the start are whole, valid characters other than NUL. */
+static size_t
+text_prefix(const char *p, size_t n)
+{
+	size_t at = 0, used;
+	uint32_t cp;
+
+	while (at < n && p[at] != '\0' &&
+	    (used = utf8_next(p + at, n - at, &cp)) > 0)
+		at += used;
+	return at;
+}
+
+/* A value whose type nobody has looked at, in a bounded form. */
 static json_t *
-audit_data(const struct call *c, const char *result)
+shortened(const json_t *v, bool inside)
+{
+	size_t n = json_string_length(v), i;
+	size_t most = inside ? KEPT_INSIDE : KEPT_TEXT;
+	const char *text = json_string_value(v), *key;
+	json_t *out, *item;
+
+	if (text != NULL)
+		return json_stringn(text, n <= most ? n
+						    : text_prefix(text, most));
+	if (!json_is_array(v) && !json_is_object(v))
+		return json_incref((json_t *)v);
+	if (inside)
+		return json_null();
+	out = json_is_array(v) ? json_array() : json_object();
+	json_array_foreach(v, i, item)
+		if (i < KEPT_ITEMS)
+			(void)json_array_append_new(out, shortened(item, true));
+	json_object_foreach((json_t *)v, key, item)
+		if (json_object_size(out) < KEPT_ITEMS &&
+		    strlen(key) <= KEPT_INSIDE)
+			(void)json_object_set_new(out, key, shortened(item,
+			    true));
+	return out;
+}
+
+static void
+keep(const struct call *c, const char *spec, json_t *params)
+{
+	struct cmd_arg a;
+
+	while (cmd_arg_next(&spec, &a) == 1) {
+		const json_t *v = json_object_get(c->params, a.name);
+
+		if (v != NULL && a.type != ARG_TOKEN)
+			(void)json_object_set_new(params, a.name,
+			    shortened(v, false));
+	}
+}
+
+/* What is refused may not have been checked by then, and whoever sent it may do
+ * nothing here: it must not fill the store. */
+static json_t *
+refused_data(const struct call *c, const char *why)
+{
+	const json_t *reason = json_object_get(c->params, "reason");
+	json_t *params = json_object();
+
+	keep(c, c->cmd->args, params);
+	keep(c, cmd_options(c->cmd), params);
+	return json_pack("{s:o,s:s,s:o,s:O*}", "params", params, "result",
+	    why, "reason", json_is_string(reason) ? shortened(reason, false)
+						  : json_null(), "values",
+	    c->facts);
+}
+
+static json_t *
+done_data(const struct call *c)
 {
 	json_t *params = json_copy(c->params);
 
@@ -122,7 +199,7 @@ audit_data(const struct call *c, const char *result)
 	(void)json_object_del(params, "token");
 	(void)json_object_del(params, "text");
 	return json_pack("{s:o,s:s,s:o,s:O*}", "params", params, "result",
-	    result, "reason", js_text(call_str(c, "reason")), "values",
+	    "done", "reason", js_text(call_str(c, "reason")), "values",
 	    c->facts);
 }
 
@@ -145,11 +222,11 @@ audit(struct call *c, const struct err *e)
 			*p = '_';
 	if (e == NULL)
 		(void)event_add(c->b->events, c->b->now.wall, SEV_AUDIT, code,
-		    c->b->node, c->who, audit_data(c, "done"), "%s", b.p);
+		    c->b->node, c->who, done_data(c), "%s", b.p);
 	else
 		(void)event_add(c->b->events, c->b->now.wall, SEV_AUDIT,
 		    "command_refused", c->b->node, c->who,
-		    audit_data(c, err_word(e->code)), "%s: %s", b.p, e->msg);
+		    refused_data(c, err_word(e->code)), "%s: %s", b.p, e->msg);
 	buf_free(&b);
 }
 
@@ -423,19 +500,6 @@ void
 call_row(struct call *c, json_t *row)
 {
 	part(c, json_pack("{s:o}", "row", row));
-}
-
-/* How many bytes from the start are whole, valid characters other than NUL. */
-static size_t
-text_prefix(const char *p, size_t n)
-{
-	size_t at = 0, used;
-	uint32_t cp;
-
-	while (at < n && p[at] != '\0' &&
-	    (used = utf8_next(p + at, n - at, &cp)) > 0)
-		at += used;
-	return at;
 }
 
 size_t

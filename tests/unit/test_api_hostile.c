@@ -63,11 +63,52 @@ answers_without_output(void **state)
 	session_own(agent.session, &agent_ops, NULL);
 }
 
+/* Lost: whoever may only look could fill the store with what is refused. */
+static void
+refusals_are_kept_short(void **state)
+{
+	static char big[20001], euros[3001];
+	json_t *many = json_object(), *o, *data, *params;
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	for (size_t i = 0; i < 1000; i++) {
+		char name[24];
+
+		memcpy(euros + 3 * i, "\xe2\x82\xac", 3);
+		(void)snprintf(name, sizeof(name), "label%zu", i);
+		(void)json_object_set_new(many, name, json_string(big));
+	}
+	(void)refused(1u << PRIV_VIEW, "agent.set", json_pack(
+	    "{s:s,s:s,s:s,s:o,s:s}", "agent", big, "junk", big, "reason",
+	    euros, "values", many, big, "x"));
+	(void)refused(1u << PRIV_VIEW, "agent.set", json_pack("{s:{s:{s:s}}}",
+	    "agent", "a", "b", big));
+	store_drain(store);
+	o = get("event.list", json_pack("{s:s,s:s}", "code",
+	    "command_refused", "actor", "anna@10.0.0.7"));
+	assert_int_equal(json_array_size(o), 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_in_range(json_dumpb(json_array_get(o, i), NULL, 0, 0),
+		    100, 4096);
+	data = json_object_get(json_array_get(o, 1), "data");
+	params = json_object_get(data, "params");
+	assert_null(json_object_get(params, "junk"));
+	assert_in_range(strlen(js_str(params, "agent", "")), 200, 260);
+	assert_memory_equal(js_str(params, "agent", ""), big, 200);
+	assert_in_range(strlen(js_str(data, "reason", "")), 200, 260);
+	assert_memory_equal(js_str(data, "reason", ""), euros, 198);
+	assert_in_range(json_object_size(json_object_get(params, "values")),
+	    10, 20);
+	json_decref(o);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(answers_without_output),
+		T(refusals_are_kept_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
