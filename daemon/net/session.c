@@ -41,6 +41,7 @@ struct session {
 	bool			high, drained, paused, eof, opened;
 	bool			busy;	/* inside session_input */
 	bool			read_on; /* what the transport was told last */
+	bool			resumed; /* lines that were held wait */
 	char			why[256];
 	int64_t			idle_ms;
 	uint64_t		heard, deadline;	/* uv_now; 0: none */
@@ -395,6 +396,7 @@ session_pause(struct session *s, bool paused)
 	if (s->paused == paused)
 		return;
 	s->paused = paused;
+	s->resumed = !paused;
 	wake(s);
 }
 
@@ -465,7 +467,16 @@ on_wake(uv_idle_t *h)
 	if (s->read_on == s->paused && s->state == OPEN) {
 		s->read_on = !s->paused;
 		s->tp->read(s->t, s->read_on);
-		if (s->read_on && s->in.len > 0)
+	}
+	/* Also after a pause so short that the transport never knew. */
+	if (s->resumed && s->state == OPEN) {
+		s->resumed = false;
+		/* The time to answer what came before the peer's EOF. */
+		if (s->eof && s->deadline != 0) {
+			s->deadline = uv_now(h->loop) + EOF_MS;
+			arm(s);
+		}
+		if (s->in.len > 0)
 			held(s);
 	}
 	if (s->drained && s->state == OPEN) {

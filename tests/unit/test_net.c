@@ -26,6 +26,7 @@
 #include "net/quarantine.h"
 #include "net/server.h"
 #include "net/session.h"
+#include "net/transport.h"
 #include "net/watchdog.h"
 
 enum { PATIENCE_MS = 20000 };
@@ -34,7 +35,7 @@ struct side {
 	struct session *s;
 	int		messages, drained, closed;
 	long long	last;
-	bool		echo, flood;
+	bool		echo, flood, stops;	/* stops: after each */
 	char		why[512];
 };
 
@@ -55,6 +56,8 @@ on_message(struct session *s, json_t *m, void *ctx)
 
 	e->messages++;
 	e->last = json_integer_value(json_object_get(m, "n"));
+	if (e->stops)
+		session_pause(s, true);
 	if (e->echo)
 		(void)session_send(s, m);
 	if (e->flood)
@@ -311,6 +314,48 @@ pair_pause(void **state)
 	until(fx, &fx->b.messages, 1000);
 	assert_int_equal(fx->b.last, 1000);
 	session_close(fx->b.s, false, "now");
+	until(fx, &fx->a.closed, 1);
+}
+
+static void
+pass(struct fx *fx, int64_t ms)
+{
+	mono end = mono_add_ms(clock_mono(), ms);
+
+	while (clock_mono().us < end.us) {
+		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
+		(void)usleep(1000);
+	}
+}
+
+/* Lost: lines that came in one piece with the one that led to a pause: when the
+ * pause is over at once, and when the peer has said everything. */
+static void
+pair_stops(void **state)
+{
+	struct fx *fx = *state;
+
+	session_pair(&fx->loop, &fx->a.s, &fx->b.s);
+	session_own(fx->a.s, &side_ops, &fx->a);
+	session_own(fx->b.s, &side_ops, &fx->b);
+	fx->b.stops = true;
+	for (int i = 1; i <= 5; i++)
+		send_n(fx->a.s, i);
+	for (int i = 1; i <= 3; i++) {
+		for (int k = 0; k < 50 && fx->b.messages < i; k++)
+			(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
+		assert_int_equal(fx->b.messages, i);
+		session_pause(fx->b.s, false);
+	}
+	pass(fx, 20);
+	assert_int_equal(fx->b.messages, 4);
+	session_eof(fx->b.s);
+	pass(fx, 1200);
+	session_pause(fx->b.s, false);
+	pass(fx, 1200);
+	assert_int_equal(fx->b.messages, 5);
+	assert_int_equal(fx->b.closed, 0);
+	until(fx, &fx->b.closed, 1);
 	until(fx, &fx->a.closed, 1);
 }
 
@@ -689,8 +734,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(pair_echo), T(pair_pause), T(pair_marks), T(local_echo),
-		T(local_half_close), T(local_garbage), T(local_longest_line),
+		T(pair_echo), T(pair_pause), T(pair_stops), T(pair_marks),
+		T(local_echo), T(local_half_close), T(local_garbage), T(local_longest_line),
 		T(local_slow_reader), T(local_idle), T(local_refused),
 		T(local_stale), T(local_not_a_socket), T(keys), T(key_texts),
 		T(watchdog_bites), T(watchdog_minds_no_clock),
