@@ -8,7 +8,12 @@
 #include "log.h"
 #include "mem.h"
 
-enum { PROTOCOL = 1, ROWS = 256 << 10, ANSWER_MAX = SESSION_LINE - 4096 };
+enum {
+	PROTOCOL = 1,
+	ROWS = 256 << 10,
+	ANSWER_MAX = SESSION_LINE - 4096,
+	OPEN_MAX = 64		/* of one session: follows, logs */
+};
 
 /* A list that is too long for one message, on its way. */
 struct parcel {
@@ -59,13 +64,14 @@ size_of(const json_t *v)
 	return json_dumpb(v, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
-/* Sends rows while the queue is low; true when all are sent. */
+/* Sends rows while the queue is low; true when all are sent.  Else it is above
+ * SESSION_HIGH, so the session tells when it has drained. */
 static bool
 parcel_send(struct rpc *r, struct parcel *p)
 {
 	size_t n = json_array_size(p->list);
 
-	while (p->at < n && session_queued(r->session) < SESSION_HIGH) {
+	while (p->at < n && session_queued(r->session) <= SESSION_HIGH) {
 		json_t *rows = json_array();
 		size_t bytes = 0;
 
@@ -107,6 +113,15 @@ parcels_send(struct rpc *r)
 			r->tail = &r->parcels;
 		parcel_free(p);
 	}
+}
+
+/* Who does not take the answers is not read from: they would be kept here.  The
+ * queue is above SESSION_HIGH whenever this pauses, so on_drained comes. */
+static void
+pace(struct rpc *r)
+{
+	session_pause(r->session, r->parcels != NULL ||
+	    session_queued(r->session) > SESSION_HIGH);
 }
 
 /* ---- answers ---- */
@@ -207,6 +222,46 @@ hello(struct rpc *r, const json_t *id, const json_t *params)
 	json_decref(doc);
 }
 
+/* Calls that only read end by themselves, or are followed until somebody ends
+ * them.  Changes are not counted: each comes to its end. */
+static size_t
+open_calls(const struct rpc *r)
+{
+	size_t n = 0;
+
+	for (const struct call *c = r->api->calls; c != NULL; c = c->next)
+		n += c->ops == &rpc_ops && c->ctx == r &&
+		    !(c->cmd->flags & CMD_CHANGES);
+	return n;
+}
+
+static void
+request(struct rpc *r, const char *method, const json_t *id,
+    const json_t *params)
+{
+	const struct peer *peer = session_peer(r->session);
+	const struct cmd *cmd = cmd_of_method(method);
+	char who[64];
+	struct err e;
+
+	if (cmd == NULL) {
+		(void)err_set(&e, ERR_USAGE, "unknown method \"%.60s\": this "
+		    "musterd is %s", method, MUSTER_VERSION);
+		refuse(r, id, -32601, &e);
+		return;
+	}
+	if (!(cmd->flags & CMD_CHANGES) && open_calls(r) >= OPEN_MAX) {
+		(void)err_set(&e, ERR_BUSY, "%s: %d requests of this session "
+		    "are not answered yet, which is the most: wait for them, "
+		    "or cancel one that follows", method, OPEN_MAX);
+		refuse(r, id, -32000, &e);
+		return;
+	}
+	call_who(peer, who);
+	call_begin(r->api, cmd, params, who, call_privs(r->api, peer),
+	    &rpc_ops, r, id);
+}
+
 static void
 on_message(struct session *s, json_t *msg, void *ctx)
 {
@@ -214,37 +269,21 @@ on_message(struct session *s, json_t *msg, void *ctx)
 	const char *method = js_str(msg, "method", NULL);
 	const json_t *id = json_object_get(msg, "id");
 	const json_t *params = json_object_get(msg, "params");
-	const struct cmd *cmd;
-	char who[64];
 	struct err e;
 
+	(void)s;
 	if (method == NULL) {
 		(void)err_set(&e, ERR_USAGE, "a request has a method");
 		refuse(r, id != NULL ? id : json_null(), -32600, &e);
-		return;
-	}
-	if (strcmp(method, "hello") == 0) {
+	} else if (strcmp(method, "hello") == 0)
 		hello(r, id, params);
-		return;
-	}
-	if (!r->hello) {
+	else if (!r->hello) {
 		(void)err_set(&e, ERR_USAGE, "say hello first (see "
 		    "muster-protocol(7))");
 		refuse(r, id, -32600, &e);
-		return;
-	}
-	if (subs_take(r->subs, method, id, params))
-		return;
-	cmd = cmd_of_method(method);
-	if (cmd == NULL) {
-		(void)err_set(&e, ERR_USAGE, "unknown method \"%.60s\": this "
-		    "musterd is %s", method, MUSTER_VERSION);
-		refuse(r, id, -32601, &e);
-		return;
-	}
-	call_who(session_peer(s), who);
-	call_begin(r->api, cmd, params, who,
-	    call_privs(r->api, session_peer(s)), &rpc_ops, r, id);
+	} else if (!subs_take(r->subs, method, id, params))
+		request(r, method, id, params);
+	pace(r);
 }
 
 static void
@@ -255,6 +294,7 @@ on_drained(struct session *s, void *ctx)
 	(void)s;
 	parcels_send(r);
 	subs_drained(r->subs);
+	pace(r);
 }
 
 static void

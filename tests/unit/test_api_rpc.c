@@ -132,15 +132,12 @@ strangers_get_nothing(void **state)
 
 /* 6,000 jobs are more than a message, and more than may wait at once. */
 static void
-long_lists_come_in_parts(void **state)
+many_jobs(void)
 {
-	struct buf b = BUF_INIT(16 << 20);
-	size_t rows = 0, i, last = 0;
-	json_t *m, *jobs;
+	json_t *jobs;
 	struct err e;
 
-	(void)state;
-	for (i = 0; i < 6000; i++) {
+	for (size_t i = 0; i < 6000; i++) {
 		struct cat_job *j = mem_zero(1, sizeof(*j));
 		char *doc = mem_fmt("{\"name\":\"job-with-a-rather-long-name-"
 		    "%05zu\",\"command\":[\"/bin/true\"],\"triggers\":["
@@ -157,6 +154,16 @@ long_lists_come_in_parts(void **state)
 		    strlen(j->def.name), j);
 		free(doc);
 	}
+}
+
+static void
+long_lists_come_in_parts(void **state)
+{
+	size_t rows = 0, i, last = 0;
+	json_t *m;
+
+	(void)state;
+	many_jobs();
 	client(PEER_LOCAL, 0);
 	assert_true(api_open(api, cl.far));
 	(void)say("{\"id\":1,\"method\":\"hello\"}");
@@ -175,7 +182,105 @@ long_lists_come_in_parts(void **state)
 	assert_int_equal(rows, 6000);
 	assert_int_equal(last, json_array_size(cl.got) - 2);
 	hang_up();
-	buf_free(&b);
+}
+
+static void
+utter(const char *text)
+{
+	json_t *doc = json_loads(text, 0, NULL);
+
+	assert_non_null(doc);
+	(void)session_send(cl.s, doc);
+	json_decref(doc);
+}
+
+static size_t
+results(size_t *rows)
+{
+	size_t n = 0, i;
+	json_t *m;
+
+	*rows = 0;
+	json_array_foreach(cl.got, i, m) {
+		*rows += json_array_size(json_object_get(json_object_get(m,
+		    "params"), "rows"));
+		n += json_object_get(m, "result") != NULL;
+	}
+	return n;
+}
+
+/* Lost: whoever asks for long lists and reads none of them would have the
+ * broker keep them all. */
+static void
+who_reads_nothing_is_not_read(void **state)
+{
+	size_t rows;
+
+	(void)state;
+	many_jobs();
+	client(PEER_LOCAL, 0);
+	assert_true(api_open(api, cl.far));
+	(void)say("{\"id\":1,\"method\":\"hello\"}");
+	session_pause(cl.s, true);
+	for (int i = 0; i < 4; i++)
+		utter("{\"id\":2,\"method\":\"job.list\"}");
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_true(session_paused(cl.far));
+	assert_in_range(session_queued(cl.far), SESSION_HIGH, SESSION_HIGH +
+	    SESSION_LINE);
+	/* It goes on as soon as the answers are taken. */
+	session_pause(cl.s, false);
+	UNTIL(results(&rows) == 5);
+	assert_int_equal(rows, 4 * 6000);
+	UNTIL(!session_paused(cl.far));
+	assert_non_null(json_object_get(say("{\"id\":3,\"method\":"
+	    "\"status\"}"), "result"));
+	/* And may go while it is not read from. */
+	session_pause(cl.s, true);
+	for (int i = 0; i < 4; i++)
+		utter("{\"id\":4,\"method\":\"job.list\"}");
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_true(session_paused(cl.far));
+	hang_up();
+}
+
+/* No event is of this kind. */
+#define FOLLOW(id) "{\"id\":" #id ",\"method\":\"event.follow\",\"params\":"   \
+	"{\"code\":\"none\"}}"
+
+/* Lost: requests that never end would pile up without a bound. */
+static void
+open_requests_are_bounded(void **state)
+{
+	const json_t *a;
+
+	(void)state;
+	client(PEER_LOCAL, 0);
+	assert_true(api_open(api, cl.far));
+	(void)say("{\"id\":1,\"method\":\"hello\"}");
+	for (int i = 0; i < 64; i++)
+		utter(FOLLOW(2));
+	a = say(FOLLOW(3));
+	assert_int_equal(js_int(a, "id", 0), 3);
+	assert_string_equal(code(a), "busy");
+	/* A change is none of them; one that is cancelled makes room. */
+	a = say("{\"id\":4,\"method\":\"setting.set\",\"params\":{\"values\":"
+	    "{\"token_ttl\":\"21m\"}}}");
+	assert_int_equal(js_int(a, "id", 0), 4);
+	assert_string_equal(code(a), "");
+	(void)say("{\"id\":5,\"method\":\"cancel\",\"params\":{\"id\":2}}");
+	UNTIL(js_int(json_array_get(cl.got, json_array_size(cl.got) - 1),
+	    "id", 0) == 5);
+	a = say("{\"id\":6,\"method\":\"status\"}");
+	assert_non_null(json_object_get(a, "result"));
+	utter(FOLLOW(7));
+	a = say(FOLLOW(8));
+	assert_int_equal(js_int(a, "id", 0), 8);
+	assert_string_equal(code(a), "busy");
+	hang_up();
+	assert_null(api->calls);
 }
 
 /* Whoever hangs up while it follows costs nothing further. */
@@ -202,6 +307,8 @@ main(void)
 		T(hello_first),
 		T(strangers_get_nothing),
 		T(long_lists_come_in_parts),
+		T(who_reads_nothing_is_not_read),
+		T(open_requests_are_bounded),
 		T(followers_may_go),
 	};
 
