@@ -241,6 +241,86 @@ openssh_subsystem(void **state)
 	ssh_free_run(&r);
 }
 
+enum { ASKED = 40, LONG = 300000 };
+
+/* A server that answers at length, and reads on when that was taken. */
+static void
+paced_message(struct session *s, json_t *m, void *ctx)
+{
+	struct end *e = ctx;
+	char *pad = mem_zero(1, LONG + 1);
+	json_t *doc;
+
+	(void)m;
+	e->messages++;
+	memset(pad, 'p', LONG);
+	doc = json_pack("{s:s}", "pad", pad);
+	(void)session_send(s, doc);
+	json_decref(doc);
+	free(pad);
+	session_pause(s, session_queued(s) > SESSION_HIGH);
+}
+
+static void
+paced_drained(struct session *s, void *ctx)
+{
+	(void)ctx;
+	session_pause(s, session_queued(s) > SESSION_HIGH);
+}
+
+static const struct session_ops paced_ops = { .message = paced_message,
+	.drained = paced_drained, .closed = on_closed };
+
+/* Asks a lot and reads nothing. */
+static void
+ask_only(struct fx *fx, struct run *r)
+{
+	char text[ASKED * 8 + 1] = "";
+	uv_buf_t b = uv_buf_init(text, ASKED * 8);
+
+	fx->server.s = NULL;
+	fx->server.messages = 0;
+	ssh_start(fx, r, fx->keyfile, ARGS("-s", "127.0.0.1", "muster"));
+	(void)uv_read_stop((uv_stream_t *)&r->out);
+	while (fx->server.s == NULL && !r->exited)
+		(void)uv_run(&fx->loop, UV_RUN_ONCE);
+	session_own(fx->server.s, &paced_ops, &fx->server);
+	for (int i = 0; i < ASKED; i++)
+		memcpy(text + 8 * i, "{\"n\":1}\n", 8);
+	assert_int_equal(uv_try_write((uv_stream_t *)&r->in, &b, 1), b.len);
+	until(fx, &fx->server.messages, 1);
+	for (int i = 0; i < 3000; i++) {
+		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
+		(void)usleep(100);
+	}
+	assert_in_range(fx->server.messages, 1, ASKED / 2);
+}
+
+/* Lost: whoever asks and does not read would have all the answers kept; who
+ * reads later would wait for ever, who leaves would never be gone. */
+static void
+openssh_paced(void **state)
+{
+	struct fx *fx = *state;
+	struct run r;
+
+	ask_only(fx, &r);
+	(void)uv_read_start((uv_stream_t *)&r.out, on_alloc, on_read);
+	until(fx, &fx->server.messages, ASKED);
+	uv_close((uv_handle_t *)&r.in, on_handle_closed);
+	ssh_end(fx, &r);
+	assert_int_equal(r.status, 0);
+	assert_true(r.text.len > (size_t)ASKED * LONG);
+	until(fx, &fx->server.closed, 1);
+	ssh_free_run(&r);
+	ask_only(fx, &r);
+	assert_int_equal(uv_process_kill(&r.proc, SIGKILL), 0);
+	until(fx, &fx->server.closed, 2);
+	(void)uv_read_start((uv_stream_t *)&r.out, on_alloc, on_read);
+	ssh_end(fx, &r);
+	ssh_free_run(&r);
+}
+
 /* Lost: the door: a stranger's key, a quarantined key, a password. */
 static void
 openssh_refused(void **state)
@@ -298,7 +378,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(openssh_exec), T(openssh_big), T(openssh_pager),
 		T(openssh_input), T(openssh_leaves), T(openssh_subsystem),
-		T(openssh_refused), T(openssh_nodes_only_talk),
+		T(openssh_paced), T(openssh_refused),
+		T(openssh_nodes_only_talk),
 	};
 
 	(void)alarm(300);
