@@ -498,8 +498,11 @@ take(struct item *it)
 		return;
 	}
 	look(b, job, it->occ, &o);
-	if (r != NULL || m == NULL || (o.live != NULL && !o.live->stored))
-		later(it);		/* it is just being stored */
+	/* It is just being stored, or how it ended: a run that was refused, and
+	 * did nothing, is sent once more if that does not get there. */
+	if (r != NULL || m == NULL || (o.live != NULL && (!o.live->stored ||
+	    run_ended(o.live->state))))
+		later(it);
 	else if (strcmp(act, "start") == 0)
 		record_start(it, j, &o, m);
 	else if (o.run != 0)

@@ -422,6 +422,32 @@ test_what_never_came_and_is_aborted_is_the_same_run(void **state)
 	assert_int_equal(count("tick"), 1);
 }
 
+/* It was refused, and did nothing: but if that does not get to the disk, it is
+ * sent once more, and done twice without a mark. */
+static void
+test_one_whose_end_is_on_its_way_is_not_judged(void **state)
+{
+	struct told t = { 0 };
+	json_t *report;
+	int64_t id;
+	wall at;
+
+	(void)state;
+	at = one_due();
+	id = other_ran("node-a", at, true);
+	report = json_pack("{s:I,s:i,s:s,s:s}", "run", (json_int_t)id,
+	    "attempt", 1, "state", "refused", "reason", "its disk is full");
+	store_stops();
+	outcome_report(broker, broker->roster->members[0], report);
+	assert_true(run_ended(live_find(broker, id)->state));
+	begin_tell(entry(1, "start", "tick", at.ms), &t);
+	assert_true(t.done);
+	assert_null(t.result);
+	assert_int_equal(t.e.code, ERR_BUSY);
+	json_decref(report);
+	store_goes_on();
+}
+
 /* What lies before it stays due, and is not passed over without a word. */
 static void
 test_a_gap_stays_due(void **state)
@@ -706,6 +732,7 @@ main(void)
 		T(test_what_never_came_is_the_same_run),
 		T(test_what_never_came_is_not_known_before_it_is_on_disk),
 		T(test_what_never_came_and_is_aborted_is_the_same_run),
+		T(test_one_whose_end_is_on_its_way_is_not_judged),
 		T(test_a_gap_stays_due),
 		T(test_a_cursor_that_is_read_again_is_not_left_behind),
 		T(test_skips_are_records),
