@@ -156,8 +156,10 @@ seat_go_on(struct seat *s)
 	struct alone_turn t = { .epoch = s->lease.d.epoch,
 		.cap = s->facts.cap, .broker = s->facts.broker, .now = s->now };
 
-	/* With the link up it is the broker that does not back it. */
-	t.on = (!s->up || MUTANT(MUTANT_ALONE_LINKED)) && !s->facts.near &&
+	/* With the link up it is the broker that does not back it; and who
+	 * was told to go has nobody to tell of what it would do. */
+	t.on = (!s->up || MUTANT(MUTANT_ALONE_LINKED)) && !s->out &&
+	    !s->facts.near &&
 	    lease_may_fire(&s->lease, &s->policy, s->now.mono) ==
 	    LEASE_FIRE_LOCAL;
 	if (t.on)

@@ -57,6 +57,7 @@ struct seat {
 	bool		    resend;
 	/* without a broker: node/alone.h */
 	struct alone *alone;
+	bool	      out;		/* no member: it ends in a moment */
 	bool	      telling;		/* link.spool is on its way */
 	bool	      deaf;		/* the broker does not know link.spool */
 	json_t	     *aside;		/* [[method, params]], see seat_aside */

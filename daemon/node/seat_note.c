@@ -173,6 +173,7 @@ seat_tell_again(struct seat *s, const json_t *p)
 void
 seat_disown(struct seat *s, const char *state, const char *reason)
 {
+	s->out = true;
 	runs_disown(s->runs, s->facts.cluster_id);
 	s->ops->disowned(s->ctx, s, state, reason);
 }
