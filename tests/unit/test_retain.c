@@ -82,17 +82,24 @@ restore(void)
 	begin();
 }
 
+/* A broker that found RUNS of them when it was started. */
+static void
+begin_with_runs(void)
+{
+	begin();
+	for (int64_t id = 1; id <= RUNS; id++)
+		put_run(id);
+	end();
+	begin();
+}
+
 static void
 a_restore_makes_no_history_old(void **state)
 {
 	int64_t was, from;
 
 	(void)state;
-	begin();
-	for (int64_t id = 1; id <= RUNS; id++)
-		put_run(id);
-	end();
-	begin();
+	begin_with_runs();
 	was = dispatch_newest(broker);
 	restore();
 	assert_true(dispatch_newest(broker) > was + most);
@@ -113,11 +120,7 @@ static void
 history_is_bounded_after_a_restore_all_the_same(void **state)
 {
 	(void)state;
-	begin();
-	for (int64_t id = 1; id <= RUNS; id++)
-		put_run(id);
-	end();
-	begin();
+	begin_with_runs();
 	restore();
 	/* So many have run since that few of those before are kept: two, and
 	 * the one on the border. */
