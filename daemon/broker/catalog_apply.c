@@ -374,7 +374,8 @@ change_free(struct change *ch)
 }
 
 /* Cursors and the marks of last runs moved on while the text was stored, or went
- * back: a fire that was on its way to the disk did not get there. */
+ * back: a fire that was on its way to the disk did not get there.  An edited
+ * trigger's is the text's own: what was to move it since is not taken. */
 static void
 carry_over(struct catalog *was, struct catalog *next)
 {
@@ -385,8 +386,7 @@ carry_over(struct catalog *was, struct catalog *next)
 
 		if (w == NULL)
 			continue;
-		if (w->cursor.ms > j->cursor.ms ||
-		    same_schedule(w->spec->doc, j->spec->doc))
+		if (same_schedule(w->spec->doc, j->spec->doc))
 			j->cursor = w->cursor;
 		if (same_files(w->spec->doc, j->spec->doc))
 			j->files = w->files;

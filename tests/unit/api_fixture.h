@@ -171,6 +171,7 @@ static struct {
 	int64_t		settled;	/* the newest run that it may forget */
 	bool		finish;		/* runs succeed at once */
 	int64_t		untold;		/* done alone, as its hello says */
+	int64_t		cursor;		/* the first job's in its catalogue */
 } agent;
 
 static inline int
@@ -248,9 +249,11 @@ agent_message(struct session *s, json_t *msg, void *ctx)
 		agent.attempt = js_int(p, "attempt", 0);
 		if (agent.finish)
 			agent_ends("exited", 0);
-	} else if (strcmp(method, "link.catalogue") == 0)
+	} else if (strcmp(method, "link.catalogue") == 0) {
+		agent.cursor = js_int(json_array_get(json_object_get(p,
+		    "jobs"), 0), "cursor", 0);
 		agent_beat();
-	else if (strcmp(method, "link.tell") == 0)
+	} else if (strcmp(method, "link.tell") == 0)
 		agent.tells++;
 	else if (strcmp(method, "link.settled") == 0)
 		agent.settled = js_int(p, "run", 0);

@@ -173,31 +173,6 @@ what_was_removed_before_its_turn_is_not_there(void **state)
 	as_on_disk();
 }
 
-/* Its schedule was edited while it fired: what is on record is not due again. */
-static void
-an_edit_never_takes_a_cursor_back(void **state)
-{
-	struct batch *b = batch_new();
-	struct ask edit;
-	struct cat_job *j;
-	int64_t fired;
-
-	(void)state;
-	apply(JOBS);
-	store_stops();
-	begin(&edit, PRIVS_ALL, "apply", text(EDITED));
-	j = catalog_job(broker->catalog, "tick");
-	fired = j->cursor.ms += 60000;
-	batch_add(b, S_CURSOR_PUT, "ti", "tick", j->cursor.ms);
-	store_submit(store, b, NULL, NULL);
-	store_goes_on();
-	taken(&edit);
-	assert_int_equal(catalog_job(broker->catalog, "tick")->cursor.ms,
-	    fired);
-	UNTIL(store_pending(store) == 0);
-	as_on_disk();
-}
-
 /* ---- a fire behind an edit ---- */
 
 static json_t *answered;
@@ -293,6 +268,36 @@ a_fire_ahead_behind_an_edit_passes_over_nothing(void **state)
 	assert_true(fires_behind_an_edit(next) < next);
 	j = catalog_job(broker->catalog, "tick");
 	assert_true(due_next(j->due, j->cursor).ms - due <= 7000);
+}
+
+/* … nor where a node without the broker had done what is fired then. */
+static void
+an_edit_tells_the_cursor_that_it_stored(void **state)
+{
+	struct batch *b = batch_new();
+	char occ[CLOCK_RFC3339];
+	struct ask edit;
+	int64_t due;
+
+	(void)state;
+	due = at_work();
+	batch_add(b, S_OCC_PUT, "tti", "tick", clock_rfc3339((wall){ due },
+	    occ), (int64_t)1);
+	store_submit(store, b, NULL, NULL);
+	UNTIL(store_pending(store) == 0);
+	store_stops();
+	broker->now = clock_now();
+	begin(&edit, PRIVS_ALL, "apply", text(EDITED));
+	fires(due);
+	assert_int_equal(js_int(answered, "run", 0), 1);
+	store_goes_on();
+	agent.cursor = 0;
+	taken(&edit);
+	UNTIL(agent.cursor != 0 && store_pending(store) == 0);
+	as_on_disk();
+	assert_int_equal(agent.cursor, catalog_job(broker->catalog,
+	    "tick")->cursor.ms);
+	assert_true(agent.cursor < due);
 }
 
 /* ---- members ---- */
@@ -405,9 +410,9 @@ main(void)
 		T(two_texts_at_once_are_both_applied),
 		T(a_plan_that_was_shown_is_stale_when_its_turn_comes),
 		T(what_was_removed_before_its_turn_is_not_there),
-		T(an_edit_never_takes_a_cursor_back),
 		T(a_fire_behind_an_edit_is_told_where_to_go_on),
 		T(a_fire_ahead_behind_an_edit_passes_over_nothing),
+		T(an_edit_tells_the_cursor_that_it_stored),
 		T(two_edits_of_a_member_at_once_are_both_stored),
 		T(a_run_of_a_moment_ago_goes_with_the_new_name),
 		T(another_zone_in_the_middle_of_an_apply_is_everybodys),
