@@ -493,15 +493,24 @@ runs_settled(struct runs *rs, const char *cluster, int64_t run,
 }
 
 json_t *
-runs_list(const struct runs *rs, const char *cluster)
+runs_keys(const struct runs *rs, const char *cluster)
 {
 	json_t *list = json_array();
 	struct entry *e, *tmp;
 
 	HASH_ITER(hh, rs->all, e, tmp)
 		if (strcmp(e->cluster, cluster) == 0)
-			(void)json_array_append_new(list, report_json(e));
+			(void)json_array_append_new(list, json_pack("[I,I]",
+			    (json_int_t)e->run, (json_int_t)e->attempt));
 	return list;
+}
+
+json_t *
+runs_report(struct runs *rs, const char *cluster, int64_t run, int64_t attempt)
+{
+	struct entry *e = entry_get(rs, cluster, run, attempt);
+
+	return e != NULL ? report_json(e) : NULL;
 }
 
 int

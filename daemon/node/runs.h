@@ -25,7 +25,7 @@ struct runs;
 
 struct runs_ops {
 	/* Tell the broker of this cluster; the report is borrowed.  When it
-	 * cannot be told now, runs_list says it again later. */
+	 * cannot be told now, runs_report says it again later. */
 	void (*report)(void *ctx, const char *cluster, const json_t *report);
 };
 
@@ -73,8 +73,11 @@ void	runs_abort(struct runs *, const char *cluster, int64_t run,
  * meanwhile it has yet to hear of. */
 void	runs_settled(struct runs *, const char *cluster, int64_t run,
 	    int64_t attempt, bool held);
-/* Everything not settled, as reports; for hello.  New array. */
-json_t *runs_list(const struct runs *, const char *cluster);
+/* Everything not settled, as [[run, attempt], ...]; new array.  And one of them
+ * as a report, new; NULL: it is none of them. */
+json_t *runs_keys(const struct runs *, const char *cluster);
+json_t *runs_report(struct runs *, const char *cluster, int64_t run,
+	    int64_t attempt);
 int	runs_running(const struct runs *);
 /* The leaders of what runs now; returns how many were written. */
 size_t	runs_pids(const struct runs *, pid_t *out, size_t max);

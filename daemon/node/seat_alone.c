@@ -9,7 +9,6 @@
 
 enum {
 	SLICE = 16,			/* entries of one link.spool */
-	TOLD_AT_HELLO = SESSION_LINE / 2,	/* bytes of output */
 	SPOOL_RETRY_MS = 1000
 };
 
@@ -25,46 +24,6 @@ on_alert(void *ctx, const char *code, const char *text)
 const struct alone_ops seat_alone_ops = {
 	.alert = on_alert,
 };
-
-/* An end without what was written: that it is here is said now, and the end
- * itself once hello is answered. */
-static void
-shorten(json_t *list, size_t i)
-{
-	const json_t *r = json_array_get(list, i);
-
-	(void)json_array_set_new(list, i, json_pack("{s:I,s:I,s:s,s:n}", "run",
-	    (json_int_t)js_int(r, "run", 0), "attempt",
-	    (json_int_t)js_int(r, "attempt", 0), "state", "accepted",
-	    "started_at"));
-}
-
-/* What it started by itself means nothing to the broker before link.spool.  And
- * hello is one message: the ends of a dozen runs that wrote much do not fit in
- * it, and a node that cannot say hello never gets rid of them. */
-json_t *
-seat_told_runs(struct seat *s)
-{
-	json_t *list = runs_list(s->runs, s->facts.cluster_id);
-	size_t bytes = 0;
-
-	for (size_t i = json_array_size(list); i-- > 0;)
-		if (alone_holds(s->alone, js_int(json_array_get(list, i), "run",
-		    0)))
-			(void)json_array_remove(list, i);
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *r = json_array_get(list, i);
-		size_t n = strlen(js_str(r, "output", ""));
-
-		if (n == 0 || bytes + n <= TOLD_AT_HELLO) {
-			bytes += n;
-			continue;
-		}
-		shorten(list, i);
-		s->untold = true;
-	}
-	return list;
-}
 
 static bool
 waits(const struct seat *s, int64_t run)

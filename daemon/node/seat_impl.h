@@ -1,5 +1,5 @@
 /* Inside of seat.c and its parts: seat_lease.c, seat_link.c, seat_beat.c,
- * seat_note.c and seat_alone.c. */
+ * seat_note.c, seat_tell.c and seat_alone.c. */
 #ifndef NODE_SEAT_IMPL_H
 #define NODE_SEAT_IMPL_H
 
@@ -27,8 +27,11 @@ struct seat {
 	bool		up;		/* hello was answered */
 	bool		untold;		/* a report came after hello was sent,
 					 * or was too long for it */
-	json_t	       *again;		/* reports that are told once more, */
+	json_t	       *again;		/* of runs that are told yet, keys, */
 	size_t		again_at;	/* from this one on; NULL: none */
+	size_t		outgoing;	/* bytes of output on their way, … */
+	int64_t		outgoing_seq;	/* … behind this heartbeat */
+	size_t		room;		/* for them */
 	char		trouble[512];
 	mono		dial_at, dialed;
 	int64_t		backoff;
@@ -82,8 +85,6 @@ int64_t	seat_interval(const struct seat *);	/* between heartbeats, ms */
 /* Without the broker, and telling it afterwards; the next deadline. */
 extern const struct alone_ops seat_alone_ops;
 mono	seat_go_on(struct seat *);
-/* Sets untold if it does not say all of it. */
-json_t *seat_told_runs(struct seat *);
 /* A dispatch whose occurrence may have been started here, and what follows for
  * its run, waits until the keeper has said so.  False: it need not wait. */
 bool	seat_aside(struct seat *, const char *method, const json_t *params);
@@ -96,10 +97,18 @@ void	seat_disown(struct seat *, const char *state, const char *reason);
 void	seat_take_settings(struct seat *, const json_t *);
 /* Nothing that passes by itself keeps this node from being eligible. */
 bool	seat_settled(const struct seat *);
+
+/* What of its runs is told (seat_tell.c).  In hello; sets untold if that does not
+ * say all of it. */
+json_t *seat_told_runs(struct seat *);
 /* Every report that is not settled, once more, as fast as the link takes them;
- * and those that are left, when it has taken some. */
+ * and those that are left, when it has taken some, or the broker has heard a
+ * heartbeat that was sent behind them. */
 void	seat_tell_again(struct seat *, const json_t *);
 void	seat_tell_on(struct seat *);
+void	seat_tell_heard(struct seat *, int64_t seq);
+/* A session begins, and ends. */
+void	seat_tell_begin(struct seat *);
 void	seat_tell_end(struct seat *);
 void	seat_answer_output(struct seat *, const json_t *id, const json_t *);
 

@@ -29,19 +29,6 @@ seat_send(struct seat *s, const char *method, json_t *params)
 }
 
 void
-seat_report(struct seat *s, const json_t *report)
-{
-	int64_t run = js_int(report, "run", 0);
-
-	alone_ended(s->alone, run, js_int(report, "attempt", 0), s->now);
-	if (alone_holds(s->alone, run))
-		return;			/* alone_told has it told */
-	if (!s->up)
-		s->untold = true;
-	(void)seat_send(s, "link.run", json_incref((json_t *)report));
-}
-
-void
 seat_bye(struct seat *s)
 {
 	(void)seat_send(s, "link.bye", json_object());
@@ -225,7 +212,7 @@ on_open(struct session *session, void *ctx)
 	s->now = clock_now();
 	s->heard = s->now.mono;
 	s->opened = true;
-	s->untold = false;
+	seat_tell_begin(s);
 	(void)snprintf(start, sizeof(start), "%lld",
 	    (long long)s->facts.start);
 	ask(s, "hello", json_pack(

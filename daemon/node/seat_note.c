@@ -82,6 +82,7 @@ on_heard(struct seat *s, const json_t *p)
 		s->rtt = (double)(s->now.mono.us - at.us) / 1000.0;
 	s->skew_known = json_object_get(p, "skew") != NULL;
 	s->skew_ms = js_int(p, "skew", 0);
+	seat_tell_heard(s, seq);
 }
 
 bool
@@ -137,37 +138,6 @@ on_settled(struct seat *s, const json_t *p)
 {
 	runs_settled(s->runs, s->facts.cluster_id, js_int(p, "run", 0),
 	    js_int(p, "attempt", 0), js_bool(p, "held", false));
-}
-
-void
-seat_tell_end(struct seat *s)
-{
-	json_decref(s->again);
-	s->again = NULL;
-}
-
-/* What waits to be sent is bounded: with all at once, the link would be cut for
- * it. */
-void
-seat_tell_on(struct seat *s)
-{
-	while (s->again_at < json_array_size(s->again)) {
-		if (session_queued(s->session) > SESSION_HIGH)
-			return;
-		seat_report(s, json_array_get(s->again, s->again_at++));
-	}
-	seat_tell_end(s);
-}
-
-/* The broker could not store what it was told: tell it again. */
-void
-seat_tell_again(struct seat *s, const json_t *p)
-{
-	(void)p;
-	seat_tell_end(s);
-	s->again = runs_list(s->runs, s->facts.cluster_id);
-	s->again_at = 0;
-	seat_tell_on(s);
 }
 
 void

@@ -205,7 +205,7 @@ on_journal(const struct row *row, void *arg)
 static void
 same_journal(struct machine *m, const char *cluster)
 {
-	json_t *stored = json_object(), *runs = runs_list(m->runs, cluster);
+	json_t *stored = json_object(), *runs = runs_keys(m->runs, cluster);
 	const json_t *run;
 	char key[96];
 	size_t i;
@@ -213,8 +213,8 @@ same_journal(struct machine *m, const char *cluster)
 	(void)store_query(m->store, S_JOURNAL_ALL, on_journal, stored, "");
 	json_array_foreach(runs, i, run) {
 		(void)snprintf(key, sizeof(key), "%s.%lld.%lld", cluster,
-		    (long long)js_int(run, "run", 0),
-		    (long long)js_int(run, "attempt", 0));
+		    (long long)json_integer_value(json_array_get(run, 0)),
+		    (long long)json_integer_value(json_array_get(run, 1)));
 		if (json_object_get(stored, key) == NULL)
 			sim_broken(m->w, RULE_ACKED, "run %s is not in the "
 			    "journal of %s", key, m->name);

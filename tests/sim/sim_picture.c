@@ -184,18 +184,21 @@ journals_are_clean(struct world *w, const struct broker *b)
 	for (int i = 0; i < w->n; i++) {
 		struct machine *m = &w->m[i];
 		wall now = sim_clock(m).wall;
-		json_t *list;
-		const json_t *o;
+		json_t *keys;
+		const json_t *key;
 		size_t k;
 
 		if (m->seat == NULL || !machine_linked(m))
 			continue;
-		list = runs_list(m->runs, b->id);
-		json_array_foreach(list, k, o) {
-			int64_t run = js_int(o, "run", 0);
+		keys = runs_keys(m->runs, b->id);
+		json_array_foreach(keys, k, key) {
+			int64_t run = json_integer_value(json_array_get(key,
+			    0));
+			int64_t attempt = json_integer_value(json_array_get(key,
+			    1));
 			const struct run *r = order_is_alone(run)
-			    ? live_alone(b, run)
-			    : live_get(b, run, js_int(o, "attempt", 0));
+			    ? live_alone(b, run) : live_get(b, run, attempt);
+			json_t *o = runs_report(m->runs, b->id, run, attempt);
 
 			if (r == NULL && now.ms - js_wall(o, "ended_at").ms >
 			    5000)
@@ -203,8 +206,9 @@ journals_are_clean(struct world *w, const struct broker *b)
 				    "(%s), and the broker has no such run",
 				    m->name, (long long)run,
 				    js_str(o, "state", ""));
+			json_decref(o);
 		}
-		json_decref(list);
+		json_decref(keys);
 	}
 }
 

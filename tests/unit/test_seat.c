@@ -29,6 +29,8 @@ static struct {
 	json_t	       *grant;
 	bool		removed;	/* the node took it */
 	json_t	       *ends;		/* runs whose end was told, by number */
+	bool		slow;		/* no heartbeat has come yet */
+	size_t		hello;		/* bytes of the newest */
 } broker;
 
 /* ---- the broker ---- */
@@ -65,6 +67,7 @@ on_message(struct session *s, json_t *msg, void *ctx)
 	(void)ctx;
 	if (strcmp(method, "hello") == 0) {
 		broker.hellos++;
+		broker.hello = json_dumpb(msg, NULL, 0, JSON_COMPACT);
 		doc = json_pack("{s:s,s:O,s:{s:s,s:i,s:i,s:{s:i,s:i}}}",
 		    "jsonrpc", "2.0", "id", json_object_get(msg, "id"),
 		    "result", "name", "b", "floor", 0, "rev", 1, "settings",
@@ -74,6 +77,9 @@ on_message(struct session *s, json_t *msg, void *ctx)
 	} else if (strcmp(method, "link.beat") == 0) {
 		broker.seq = js_int(p, "seq", 0);
 		broker.on = js_bool(p, "on", false);
+		if (!broker.slow)
+			says("link.heard", json_pack("{s:I}", "seq",
+			    (json_int_t)broker.seq));
 	} else if (strcmp(method, "link.fire") == 0)
 		told_of(json_object_get(p, "fires"));
 	else if (strcmp(method, "link.run") == 0 && broker.ends != NULL &&
@@ -153,7 +159,8 @@ report(void *ctx, const char *cluster, const json_t *doc)
 {
 	(void)ctx;
 	(void)cluster;
-	(void)doc;
+	if (seat != NULL)
+		seat_report(seat, doc);
 }
 
 static const struct runs_ops runs_ops = { .report = report };
@@ -198,6 +205,7 @@ down(void **state)
 	json_decref(broker.grant);
 	json_decref(broker.ends);
 	seat_free(seat);
+	seat = NULL;
 	store_drain(store);
 	runs_free(runs);
 	store_close(store);
@@ -356,25 +364,27 @@ ended(int run)
 	runs_keeper_ops.report(runs, &kr);
 }
 
-/* A dozen of these are more than one message may have, all of them more than
- * may wait for the link: the node would be cut off for good, with all that it
- * has to tell. */
-static void
-what_many_runs_wrote_is_told_after_a_loss(void **state)
+static struct keeper *
+keeps(void)
 {
-	json_t *job = json_pack("{s:s,s:[s]}", "name", "j", "command",
-	    "/bin/true");
 	char out[128];
 	struct keeper *k;
 
-	(void)state;
 	(void)snprintf(out, sizeof(out), "%s/output", dir);
 	assert_int_equal(mkdir(out, 0700), 0);
 	k = keeper_new(&loop, dir, "/nowhere/musterd", &runs_keeper_ops, runs);
 	runs_set_keeper(runs, k);
-	session_close(broker.session, false, "lost");
-	UNTIL(broker.hellos == 2);
-	for (int i = 1; i <= MANY; i++) {
+	broker.ends = json_object();
+	return k;
+}
+
+static void
+many_end(int first)
+{
+	json_t *job = json_pack("{s:s,s:[s]}", "name", "j", "command",
+	    "/bin/true");
+
+	for (int i = first; i < first + MANY; i++) {
 		json_t *item = order_json(i, 1, "j", "manual:1", job);
 
 		runs_dispatch(runs, "c1", "prod", item, NULL);
@@ -383,18 +393,67 @@ what_many_runs_wrote_is_told_after_a_loss(void **state)
 	}
 	json_decref(job);
 	store_drain(store);
-	for (int i = 1; i <= MANY; i++)
+	for (int i = first; i < first + MANY; i++)
 		ended(i);
-	assert_int_equal(runs_state(runs, "c1", MANY, 1), RUNS_ENDED);
-	broker.ends = json_object();
+	assert_int_equal(runs_state(runs, "c1", first, 1), RUNS_ENDED);
+}
+
+static void
+loses_its_link(void)
+{
+	int was = broker.hellos;
+
 	session_close(broker.session, false, "lost");
-	UNTIL(broker.hellos == 3);
+	UNTIL(broker.hellos > was);
+}
+
+/* A dozen of these are more than one message may have, all of them more than
+ * may wait for the link: the node would be cut off for good, with all that it
+ * has to tell. */
+static void
+what_many_runs_wrote_is_told_after_a_loss(void **state)
+{
+	struct keeper *k = keeps();
+
+	(void)state;
+	loses_its_link();
+	many_end(1);
+	UNTIL(json_object_size(broker.ends) == MANY);
+	json_object_clear(broker.ends);
+	loses_its_link();
 	UNTIL(json_object_size(broker.ends) == MANY);
 	/* It is asked for all of them, and is not cut off for it either. */
 	json_object_clear(broker.ends);
 	says("link.tell", json_object());
 	UNTIL(json_object_size(broker.ends) == MANY);
 	assert_int_equal(broker.hellos, 3);
+	runs_set_keeper(runs, NULL);
+	keeper_close(k, NULL, NULL);
+}
+
+/* Hello has ten seconds, and heartbeats wait behind what runs wrote: a line of
+ * some ten kilobytes a second would be taken for dead, time after time. */
+static void
+a_slow_line_is_not_filled_with_output(void **state)
+{
+	struct keeper *k = keeps();
+	int64_t seq;
+
+	(void)state;
+	broker.slow = true;
+	many_end(1);
+	seq = broker.seq;
+	UNTIL(broker.seq > seq + 3);
+	assert_int_equal(json_object_size(broker.ends), 1);
+	loses_its_link();
+	assert_true(broker.hello < 32768);
+	broker.seq = 0;
+	UNTIL(broker.seq > 3);
+	assert_true(json_object_size(broker.ends) <= 2);
+	/* The line carries more than that. */
+	broker.slow = false;
+	UNTIL(json_object_size(broker.ends) == MANY);
+	assert_int_equal(broker.hellos, 2);
 	runs_set_keeper(runs, NULL);
 	keeper_close(k, NULL, NULL);
 }
@@ -410,6 +469,7 @@ main(void)
 		U(what_was_sent_before_a_removal_is_not_started),
 		U(a_restored_node_stays_off_at_an_older_word),
 		U(what_many_runs_wrote_is_told_after_a_loss),
+		U(a_slow_line_is_not_filled_with_output),
 	};
 
 	return cmocka_run_group_tests_name("seat", tests, NULL, NULL);
