@@ -52,14 +52,15 @@ paths_clear(struct paths *p)
 }
 
 /* The files of a store. */
-static const char *const tails[] = { "", "-wal", "-shm" };
+static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
+enum { TAILS = sizeof(tails) / sizeof(tails[0]) };
 
 /* Half a restore, of an earlier try. */
 static void
 leftovers(const struct paths *p)
 {
 	(void)unlink(p->new_key);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < TAILS; i++) {
 		char *path = mem_fmt("%s%s", p->new_store, tails[i]);
 
 		(void)unlink(path);
@@ -74,13 +75,13 @@ is_free(const struct paths *p, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < 3; i++) {
+	for (size_t i = 0; rc == 0 && i < TAILS; i++) {
 		char *path = mem_fmt("%s%s", p->store, tails[i]);
 
 		if (access(path, F_OK) == 0 || errno != ENOENT)
 			rc = err_set(e, ERR_FAILED, "restore: %s is there "
-			    "already: move it aside first (%s, its -wal and "
-			    "its -shm belong together)", path, base(p->store));
+			    "already: move it aside first (%s and its -wal, "
+			    "-shm and -journal belong together)", path, base(p->store));
 		free(path);
 	}
 	return rc;

@@ -284,6 +284,16 @@ call_failed(struct call *c, enum err_code code, const char *fmt, ...)
 }
 
 void
+call_unstored(struct call *c, enum store_rc rc)
+{
+	struct err e;
+
+	(void)store_err(rc, &e, "%s%s%s", c->cmd->noun,
+	    c->cmd->verb[0] != '\0' ? " " : "", c->cmd->verb);
+	call_fail(c, &e);
+}
+
+void
 call_told(struct call *c, json_t *more, const char *fmt, ...)
 {
 	json_t *doc = json_object();

@@ -15,6 +15,7 @@
 
 #include "api/api.h"
 #include "cmd.h"
+#include "store/store.h"
 
 struct call;
 
@@ -83,6 +84,7 @@ void	call_gone(struct api *, const void *ctx);
 /* Ends.  result is stolen. */
 void	call_done(struct call *, json_t *result);
 void	call_fail(struct call *, const struct err *);
+void	call_unstored(struct call *, enum store_rc);
 void	call_failed(struct call *, enum err_code, const char *, ...)
 	    __attribute__((format(printf, 3, 4)));
 /* {message} and the members of more (stolen, may be NULL). */

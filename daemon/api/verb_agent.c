@@ -236,8 +236,7 @@ on_renamed(void *arg, enum store_rc rc, const char *was)
 		call_failed(c, ERR_FAILED, "agent rename: the name %s was "
 		    "taken meanwhile: choose another", name);
 	else if (rc != STORE_OK)
-		call_failed(c, ERR_IO, "agent rename: nothing was stored (%s): "
-		    "free disk space, then try again", store_rc_word(rc));
+		call_unstored(c, rc);
 	else
 		call_told(c, json_pack("{s:s,s:s}", "agent", name, "was", was),
 		    "%s is now %s: jobs that name it keep the old name "
@@ -414,9 +413,11 @@ on_edited(enum store_rc rc, void *arg)
 	struct call *c = d->call;
 	struct member *m = roster_by_id(c->b->roster, d->member);
 
-	if (rc != STORE_OK || m == NULL)
-		call_failed(c, ERR_IO, "agent set: nothing was stored (%s): "
-		    "free disk space, then try again", store_rc_word(rc));
+	if (rc != STORE_OK)
+		call_unstored(c, rc);
+	else if (m == NULL)
+		call_failed(c, ERR_NOTFOUND, "agent set: it left the cluster "
+		    "meanwhile: muster agent list");
 	else {
 		edit_swap(c->b, m, d);
 		roster_tell(c->b, m);

@@ -202,9 +202,7 @@ on_drained(void *arg, enum store_rc rc)
 	const struct member *m = roster_by_id(c->b->roster, d->member);
 
 	if (rc != STORE_OK)
-		call_failed(c, ERR_IO, "agent %s: nothing was stored (%s): "
-		    "free disk space, then try again", c->cmd->verb,
-		    store_rc_word(rc));
+		call_unstored(c, rc);
 	else if (d->drain)
 		call_told(c, json_pack("{s:s,s:I}", "agent", m->name, "running",
 		    (json_int_t)m->running), "%s is drained: it gets no new "

@@ -370,8 +370,7 @@ on_single(enum store_rc rc, void *arg)
 	struct err e;
 
 	if (rc != STORE_OK) {
-		(void)err_set(&e, ERR_IO, "job \"%s\": nothing was stored: %s",
-		    s->name, store_rc_word(rc));
+		(void)store_err(rc, &e, "job \"%s\"", s->name);
 		s->done(s->arg, NULL, &e);
 		catalog_changed(s->b);
 		free(s);

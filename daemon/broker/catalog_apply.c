@@ -402,9 +402,7 @@ on_applied(enum store_rc rc, void *arg)
 	struct err e;
 
 	if (rc != STORE_OK) {
-		(void)err_set(&e, ERR_IO,
-		    "apply: nothing was stored: %s (muster doctor)",
-		    store_rc_word(rc));
+		(void)store_err(rc, &e, "apply");
 		ch->done(ch->arg, NULL, &e);
 		catalog_changed(b);
 		change_free(ch);

@@ -88,8 +88,7 @@ departed(enum store_rc rc, void *arg)
 			m->alerts = 0;
 		}
 	} else if (p->done != NULL) {
-		(void)err_set(&e, ERR_IO, "nothing was stored (%s): free disk "
-		    "space at the broker, then try again", store_rc_word(rc));
+		(void)store_err(rc, &e, "%s", m != NULL ? m->name : "agent");
 		p->done(p->arg, NULL, &e);
 	}
 	if (rc != STORE_OK && m != NULL) {

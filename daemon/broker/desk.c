@@ -220,9 +220,7 @@ on_stored(enum store_rc rc, void *arg)
 	else if (rc == STORE_OK)
 		p->done(p->arg, p->result, NULL);
 	else {
-		(void)err_set(&e, ERR_IO, "join: nothing was stored (%s): free "
-		    "disk space at the broker, then try again",
-		    store_rc_word(rc));
+		(void)store_err(rc, &e, "join");
 		p->done(p->arg, NULL, &e);
 	}
 	json_decref(p->result);

@@ -435,10 +435,9 @@ on_manual(enum store_rc rc, void *arg)
 	if (rc == STORE_OK)
 		m->done(m->arg, m->result, NULL);
 	else {
-		(void)err_set(&e, rc == STORE_BUSY ? ERR_BUSY : ERR_IO,
-		    "job \"%s\": not accepted: the store takes no writes (%s): "
-		    "free disk space, then try again", m->job,
-		    store_rc_word(rc));
+		(void)store_err(rc, &e, "job \"%s\": not accepted", m->job);
+		if (rc == STORE_BUSY)
+			e.code = ERR_BUSY;
 		m->done(m->arg, NULL, &e);
 	}
 	json_decref(m->result);

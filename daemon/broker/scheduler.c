@@ -412,7 +412,7 @@ on_persisted(enum store_rc rc, void *arg)
 		    b->now.mono.us - s->busy_ev.now.mono.us);
 		perform_all(b);
 	} else {
-		char text[ROLE_TEXT];
+		struct err e;
 
 		/* It did not happen: nothing was sent, and the old picture
 		 * still holds.  The role goes on being renewed. */
@@ -423,10 +423,8 @@ on_persisted(enum store_rc rc, void *arg)
 		keep_for_later(s);
 		log_error("role", "a decision could not be stored: %s",
 		    store_rc_word(rc));
-		(void)snprintf(text, sizeof(text),
-		    "the broker's store takes no writes (%s): free disk space, "
-		    "then try again", store_rc_word(rc));
-		tell_op(s, s->busy_ev.op, ROLE_TOLD_REFUSED, text);
+		(void)store_err(rc, &e, "the Scheduler role");
+		tell_op(s, s->busy_ev.op, ROLE_TOLD_REFUSED, e.msg);
 	}
 	drain(b);
 }

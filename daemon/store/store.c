@@ -342,19 +342,3 @@ store_backup(struct store *s, const char *path, struct err *e)
 {
 	return sqlite_backup(s->db, path, e);
 }
-
-const char *
-store_rc_word(enum store_rc rc)
-{
-	static const char *const word[STORE_NRCS] = {
-		[STORE_OK] = "ok",
-		[STORE_NO] = "no",
-		[STORE_CONFLICT] = "conflict",
-		[STORE_FENCED] = "fenced",
-		[STORE_BUSY] = "busy",
-		[STORE_DOWN] = "down",
-		[STORE_AMBIGUOUS] = "ambiguous",
-	};
-
-	return (unsigned)rc < STORE_NRCS ? word[rc] : "?";
-}

@@ -84,11 +84,15 @@ int	store_query(struct store *, enum stmt, store_row *cb, void *arg,
 /* What became of the newest command as far as the disk is concerned: STORE_OK,
  * or why nothing is stored at present (BUSY, FENCED, DOWN).  DOWN is for good,
  * and the process has to end: callers take it for the end in any case, and do
- * nothing more about what they asked for. */
+ * nothing more about what they asked for but say so (store_err). */
 enum store_rc store_state(const struct store *);
 /* Commands not yet answered: the back-pressure signal. */
 size_t	store_pending(const struct store *);
 const char *store_rc_word(enum store_rc);
+/* For who asked for what was not stored: -1, with the reason and the cure.  Of a
+ * store that is DOWN the log may be read back, and nobody knows. */
+int	store_err(enum store_rc, struct err *, const char *what, ...)
+	    __attribute__((format(printf, 3, 4)));
 /* A consistent copy, while running (SQLite's online backup).  Complete or not
  * there; replaces a file at path.  Reads the whole store: any thread may call
  * it, so that the loop need not wait. */

@@ -50,9 +50,11 @@ epoch_of()
 	refused 1 "move it" restored a "$T/backup"
 	# A log without its file: it would be played into the restored one.
 	rm "$T"/a/state/muster.db*
-	touch "$T/a/state/muster.db-wal"
-	refused 1 "move it" restored a "$T/backup"
-	rm "$T/a/state/muster.db-wal"
+	for log in wal journal; do
+		touch "$T/a/state/muster.db-$log"
+		refused 1 "move it" restored a "$T/backup"
+		rm "$T/a/state/muster.db-$log"
+	done
 	restored a "$T/backup"
 	refused 1 "move it" restored a "$T/backup"
 	start a

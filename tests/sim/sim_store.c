@@ -557,15 +557,6 @@ store_pending(const struct store *s)
 	return s->pending;
 }
 
-const char *
-store_rc_word(enum store_rc rc)
-{
-	static const char *const names[STORE_NRCS] = { "ok", "no", "conflict",
-		"fenced", "busy", "down", "ambiguous" };
-
-	return names[rc];
-}
-
 static void
 bind_args(struct machine *m, sqlite3_stmt *st, const char *types, va_list ap)
 {

@@ -208,6 +208,24 @@ test_close_ends(void **state)
 	store_close(r.s);
 }
 
+/* Who asked again for what was on the disk after all has it twice. */
+static void
+test_what_is_said_of_it(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_int_equal(store_err(STORE_BUSY, &e, "job \"%s\"", "j"), -1);
+	assert_string_equal(e.msg, "job \"j\": nothing was stored (busy): free "
+	    "disk space at the broker, then try again");
+	(void)store_err(STORE_FENCED, &e, "apply");
+	assert_string_equal(e.msg, "apply: nothing was stored (fenced): "
+	    "muster doctor on the broker says why");
+	(void)store_err(STORE_DOWN, &e, "apply");
+	assert_null(strstr(e.msg, "nothing was stored"));
+	assert_non_null(strstr(e.msg, "apply: not known whether it was stored"));
+}
+
 static void
 count_ok(enum store_rc rc, void *arg)
 {
@@ -634,6 +652,7 @@ main(void)
 		T(test_acked_survives_kill),
 		T(test_order),
 		T(test_close_ends),
+		T(test_what_is_said_of_it),
 		T(test_write_alone),
 		T(test_batch_atomic),
 		T(test_conflict_alone),
