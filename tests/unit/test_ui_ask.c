@@ -332,6 +332,7 @@ one_command_at_a_time(void **state)
 	ui_answer(&w->u, UI_COMMAND, "", doc, NULL);
 	json_decref(doc);
 	shows(w, "node-c");
+	later(w, 400);
 	ui_key(&w->u, KEY_ESC);
 	/* A broken link answers nothing, and nothing waits for it. */
 	type(w, ":job pause backup-db\n");

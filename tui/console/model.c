@@ -53,6 +53,7 @@ model_clear(struct model *m)
 	json_decref(m->whatif);
 	runlog_clear(&m->log);
 	free(m->output.text);
+	free(m->late.text);
 	question_free(m->question);
 	m->question = NULL;
 }

@@ -66,6 +66,8 @@ struct output {
 	char   title[80];
 	char  *text;		/* owned, or NULL */
 	int    top;
+	mono   shown;		/* keys before shown + DEAF are thrown away */
+	bool   asked;		/* a question is below it */
 };
 
 struct question;
@@ -114,6 +116,8 @@ struct model {
 	struct line help;	/* what narrows the help */
 	int    help_at;
 	struct output output;
+	struct output late;	/* came while something was typed: opens when
+				 * that is over */
 	struct question *question; /* MODE_QUESTION; owned */
 	char   message[512];	/* row 22 */
 	bool   message_bad;

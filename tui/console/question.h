@@ -40,6 +40,8 @@ struct question {
 	int64_t epoch;		/* that was shown; -1: does not matter */
 	struct line input;
 	mono   shown;		/* keys before shown + DEAF are thrown away */
+	bool   late;		/* came while something was typed: opens when
+				 * that is over */
 	mono   sent;
 	int    pending;		/* answers that are still to come */
 	struct strs text;

@@ -455,22 +455,40 @@ prompt(const struct area *a, int y, const char *what, const struct line *l)
 	area_cursor(a, y, x + cells);
 }
 
+/* What is said; or what is here and does not take the keys. */
+static void
+message_text(const struct model *m, struct buf *b)
+{
+	const struct question *q = m->question;
+
+	if (m->message[0] != '\0')
+		buf_puts(b, m->message);
+	else if (m->late.text != NULL)
+		buf_fmt(b, "%s: its answer is here, Esc shows it",
+		    m->late.title);
+	else if (q != NULL && q->late)
+		buf_fmt(b, "%s: %s, Esc shows it", q->title,
+		    q->state == QUESTION_OVER ? "its outcome is here"
+		    : "its question is here");
+}
+
 static void
 message_row(const struct model *m, const struct area *a, int y)
 {
 	const json_t *list = m->topic[TOPIC_JOINS].doc, *asks = NULL;
+	bool bad = m->message_bad && m->message[0] != '\0';
+	struct buf text = BUF_INIT(1024);
 
-	if (m->mode == MODE_FILTER)
-		prompt(a, y, "/", &m->line);
-	else if (m->mode == MODE_COMMAND) {
-		if (m->message[0] != '\0' && y > 2) {	/* what Tab found */
+	message_text(m, &text);
+	if (m->mode == MODE_FILTER || m->mode == MODE_COMMAND) {
+		if (text.len > 0 && y > 2) {	/* as what Tab found */
 			area_fill(a, y - 1, 0, a->w, GRID_PLAIN, ' ');
-			(void)area_str(a, y - 1, 1, GRID_DIM, m->message);
+			(void)area_str(a, y - 1, 1, GRID_DIM, text.p);
 		}
-		prompt(a, y, ":", &m->line);
-	} else if (m->message[0] != '\0')
-		(void)area_str(a, y, 1, m->message_bad ? GRID_BOLD | GRID_RED
-		    : GRID_BOLD, m->message);
+		prompt(a, y, m->mode == MODE_FILTER ? "/" : ":", &m->line);
+	} else if (text.len > 0)
+		(void)area_str(a, y, 1, bad ? GRID_BOLD | GRID_RED
+		    : GRID_BOLD, text.p);
 	else if (m->screen != SCREEN_JOIN) {
 		for (size_t i = 0; i < json_array_size(list); i++)
 			if (strcmp(js_str(json_array_get(list, i), "state",
@@ -481,6 +499,7 @@ message_row(const struct model *m, const struct area *a, int y)
 			    "%s (2 shows it)", js_str(asks, "name", "?"),
 			    js_str(asks, "as", "agent"));
 	}
+	buf_free(&text);
 }
 
 /* Why there is none, and what becomes of what this node does by itself. */

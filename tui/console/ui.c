@@ -74,11 +74,37 @@ ui_draw(struct ui *u, struct grid *g)
 void
 ui_output(struct ui *u, const char *title, const char *text)
 {
-	(void)MEM_STR(u->m.output.title, title);
-	free(u->m.output.text);
-	u->m.output.text = mem_dup(text);
-	u->m.output.top = 0;
+	struct output *o = &u->m.output;
+
+	(void)MEM_STR(o->title, title);
+	free(o->text);
+	o->text = mem_dup(text);
+	o->top = 0;
+	o->shown = u->m.now.mono;
+	o->asked = u->m.mode == MODE_QUESTION;
 	u->m.mode = MODE_OUTPUT;
+}
+
+bool
+ui_free(const struct ui *u)
+{
+	return u->m.mode == MODE_LIST && !u->pasting;
+}
+
+void
+ui_late(struct ui *u)
+{
+	struct output *late = &u->m.late;
+	struct question *q = u->m.question;
+
+	if (!ui_free(u))
+		return;
+	if (late->text != NULL) {
+		ui_output(u, late->title, late->text);
+		free(late->text);
+		late->text = NULL;
+	} else if (q != NULL && q->late)
+		ui_question_up(u, q);
 }
 
 void
@@ -544,6 +570,9 @@ output_key(struct ui *u, int key)
 	const struct key *k = key_find(key, m->screen);
 	int page = u->h - 8 > 1 ? u->h - 8 : 1, lines = 0;
 
+	if (m->mode == MODE_OUTPUT && mono_diff_ms(m->now.mono,
+	    m->output.shown) < QUESTION_DEAF_MS)
+		return;
 	for (const char *p = m->output.text; p != NULL && *p != '\0'; p++)
 		lines += *p == '\n';
 	if (k != NULL && k->act == ACT_DOWN)
@@ -555,7 +584,8 @@ output_key(struct ui *u, int key)
 	else if (k != NULL && k->act == ACT_PGUP)
 		m->output.top -= page;
 	else {
-		m->mode = m->question != NULL ? MODE_QUESTION : MODE_LIST;
+		m->mode = m->question != NULL && m->output.asked
+		    ? MODE_QUESTION : MODE_LIST;
 		return;
 	}
 	m->output.top = m->output.top > lines - page ? lines - page

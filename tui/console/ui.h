@@ -77,6 +77,8 @@ void	ui_ask(struct ui *, enum ui_tag, const char *about,
 void	ui_question(struct ui *, enum act);
 /* Asks this one, in the place of what was asked; taken. */
 void	ui_question_show(struct ui *, struct question *);
+/* It has the keys now, or when nothing is typed any more. */
+void	ui_question_up(struct ui *, struct question *);
 void	ui_question_key(struct ui *, int key, bool paste);
 void	ui_question_answer(struct ui *, enum ui_tag, const json_t *,
 	    const struct err *);
@@ -89,6 +91,10 @@ void	ui_command_answer(struct ui *, enum ui_tag, const json_t *,
 void	ui_command_part(struct ui *, const json_t *);
 void	ui_command_lost(struct ui *);
 void	ui_output(struct ui *, const char *title, const char *text);
+/* Nothing is typed or read: what comes now may take the keys. */
+bool	ui_free(const struct ui *);
+/* Opens what came while they were not free. */
+void	ui_late(struct ui *);
 void	ui_copy(struct ui *, const char *text);
 
 #endif

@@ -243,6 +243,21 @@ plan(struct ui *u, const json_t *result)
 	buf_free(&b);
 }
 
+/* What came while something was typed waits until that is over. */
+static void
+show(struct ui *u, const char *title, const char *text)
+{
+	struct output *late = &u->m.late;
+
+	if (ui_free(u)) {
+		ui_output(u, title, text);
+		return;
+	}
+	(void)MEM_STR(late->title, title);
+	free(late->text);
+	late->text = mem_dup(text);
+}
+
 static void
 answer(struct ui *u, const json_t *result)
 {
@@ -257,7 +272,7 @@ answer(struct ui *u, const json_t *result)
 	if (u->cmd->flags & CMD_RAW) {
 		if (text != NULL)
 			buf_puts(&u->cmd_text, text);
-		ui_output(u, title, u->cmd_text.p);
+		show(u, title, u->cmd_text.p);
 	} else if (message != NULL)
 		model_say(&u->m, false, "%s", message);
 	else {
@@ -265,7 +280,7 @@ answer(struct ui *u, const json_t *result)
 			(void)json_array_extend(u->cmd_rows, (json_t *)result);
 		render_doc(&b, u->cmd, u->cmd_rows != NULL ? u->cmd_rows
 		    : result, &r);
-		ui_output(u, title, b.p);
+		show(u, title, b.p);
 	}
 	buf_free(&b);
 }

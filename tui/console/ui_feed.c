@@ -161,6 +161,7 @@ ui_tick(struct ui *u, struct now now)
 	m->now = now;
 	m->say.now = now.wall;
 	ui_settled(u);
+	ui_late(u);
 	if (!u->up)
 		return;
 	/* What was refused is asked again when somebody says so (r). */

@@ -29,12 +29,21 @@ dry_runs(struct ui *u, const struct question *q)
 }
 
 void
+ui_question_up(struct ui *u, struct question *q)
+{
+	q->late = u->m.mode != MODE_QUESTION && !ui_free(u);
+	q->shown = u->m.now.mono;
+	if (!q->late)
+		u->m.mode = MODE_QUESTION;
+}
+
+void
 ui_question_show(struct ui *u, struct question *q)
 {
 	question_free(u->m.question);
 	q->serial = ++u->serial;
 	u->m.question = q;
-	u->m.mode = MODE_QUESTION;
+	ui_question_up(u, q);
 	dry_runs(u, q);
 }
 
@@ -44,8 +53,8 @@ ui_question(struct ui *u, enum act act)
 	struct question *q;
 	struct err e = { 0 };
 
-	if (u->m.question != NULL && u->m.question->state == QUESTION_SENT) {
-		u->m.mode = MODE_QUESTION;	/* one at a time: this one */
+	if (u->m.question != NULL) {
+		ui_question_up(u, u->m.question);	/* one at a time */
 		return;
 	}
 	q = question_new(&u->m, act, &e);
@@ -169,12 +178,11 @@ again(struct ui *u, struct question *q, const char *why)
 	q->epoch = model_epoch(&u->m);
 	(void)json_object_set_new(q->params, "epoch", json_integer(q->epoch));
 	line_set(&q->input, "");
-	q->shown = u->m.now.mono;
 	json_decref(q->dry);
 	json_decref(q->dry_vacant);
 	q->dry = q->dry_vacant = NULL;
 	question_text(q, &u->m);
-	u->m.mode = MODE_QUESTION;
+	ui_question_up(u, q);
 	dry_runs(u, q);
 }
 
@@ -195,7 +203,7 @@ offer_token(struct ui *u)
 	if (m->question != NULL && m->question->state == QUESTION_OVER &&
 	    m->question->cmd == CMD_JOIN_REQUEST)
 		close_question(u);
-	if (u->token_asked || m->question != NULL || m->mode != MODE_LIST)
+	if (u->token_asked || m->question != NULL || !ui_free(u))
 		return;
 	u->token_asked = true;
 	m->screen = SCREEN_JOIN;
@@ -349,7 +357,7 @@ ui_question_lost(struct ui *u)
 		outcome(q, "sent, but the link broke: outcome unknown; when it "
 		    "is back, Sched and Events tell");
 		q->state = QUESTION_OVER;
-		u->m.mode = MODE_QUESTION;
+		ui_question_up(u, q);
 	} else if (q->state == QUESTION_ASKS)
 		(void)snprintf(q->notice, sizeof(q->notice), "The link is "
 		    "lost: nothing was sent.");

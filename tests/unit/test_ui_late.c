@@ -1,0 +1,130 @@
+/* What comes late: an answer while something else is typed, hidden or read.
+ * Each test names a way to confirm, close or lose what nobody has read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ui_world.h"
+
+/* ---- while something is typed ----------------------------------------- */
+
+static void
+plan_comes(struct world *w)
+{
+	json_t *r = world_json("{\"plan\":[{\"action\":\"delete\",\"kind\":"
+	    "\"job\",\"name\":\"backup-db\",\"detail\":\"\"}],"
+	    "\"revision\":7}");
+
+	ui_answer(&w->u, UI_PLAN, "", r, NULL);
+	json_decref(r);
+}
+
+/* `y` is a letter of the filter; the plan is confirmed when it is read. */
+static void
+a_plan_does_not_take_the_keys(void **state)
+{
+	struct world *w = *state;
+
+	type(w, ":apply Makefile\n");
+	json_decref(sent(w, "apply"));
+	later(w, 2000);
+	type(w, "/ma");
+	plan_comes(w);
+	later(w, 400);
+	shows(w, "apply: its question is here, Esc shows it");
+	type(w, "y");
+	assert_string_equal(w->u.m.line.text, "may");
+	not_sent(w, "apply");
+	ui_key(&w->u, KEY_ESC);
+	later(w, 10);
+	shows(w, "y does it, n or Esc leaves it");
+	type(w, "y");			/* too early */
+	not_sent(w, "apply");
+	later(w, 400);
+	type(w, "y");
+	assert_int_equal(count_sent(w, "apply"), 1);
+}
+
+static void
+an_output_does_not_take_the_keys(void **state)
+{
+	struct world *w = *state;
+	json_t *doc = json_pack("{s:s}", "node", "node-x");
+
+	type(w, ":status\n");
+	json_decref(sent(w, "status"));
+	type(w, ":agent l");
+	ui_answer(&w->u, UI_COMMAND, "", doc, NULL);
+	later(w, 10);
+	assert_int_equal(w->u.m.mode, MODE_COMMAND);
+	shows(w, "status: its answer is here, Esc shows it");
+	type(w, "i");
+	assert_string_equal(w->u.m.line.text, "agent li");
+	ui_key(&w->u, KEY_ESC);
+	later(w, 10);
+	shows(w, "node-x");
+	type(w, "q");			/* it was meant for what was there */
+	shows(w, "node-x");
+	later(w, 400);
+	ui_key(&w->u, KEY_ESC);
+	hides(w, "node-x");
+	assert_false(w->u.quit);
+	/* And one that comes at once is deaf, too. */
+	type(w, ":status\n");
+	ui_answer(&w->u, UI_COMMAND, "", doc, NULL);
+	json_decref(doc);
+	type(w, "q");
+	shows(w, "node-x");
+}
+
+/* Hidden, refused as stale, or the link breaks: asked again when it is read. */
+static void
+what_is_asked_again_does_not_take_the_keys(void **state)
+{
+	struct err e = { ERR_STALE, "the role moved to node-a (epoch 43)" };
+	struct world *w = *state;
+
+	type(w, "S");
+	later(w, 400);
+	type(w, "node-c\n");
+	ui_key(&w->u, KEY_ESC);
+	type(w, "/n");
+	ui_answer(&w->u, UI_DO, "", NULL, &e);
+	type(w, "ode");
+	assert_string_equal(w->u.m.line.text, "node");
+	shows(w, "Turn ON the Scheduler role: node-c: its question is here");
+	type(w, "\n");
+	later(w, 10);
+	shows(w, "here is the new picture");
+	later(w, 400);
+	type(w, "node-c\n");
+	assert_int_equal(w->u.m.question->state, QUESTION_SENT);
+	ui_key(&w->u, KEY_ESC);
+	type(w, ":");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	type(w, "help");
+	assert_string_equal(w->u.m.line.text, "help");
+	shows(w, "its outcome is here");
+	ui_key(&w->u, KEY_ESC);
+	later(w, 10);
+	shows(w, "outcome unknown");
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_plan_does_not_take_the_keys),
+		TEST(an_output_does_not_take_the_keys),
+		TEST(what_is_asked_again_does_not_take_the_keys),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
