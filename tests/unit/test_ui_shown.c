@@ -215,6 +215,34 @@ a_refused_ping_is_no_life(void **state)
 	shows(w, "status needs the privilege view, which anna@ssh");
 }
 
+/* Older than the runs that are listed: not the log of another job's run. */
+static void
+the_log_of_a_job_is_its_own(void **state)
+{
+	struct world *w = *state;
+	json_t *jobs = json_deep_copy(w->u.m.topic[TOPIC_JOBS].doc), *r;
+
+	(void)json_object_set_new(json_object_get(json_array_get(jobs, 1),
+	    "last"), "run", json_integer(120));
+	(void)json_object_set_new(json_array_get(jobs, 1), "name",
+	    json_string("once-a-year"));
+	model_put(&w->u.m, TOPIC_JOBS, jobs);
+	type(w, "3");
+	(void)MEM_STR(w->u.m.view[SCREEN_JOBS].sel, "once-a-year");
+	shows(w, "Last runs     none among the newest 200");
+	type(w, "l");
+	assert_int_equal(w->u.m.screen, SCREEN_JOBS);
+	r = sent(w, "run.log");
+	assert_non_null(r);
+	assert_string_equal(js_str(json_object_get(r, "params"), "run", "?"),
+	    "120");
+	json_decref(r);
+	(void)MEM_STR(w->u.m.view[SCREEN_JOBS].sel, "backup-db");
+	type(w, "l");
+	assert_int_equal(w->u.m.screen, SCREEN_RUNS);
+	assert_string_equal(w->u.m.view[SCREEN_RUNS].sel, "8812");
+}
+
 static size_t
 rows_shown(struct world *w)
 {
@@ -276,6 +304,7 @@ main(void)
 		TEST(data_is_as_old_as_the_loss_of_the_broker),
 		TEST(refused_rows_say_so_and_how_old_they_are),
 		TEST(a_refused_ping_is_no_life),
+		TEST(the_log_of_a_job_is_its_own),
 		TEST(open_alerts_are_seen),
 	};
 

@@ -111,7 +111,8 @@ strip(const struct model *m, const struct area *a, int y, const char *job)
 		n++;
 	}
 	(void)area_str(a, y, 1, GRID_BOLD, "Last runs");
-	x = area_fmt(a, y, 15, GRID_PLAIN, "%s", n > 0 ? marks : "none");
+	x = area_fmt(a, y, 15, GRID_PLAIN, "%s", n > 0 ? marks
+	    : "none among the newest 200");
 	if (n > 0)
 		(void)area_fmt(a, y, 17 + x, GRID_DIM, "ok %zu  failed %zu "
 		    "(newest right)", ok, bad);

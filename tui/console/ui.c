@@ -195,13 +195,22 @@ select_id(struct ui *u, enum screen_id id, const char *sel)
 	ui_settle(u);
 }
 
-/* The newest run of the selected job, its log below. */
+/* Is it in the list, or newer than all of it? */
+static bool
+lists_run(const struct model *m, const char *id)
+{
+	return model_row(m, TOPIC_RUNS, id) != NULL || strtoll(id, NULL, 10) >
+	    js_int(json_array_get(m->topic[TOPIC_RUNS].doc, 0), "id", 0);
+}
+
+/* The newest run of the selected job, its log below; of a run that is older
+ * than those listed, its log alone. */
 static void
 job_log(struct ui *u)
 {
 	const json_t *row = screen_selected(&u->m);
 	const json_t *last = json_object_get(row, "last");
-	char id[VIEW_ID];
+	char id[VIEW_ID], line[VIEW_ID + 16];
 
 	if (!json_is_object(last)) {
 		model_say(&u->m, true, "%s has not run yet", js_str(row,
@@ -209,6 +218,11 @@ job_log(struct ui *u)
 		return;
 	}
 	view_id(last, "run", id);
+	if (!lists_run(&u->m, id)) {
+		(void)snprintf(line, sizeof(line), "run log %s", id);
+		ui_command(u, line);
+		return;
+	}
 	u->m.view[SCREEN_RUNS].filter[0] = '\0';
 	select_id(u, SCREEN_RUNS, id);
 }
