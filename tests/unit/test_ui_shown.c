@@ -243,6 +243,72 @@ the_log_of_a_job_is_its_own(void **state)
 	assert_string_equal(w->u.m.view[SCREEN_RUNS].sel, "8812");
 }
 
+static void
+a_run_comes(struct world *w)
+{
+	json_t *doc = json_pack("{s:i,s:[o]}", "sub", (int)w->u.sub[TOPIC_RUNS],
+	    "set", json_deep_copy(json_array_get(w->u.m.topic[TOPIC_RUNS].doc,
+	    0)));
+	json_t *row = json_array_get(json_object_get(doc, "set"), 0);
+
+	(void)json_object_set_new(row, "id", json_integer(1 + js_int(row, "id",
+	    0)));
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	later(w, 300);
+	later(w, 300);
+}
+
+/* Nothing is selected in a list that is watched at its top; what is opened is
+ * one run all the same. */
+static void
+what_is_opened_stays_that_run(void **state)
+{
+	static const char *const keys_[] = { "\n", "f", "\t", "R", "X" };
+	struct world *w = *state;
+
+	type(w, "4");
+	shows(w, "> #8813");
+	for (size_t i = 0; i < sizeof(keys_) / sizeof(keys_[0]); i++) {
+		char title[32], *run = title + 1;
+
+		(void)snprintf(title, sizeof(title), "#%lld sync-mirror",
+		    8813 + 2 * (long long)i);
+		shows(w, title);
+		a_run_comes(w);		/* and is not drawn yet */
+		type(w, keys_[i]);
+		shows(w, title);
+		a_run_comes(w);
+		shows(w, title);
+		*strchr(run, ' ') = '\0';
+		assert_string_equal(w->u.m.log.id, run);
+		ui_key(&w->u, KEY_ESC);
+		ui_key(&w->u, KEY_ESC);
+		w->u.m.view[SCREEN_RUNS].sel[0] = '\0';
+		type(w, "4");
+	}
+}
+
+/* Hidden, and its run is made: who reads another run goes on reading it. */
+static void
+a_hidden_answer_moves_nothing(void **state)
+{
+	struct world *w = *state;
+	json_t *r = json_pack("{s:i,s:s}", "run", 8814, "message", "run 8814");
+
+	type(w, "3");
+	(void)MEM_STR(w->u.m.view[SCREEN_JOBS].sel, "backup-db");
+	type(w, "R");
+	later(w, 400);
+	type(w, "y");
+	ui_key(&w->u, KEY_ESC);
+	type(w, "4jj");
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	shows(w, "run 8814");
+	assert_string_equal(w->u.m.view[SCREEN_RUNS].sel, "8811");
+}
+
 static size_t
 rows_shown(struct world *w)
 {
@@ -305,6 +371,8 @@ main(void)
 		TEST(refused_rows_say_so_and_how_old_they_are),
 		TEST(a_refused_ping_is_no_life),
 		TEST(the_log_of_a_job_is_its_own),
+		TEST(what_is_opened_stays_that_run),
+		TEST(a_hidden_answer_moves_nothing),
 		TEST(open_alerts_are_seen),
 	};
 

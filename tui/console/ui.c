@@ -52,6 +52,9 @@ ui_draw(struct ui *u, struct grid *g)
 	struct grid *top;
 
 	ui_settled(u);
+	if (!u->m.frozen)
+		view_id(screen_selected(&u->m), topics[screens[
+		    u->m.screen].topic].key, u->drawn);
 	if (!u->m.frozen || u->m.mode != MODE_LIST) {
 		screen_draw(&u->m, g);
 		return;
@@ -179,6 +182,7 @@ go(struct ui *u, enum screen_id id)
 	struct model *m = &u->m;
 
 	m->screen = id;
+	u->drawn[0] = '\0';
 	m->open = m->in_log = false;
 	json_decref(m->detail);
 	m->detail = NULL;
@@ -506,10 +510,29 @@ look(struct ui *u, const struct key *k)
 	}
 }
 
+/* Rows come at the top of a list that is watched there: what is done is done to
+ * the row that was seen, and what is opened stays that row's. */
+static void
+pin(struct ui *u)
+{
+	struct model *m = &u->m;
+	struct view *v = &m->view[m->screen];
+	const json_t *row = screen_selected(m);
+
+	if (v->sel[0] != '\0' || row == NULL)
+		return;
+	(void)MEM_STR(v->sel, u->drawn);
+	if (v->sel[0] == '\0' || screen_selected(m) == NULL)
+		view_id(row, topics[screens[m->screen].topic].key, v->sel);
+}
+
 static void
 do_key(struct ui *u, const struct key *k)
 {
 	u->m.message[0] = '\0';
+	if (key_asks(k->act) || k->act == ACT_OPEN || k->act == ACT_PANE ||
+	    k->act == ACT_MARK)
+		pin(u);
 	if (key_asks(k->act))
 		ui_question(u, k->act);
 	else

@@ -42,6 +42,7 @@ struct ui {
 	struct buf cmd_text;
 	struct grid *still;		/* z: what was shown */
 	bool	unsettled;		/* rows changed under the selection */
+	char	drawn[VIEW_ID];		/* the row that was drawn as selected */
 	bool	token_asked;		/* for the own request, once */
 	int64_t seen_seq, seen_epoch;	/* when the link went */
 	wall	lost_at;

@@ -249,6 +249,7 @@ done(struct ui *u, struct question *q, const json_t *result)
 {
 	double took = (double)mono_diff_ms(u->m.now.mono, q->sent) / 1000;
 	const char *words = js_str(result, "words", NULL);
+	bool seen = u->m.mode == MODE_QUESTION;	/* else the eyes are elsewhere */
 	char t[SAY];
 
 	if (js_str(result, "token", NULL) != NULL) {
@@ -257,19 +258,18 @@ done(struct ui *u, struct question *q, const json_t *result)
 		outcome(q, "%s", js_str(result, "command", ""));
 		return;
 	}
-	if (q->cmd == CMD_JOIN_REQUEST)
+	if (seen && q->cmd == CMD_JOIN_REQUEST)
 		u->m.screen = SCREEN_JOIN;
 	if (words != NULL && q->cmd == CMD_JOIN_REQUEST) {
-		u->m.screen = SCREEN_JOIN;
 		outcome(q, "done: asked %s to join %s", js_str(q->params,
 		    "host", "the broker"), js_str(result, "cluster",
 		    "its cluster"));
 		outcome(q, "Check words: %s", words);
 		return;
 	}
-	if (q->cmd == CMD_JOIN_COMPLETE)
+	if (seen && q->cmd == CMD_JOIN_COMPLETE)
 		u->m.screen = SCREEN_AGENTS;
-	if (q->cmd == CMD_JOB_RUN || q->cmd == CMD_RUN_RETRY)
+	if (seen && (q->cmd == CMD_JOB_RUN || q->cmd == CMD_RUN_RETRY))
 		view_id(result, "run", u->m.view[SCREEN_RUNS].sel);
 	outcome(q, "done in %.1fs: %s", took, js_str(result, "message",
 	    cmds[q->cmd].help));
