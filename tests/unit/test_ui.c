@@ -401,6 +401,7 @@ accepting_shows_the_words(void **state)
 	ui_answer(&w->u, UI_DO, "", r, NULL);
 	json_decref(r);
 	shows(w, "T shows its token now");
+	later(w, 400);
 	type(w, "T");
 	shows(w, "Make and show a token: node-e");
 	later(w, 400);
@@ -414,6 +415,7 @@ accepting_shows_the_words(void **state)
 	ui_answer(&w->u, UI_DO, "", r, NULL);
 	json_decref(r);
 	shows(w, "muster join complete node-a:7422 jt-ABC");
+	later(w, 400);
 	type(w, "c");
 	assert_string_equal(w->u.clipboard,
 	    "muster join complete node-a:7422 jt-ABC");

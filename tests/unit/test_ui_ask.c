@@ -177,6 +177,7 @@ each_request_shows_its_words(void **state)
 	r = json_pack("{s:s}", "message", "accepted");
 	ui_answer(&w->u, UI_DO, "", r, NULL);
 	ui_answer(&w->u, UI_DO, "", r, NULL);
+	later(w, 400);
 	ui_key(&w->u, KEY_ESC);
 	(void)MEM_STR(w->u.m.view[SCREEN_JOIN].sel, "7");
 	type(w, " A");
@@ -186,6 +187,7 @@ each_request_shows_its_words(void **state)
 	assert_int_equal(count_sent(w, "join.accept"), 1);
 	ui_answer(&w->u, UI_DO, "", r, NULL);
 	json_decref(r);
+	later(w, 400);
 	type(w, "T");
 	shows(w, "Make and show a token: node-e");
 }
@@ -326,6 +328,7 @@ one_command_at_a_time(void **state)
 	ui_answer(&w->u, UI_DO, "", NULL, &stale);
 	shows(w, "stale: the catalogue is at revision 8");
 	hides(w, "Same as");
+	later(w, 400);
 	ui_key(&w->u, KEY_ESC);
 	type(w, ":status\n");
 	assert_int_equal(count_sent(w, "status"), 1);

@@ -116,6 +116,87 @@ what_is_asked_again_does_not_take_the_keys(void **state)
 	shows(w, "outcome unknown");
 }
 
+/* ---- an outcome ------------------------------------------------------- */
+
+static void
+token_comes(struct world *w)
+{
+	json_t *r = json_pack("{s:s,s:s,s:s}", "token", "jt-ABC", "expires_at",
+	    "2026-11-18T10:57:00.000Z", "command",
+	    "muster join complete node-a:7422 jt-ABC");
+
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+}
+
+static void
+token_is_asked(struct world *w)
+{
+	type(w, "2");
+	(void)MEM_STR(w->u.m.view[SCREEN_JOIN].sel, "8");
+	type(w, "T");
+	later(w, 400);
+	type(w, "y");
+	assert_int_equal(count_sent(w, "join.token"), 1);
+}
+
+/* Shown once: a second Enter, or any habit, does not lose it. */
+static void
+a_token_is_closed_by_esc_alone(void **state)
+{
+	struct world *w = *state;
+
+	token_is_asked(w);
+	token_comes(w);
+	type(w, "\n");
+	ui_key(&w->u, KEY_ESC);
+	shows(w, "jt-ABC");
+	later(w, 400);
+	type(w, "\nqy");
+	ui_key(&w->u, KEY_CTRL('c'));
+	shows(w, "jt-ABC");
+	ui_key(&w->u, KEY_ESC);
+	assert_null(w->u.m.question);
+	hides(w, "jt-ABC");
+}
+
+static void
+an_outcome_is_read_before_it_closes(void **state)
+{
+	struct err e = { ERR_FAILED, "node-c is held off" };
+	struct world *w = *state;
+
+	type(w, "S");
+	later(w, 400);
+	type(w, "node-c\n");
+	ui_answer(&w->u, UI_DO, "", NULL, &e);
+	type(w, "\n");
+	ui_key(&w->u, KEY_ESC);
+	shows(w, "node-c is held off");
+	later(w, 400);
+	type(w, "\n");
+	assert_null(w->u.m.question);
+}
+
+/* A terminal that takes no frame: nobody has read what is not there. */
+static void
+what_is_not_drawn_is_not_answered(void **state)
+{
+	struct world *w = *state;
+
+	type(w, "S");
+	w->now.mono = mono_add_ms(w->now.mono, 2000);
+	ui_tick(&w->u, w->now);
+	type(w, "node-c\n");
+	not_sent(w, "agent.on");
+	ui_drawn(&w->u);
+	type(w, "node-c\n");
+	not_sent(w, "agent.on");
+	later(w, 400);
+	type(w, "node-c\n");
+	assert_int_equal(count_sent(w, "agent.on"), 1);
+}
+
 int
 main(void)
 {
@@ -124,6 +205,9 @@ main(void)
 		TEST(a_plan_does_not_take_the_keys),
 		TEST(an_output_does_not_take_the_keys),
 		TEST(what_is_asked_again_does_not_take_the_keys),
+		TEST(a_token_is_closed_by_esc_alone),
+		TEST(an_outcome_is_read_before_it_closes),
+		TEST(what_is_not_drawn_is_not_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ struct world {
 static inline void
 later(struct world *w, int64_t ms)
 {
+	ui_drawn(&w->u);
 	w->now.mono = mono_add_ms(w->now.mono, ms);
 	w->now.wall.ms += ms;
 	/* The daemon is heard all the time. */

@@ -142,10 +142,13 @@ draw(struct ui *u, struct frames *f)
 	u->w = w;
 	u->h = h;
 	ui_draw(u, f->next);
-	if (!u->redraw && grid_same(f->shown, f->next))
+	if (!u->redraw && grid_same(f->shown, f->next)) {
+		ui_drawn(u);
 		return;
+	}
 	if (!term_draw(f->next, u->redraw))
 		return;
+	ui_drawn(u);
 	if (f->shown == NULL)
 		f->shown = grid_new(w, h, u->glyphs);
 	grid_copy(f->shown, f->next);

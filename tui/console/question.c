@@ -667,11 +667,24 @@ entered(struct question *q)
 	return QUESTION_STAYS;
 }
 
+bool
+question_deaf(const struct question *q, mono now)
+{
+	return !q->drawn || mono_diff_ms(now, q->shown) < QUESTION_DEAF_MS;
+}
+
+bool
+question_token(const struct question *q)
+{
+	return q->state == QUESTION_OVER && q->outcome.n > 1 &&
+	    (q->cmd == CMD_JOIN_TOKEN || q->cmd == CMD_JOIN_INVITE);
+}
+
 enum question_does
 question_key(struct question *q, int key, bool paste, mono now)
 {
 	/* What was typed before the question could be read answers nothing. */
-	if (mono_diff_ms(now, q->shown) < QUESTION_DEAF_MS)
+	if (question_deaf(q, now))
 		return QUESTION_STAYS;
 	if (paste) {
 		if (q->field[0] != '\0')

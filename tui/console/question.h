@@ -39,7 +39,8 @@ struct question {
 	bool   vacant;		/* the second is chosen */
 	int64_t epoch;		/* that was shown; -1: does not matter */
 	struct line input;
-	mono   shown;		/* keys before shown + DEAF are thrown away */
+	mono   shown;		/* keys before shown + DEAF are thrown away, */
+	bool   drawn;		/* and before it is on the terminal */
 	bool   late;		/* came while something was typed: opens when
 				 * that is over */
 	mono   sent;
@@ -67,6 +68,10 @@ void	question_draw(const struct question *, const struct model *,
 bool	question_scroll(struct question *, int key, int w, int h);
 
 enum question_does { QUESTION_STAYS, QUESTION_GOES, QUESTION_CANCELS };
+/* May it not have been read yet? */
+bool	question_deaf(const struct question *, mono now);
+/* A token is shown, and nowhere else. */
+bool	question_token(const struct question *);
 /* A key while it is asked.  paste: from a bracketed paste, which never answers
  * (but may fill in a value). */
 enum question_does question_key(struct question *, int key, bool paste,

@@ -75,6 +75,17 @@ ui_draw(struct ui *u, struct grid *g)
 }
 
 void
+ui_drawn(struct ui *u)
+{
+	struct question *q = u->m.question;
+
+	if (q == NULL || q->drawn || u->m.mode != MODE_QUESTION)
+		return;
+	q->drawn = true;
+	q->shown = u->m.now.mono;
+}
+
+void
 ui_output(struct ui *u, const char *title, const char *text)
 {
 	struct output *o = &u->m.output;

@@ -54,6 +54,8 @@ void	ui_clear(struct ui *);
 void	ui_key(struct ui *, int key);
 /* Draws into a grid of its size. */
 void	ui_draw(struct ui *, struct grid *);
+/* What was drawn is on the terminal. */
+void	ui_drawn(struct ui *);
 /* What time brings: pings, details, the log of a row that rests selected.
  * Called a few times a second and after each answer. */
 void	ui_tick(struct ui *, struct now);

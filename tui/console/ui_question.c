@@ -33,6 +33,7 @@ ui_question_up(struct ui *u, struct question *q)
 {
 	q->late = u->m.mode != MODE_QUESTION && !ui_free(u);
 	q->shown = u->m.now.mono;
+	q->drawn = false;
 	if (!q->late)
 		u->m.mode = MODE_QUESTION;
 }
@@ -112,6 +113,8 @@ over_key(struct ui *u, struct question *q, int key)
 	const char *last = q->outcome.n > 0
 	    ? q->outcome.v[q->outcome.n - 1] : "";
 
+	if (question_deaf(q, u->m.now.mono))
+		return;
 	if (key == 'T' && q->cmd == CMD_JOIN_ACCEPT && q->targets == NULL) {
 		/* A mark may have said which; the cursor is elsewhere. */
 		u->m.screen = SCREEN_JOIN;
@@ -124,8 +127,8 @@ over_key(struct ui *u, struct question *q, int key)
 	else if (key == 'v' && q->outcome.n > 1) {
 		ui_output(u, "", last);
 		u->m.mode = MODE_BARE;
-	} else if (key == KEY_ESC || key == KEY_K_ENTER || key == 'q' ||
-	    key == KEY_CTRL('c'))
+	} else if (key == KEY_ESC || (!question_token(q) &&
+	    (key == KEY_K_ENTER || key == 'q' || key == KEY_CTRL('c'))))
 		close_question(u);
 }
 
@@ -282,6 +285,8 @@ finished(struct ui *u, struct question *q)
 	bool good;
 
 	q->state = QUESTION_OVER;
+	q->shown = u->m.now.mono;
+	q->drawn = false;
 	/* Of several, the one that was refused is what must be heard of. */
 	while (i + 1 < q->outcome.n && strncmp(q->outcome.v[i], "done", 4) == 0)
 		i++;
