@@ -160,6 +160,34 @@ a_token_is_closed_by_esc_alone(void **state)
 	hides(w, "jt-ABC");
 }
 
+/* It comes while its question is hidden: kept until it was read. */
+static void
+a_hidden_token_is_kept(void **state)
+{
+	struct world *w = *state;
+
+	token_is_asked(w);
+	ui_key(&w->u, KEY_ESC);
+	type(w, "1/n");
+	token_comes(w);
+	shows(w, "the token of node-f is here: 2, then T shows it");
+	type(w, "\nj");
+	later(w, 400);
+	shows(w, "the token of node-f is here: 2, then T shows it");
+	hides(w, "jt-ABC");
+	type(w, ":agent remove node-d\n");
+	shows(w, "agent remove: a token is to be read first");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	type(w, "2");
+	shows(w, "the token of node-f is here: T shows it");
+	type(w, "T");
+	shows(w, "jt-ABC");
+	not_sent(w, "join.token");
+	later(w, 400);
+	ui_key(&w->u, KEY_ESC);
+	assert_null(w->u.m.question);
+}
+
 static void
 an_outcome_is_read_before_it_closes(void **state)
 {
@@ -206,6 +234,7 @@ main(void)
 		TEST(an_output_does_not_take_the_keys),
 		TEST(what_is_asked_again_does_not_take_the_keys),
 		TEST(a_token_is_closed_by_esc_alone),
+		TEST(a_hidden_token_is_kept),
 		TEST(an_outcome_is_read_before_it_closes),
 		TEST(what_is_not_drawn_is_not_answered),
 	};

@@ -470,6 +470,10 @@ message_text(const struct model *m, struct buf *b)
 		buf_fmt(b, "%s: %s, Esc shows it", q->title,
 		    q->state == QUESTION_OVER ? "its outcome is here"
 		    : "its question is here");
+	else if (q != NULL && m->mode != MODE_QUESTION && question_token(q))
+		buf_fmt(b, "the %s%s is here: %sT shows it", q->cmd ==
+		    CMD_JOIN_INVITE ? "invite" : "token of ", q->target,
+		    m->screen == SCREEN_JOIN ? "" : "2, then ");
 }
 
 static void

@@ -63,7 +63,9 @@ asks_already(struct ui *u, const struct cmd *cmd)
 	if (q != NULL)
 		model_say(&u->m, true, "%s: %s; nothing is changed, give it "
 		    "again", name_of(cmd, name), q->state == QUESTION_SENT
-		    ? "another change is under way" : "a question is open");
+		    ? "another change is under way"
+		    : question_token(q) ? "a token is to be read first"
+		    : "a question is open");
 	return q != NULL;
 }
 

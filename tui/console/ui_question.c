@@ -291,6 +291,8 @@ finished(struct ui *u, struct question *q)
 	while (i + 1 < q->outcome.n && strncmp(q->outcome.v[i], "done", 4) == 0)
 		i++;
 	good = strncmp(q->outcome.v[i], "done", 4) == 0;
+	if (u->m.mode != MODE_QUESTION && question_token(q))
+		return;			/* row 22 says that it is here */
 	if (u->m.mode != MODE_QUESTION || (q->outcome.n == 1 &&
 	    q->cmd != CMD_JOIN_ACCEPT && good)) {
 		/* One good line does not need a box. */
