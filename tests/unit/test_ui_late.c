@@ -225,6 +225,80 @@ what_is_not_drawn_is_not_answered(void **state)
 	assert_int_equal(count_sent(w, "agent.on"), 1);
 }
 
+/* ---- facts that move -------------------------------------------------- */
+
+static void
+link_breaks(struct world *w)
+{
+	json_t *hello = json_pack("{s:s,s:s,s:s,s:[s,s]}", "node", "node-c",
+	    "who", "anna", "version", "0.1.0", "privileges", "view",
+	    "maintain_cluster");
+
+	ui_link(&w->u, LINK_DOWN, "gone");
+	later(w, 2000);
+	ui_link(&w->u, LINK_UP, "");
+	ui_answer(&w->u, UI_HELLO, "", hello, NULL);
+	json_decref(hello);
+}
+
+/* Nothing of before the loss is left in it, and nothing that was typed. */
+static void
+a_question_outlives_the_link(void **state)
+{
+	struct world *w = *state;
+	json_t *doc;
+
+	type(w, "S");
+	assert_int_equal(count_sent(w, "whatif"), 1);
+	later(w, 400);
+	type(w, "node");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	shows(w, "The link is lost");
+	link_breaks(w);
+	shows(w, "The link was lost and is back");
+	assert_int_equal(count_sent(w, "whatif"), 1);
+	type(w, "-c\n");
+	not_sent(w, "agent.on");
+	doc = json_pack("{s:i,s:i,s:O}", "sub", 2, "seq", 0, "doc",
+	    w->u.m.topic[TOPIC_AGENTS].doc);
+	(void)json_object_set_new(json_array_get(json_object_get(doc, "doc"),
+	    1), "running", json_integer(7));
+	ui_answer(&w->u, UI_SUBSCRIBE, "1", doc, NULL);
+	json_decref(doc);
+	shows(w, "Now     node-b holds it (epoch 42, excellent, 7 runs)");
+	answer_dry(w, "node-c");
+	shows(w, "After   node-c holds it");
+	later(w, 400);
+	type(w, "-c\n");
+	not_sent(w, "agent.on");
+	type(w, "node-c\n");
+	assert_int_equal(count_sent(w, "agent.on"), 1);
+}
+
+/* y would do for a spare. */
+static void
+draining_who_is_on_now_takes_the_name(void **state)
+{
+	struct world *w = *state;
+	json_t *list = json_deep_copy(w->u.m.topic[TOPIC_AGENTS].doc), *row;
+
+	type(w, "D");
+	shows(w, "y does it");
+	row = json_array_get(list, 1);
+	(void)json_object_set_new(row, "role", json_string("spare"));
+	row = json_array_get(list, 2);
+	(void)json_object_set_new(row, "role", json_string("scheduler"));
+	(void)json_object_set_new(row, "epoch", json_integer(43));
+	model_put(&w->u.m, TOPIC_AGENTS, list);
+	later(w, 10);
+	later(w, 400);
+	shows(w, "! It holds the Scheduler role and hands it over first.");
+	type(w, "y\n");
+	not_sent(w, "agent.drain");
+	type(w, "node-c\n");
+	assert_int_equal(count_sent(w, "agent.drain"), 1);
+}
+
 int
 main(void)
 {
@@ -237,6 +311,8 @@ main(void)
 		TEST(a_hidden_token_is_kept),
 		TEST(an_outcome_is_read_before_it_closes),
 		TEST(what_is_not_drawn_is_not_answered),
+		TEST(a_question_outlives_the_link),
+		TEST(draining_who_is_on_now_takes_the_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -461,9 +461,11 @@ text_agent(struct question *q, const struct model *m)
 		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
 		add(q, "After   it gets no new runs; those it has go on to "
 		    "their end");
-		if (holds(row))
+		if (holds(row)) {	/* perhaps only since it is asked */
+			(void)MEM_STR(q->word, q->target);
 			add(q, "! It holds the Scheduler role and hands it "
 			    "over first.");
+		}
 	} else if (q->cmd == CMD_AGENT_UNDRAIN)
 		add(q, "After   it gets runs again and may hold the Scheduler "
 		    "role");

@@ -87,6 +87,9 @@ void	ui_question_answer(struct ui *, enum ui_tag, const json_t *,
 	    const struct err *);
 void	ui_question_tick(struct ui *);
 void	ui_question_lost(struct ui *);
+void	ui_question_back(struct ui *);
+/* What it shows may have changed. */
+void	ui_question_facts(struct ui *);
 void	ui_command(struct ui *, const char *line);
 void	ui_complete(struct ui *);
 void	ui_command_answer(struct ui *, enum ui_tag, const json_t *,

@@ -259,6 +259,8 @@ on_hello(struct ui *u, const json_t *result, const struct err *e)
 	}
 	model_hello(&u->m, result);
 	u->m.link = LINK_UP;
+	if (!u->up)
+		ui_question_back(u);
 	u->m.tries = 0;
 	u->up = true;
 	u->next_ping = u->next_sub = u->next_detail = u->next_stats =
@@ -284,6 +286,7 @@ on_subscribed(struct ui *u, const char *about, const json_t *result,
 	model_put(&u->m, (enum topic)t, json_deep_copy(json_object_get(result,
 	    "doc")));
 	ui_settle(u);
+	ui_question_facts(u);
 	if (t == TOPIC_EVENTS)
 		missed(u);
 }

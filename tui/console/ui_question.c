@@ -168,25 +168,33 @@ ui_question_key(struct ui *u, int key, bool paste)
 
 /* ---- what comes of it ------------------------------------------------- */
 
-/* The facts moved while it was read: shown anew, typed anew. */
+/* Shown anew, typed anew; but a value is no answer to a picture. */
 static void
-again(struct ui *u, struct question *q, const char *why)
+anew(struct ui *u, struct question *q)
 {
-	(void)snprintf(q->notice, sizeof(q->notice), "%.150s; here is the new "
-	    "picture.", why);
 	q->serial = ++u->serial;
 	q->state = QUESTION_ASKS;
 	q->pending = 0;
 	q->top = 0;
-	q->epoch = model_epoch(&u->m);
-	(void)json_object_set_new(q->params, "epoch", json_integer(q->epoch));
-	line_set(&q->input, "");
+	if (q->field[0] == '\0')
+		line_set(&q->input, "");
 	json_decref(q->dry);
 	json_decref(q->dry_vacant);
 	q->dry = q->dry_vacant = NULL;
 	question_text(q, &u->m);
 	ui_question_up(u, q);
 	dry_runs(u, q);
+}
+
+/* The facts moved while it was read. */
+static void
+again(struct ui *u, struct question *q, const char *why)
+{
+	(void)snprintf(q->notice, sizeof(q->notice), "%.150s; here is the new "
+	    "picture.", why);
+	q->epoch = model_epoch(&u->m);
+	(void)json_object_set_new(q->params, "epoch", json_integer(q->epoch));
+	anew(u, q);
 }
 
 /* Step 4 of the handshake on the new machine: the broker accepted, and the
@@ -368,4 +376,26 @@ ui_question_lost(struct ui *u)
 	} else if (q->state == QUESTION_ASKS)
 		(void)snprintf(q->notice, sizeof(q->notice), "The link is "
 		    "lost: nothing was sent.");
+}
+
+/* Its epoch stays: if the role moved meanwhile, that is told next. */
+void
+ui_question_back(struct ui *u)
+{
+	struct question *q = u->m.question;
+
+	if (q == NULL || q->state != QUESTION_ASKS)
+		return;
+	(void)MEM_STR(q->notice, "The link was lost and is back: nothing was "
+	    "sent.");
+	anew(u, q);
+}
+
+void
+ui_question_facts(struct ui *u)
+{
+	struct question *q = u->m.question;
+
+	if (q != NULL && q->state == QUESTION_ASKS)
+		question_text(q, &u->m);
 }
