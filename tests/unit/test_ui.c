@@ -331,6 +331,33 @@ old_data_changes_nothing(void **state)
 	shows(w, "nothing is changed on old data");
 }
 
+/* What is about this node alone needs no broker; what it tells of the cluster
+ * is old, and changes nothing. */
+static void
+leaving_works_without_the_broker(void **state)
+{
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(json_object_get(status, "broker"),
+	    "connected", json_false());
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	later(w, 41000);
+	shows(w, "STALE 41s");
+	type(w, "S");
+	assert_null(w->u.m.question);
+	type(w, "L");
+	shows(w, "Leave the cluster");
+	later(w, 400);
+	type(w, "node-c\n");
+	assert_int_equal(count_sent(w, "leave"), 1);
+	ui_answer(&w->u, UI_DO, "", status, NULL);
+	w->now.mono = mono_add_ms(w->now.mono, 11000);
+	ui_tick(&w->u, w->now);
+	type(w, "L");
+	assert_null(w->u.m.question);
+}
+
 static void
 a_broken_link_is_not_a_failure(void **state)
 {
@@ -542,6 +569,7 @@ main(void)
 		TEST(a_stale_refusal_is_asked_again),
 		TEST(turning_off_says_who_is_next),
 		TEST(old_data_changes_nothing),
+		TEST(leaving_works_without_the_broker),
 		TEST(a_broken_link_is_not_a_failure),
 		TEST(missed_is_told),
 		TEST(accepting_shows_the_words),

@@ -440,8 +440,11 @@ model_may(const struct model *m, enum cmd_id id, struct err *e)
 	const struct cmd *c = &cmds[id];
 	enum link_word w = model_word(m);
 	char text[SAY];
+	/* Of itself this node knows all that there is to know. */
+	bool own = c->scope == CMD_NODE && w == WORD_STALE &&
+	    mono_diff_ms(m->now.mono, m->heard) < STALE_MS;
 
-	if (w != WORD_LIVE && w != WORD_SLOW)
+	if (w != WORD_LIVE && w != WORD_SLOW && !own)
 		return err_set(e, ERR_FAILED, "%s: nothing is changed on old "
 		    "data; r asks again", model_word_text(m, text));
 	if (!(m->privs & 1u << c->priv))
