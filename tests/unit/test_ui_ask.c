@@ -341,8 +341,15 @@ one_command_at_a_time(void **state)
 	type(w, ":job pause backup-db\n");
 	ui_link(&w->u, LINK_DOWN, "gone");
 	shows(w, "job pause: sent, but the link broke: outcome unknown");
-	w->u.m.link = LINK_UP;
-	w->u.up = true;
+	later(w, 2000);
+	ui_link(&w->u, LINK_UP, "");
+	doc = world_json("{\"node\":\"node-c\",\"privileges\":[\"view\"]}");
+	ui_answer(&w->u, UI_HELLO, "", doc, NULL);
+	json_decref(doc);
+	doc = json_pack("{s:i,s:[]}", "sub", 6, "doc");
+	ui_answer(&w->u, UI_SUBSCRIBE, "5", doc, NULL);
+	json_decref(doc);
+	shows(w, "job pause: sent, but the link broke: outcome unknown.  2s ");
 	type(w, ":status\n");
 	assert_int_equal(count_sent(w, "status"), 1);
 }
@@ -368,6 +375,8 @@ a_wait_for_a_run_is_given_up(void **state)
 	json_decref(r);
 	json_decref(asked);
 	ui_answer(&w->u, UI_COMMAND, "", NULL, &e);
+	shows(w, "job run: no longer waited for, its run goes on");
+	hides(w, "cancelled");
 	type(w, ":status\n");
 	assert_int_equal(count_sent(w, "status"), 1);
 }

@@ -38,6 +38,7 @@ struct ui {
 	const struct cmd *cmd;		/* of the `:` under way, or NULL */
 	char	cmd_about[32];		/* of its request */
 	bool	cmd_changes;
+	bool	cmd_dropped;		/* its answer is no longer waited for */
 	json_t *cmd_params, *cmd_rows;
 	struct buf cmd_text;
 	struct grid *still;		/* z: what was shown */

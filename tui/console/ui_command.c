@@ -124,6 +124,7 @@ busy(struct ui *u, const struct cmd *next)
 	(void)name_of(next, then);
 	if (js_bool(u->cmd_params, "wait", false)) {
 		ui_ask(u, UI_CANCEL, u->cmd_about, "cancel", NULL);
+		u->cmd_dropped = true;
 		model_say(&u->m, true, "%s: no longer waited for, its run goes "
 		    "on; now give %s again", name, then);
 	} else
@@ -149,6 +150,7 @@ run(struct ui *u, struct cmd_call *call)
 	json_decref(u->cmd_params);
 	json_decref(u->cmd_rows);
 	u->cmd = call->cmd;
+	u->cmd_dropped = false;
 	u->cmd_changes = (call->cmd->flags & CMD_CHANGES) && !plan && !dry;
 	u->cmd_params = json_deep_copy(call->params);
 	u->cmd_rows = NULL;
@@ -293,7 +295,10 @@ ui_command_answer(struct ui *u, enum ui_tag tag, const json_t *result,
 {
 	if (u->cmd == NULL)
 		return;
-	if (e != NULL)
+	/* That it is cancelled was said, and is not said of the run. */
+	if (u->cmd_dropped)
+		;
+	else if (e != NULL)
 		model_say(&u->m, true, "%s", e->msg);
 	else if (tag == UI_PLAN)
 		plan(u, result);
@@ -308,7 +313,7 @@ ui_command_lost(struct ui *u)
 {
 	char name[CMD_METHOD];
 
-	if (u->cmd != NULL && u->cmd_changes)
+	if (u->cmd != NULL && u->cmd_changes && !u->cmd_dropped)
 		model_say(&u->m, true, "%s: sent, but the link broke: outcome "
 		    "unknown", name_of(u->cmd, name));
 	u->cmd = NULL;

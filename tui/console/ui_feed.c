@@ -193,12 +193,14 @@ newest_seq(const struct model *m)
 	    0);
 }
 
-/* What happened while nobody looked. */
+/* What happened while nobody looked; after what went wrong before it. */
 static void
 missed(struct ui *u)
 {
 	const json_t *list = u->m.topic[TOPIC_EVENTS].doc;
 	int64_t epoch = model_epoch(&u->m);
+	bool bad = u->m.message_bad && u->m.message[0] != '\0';
+	struct buf b = BUF_INIT(sizeof(u->m.message));
 	size_t n = 0;
 	char t[SAY];
 
@@ -206,15 +208,17 @@ missed(struct ui *u)
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++)
 		n += js_int(json_array_get(list, i), "seq", 0) > u->seen_seq;
+	if (bad)
+		buf_fmt(&b, "%s.  ", u->m.message);
+	buf_fmt(&b, "%s missed: %zu events, ", say_span(u->m.now.wall.ms -
+	    u->lost_at.ms, t), n);
 	if (epoch != u->seen_epoch)
-		model_say(&u->m, false, "%s missed: %zu events, the role moved "
-		    "(epoch %lld, was %lld)", say_span(u->m.now.wall.ms -
-		    u->lost_at.ms, t), n, (long long)epoch,
-		    (long long)u->seen_epoch);
+		buf_fmt(&b, "the role moved (epoch %lld, was %lld)",
+		    (long long)epoch, (long long)u->seen_epoch);
 	else
-		model_say(&u->m, false, "%s missed: %zu events, scheduler "
-		    "unchanged", say_span(u->m.now.wall.ms - u->lost_at.ms, t),
-		    n);
+		buf_puts(&b, "scheduler unchanged");
+	model_say(&u->m, bad, "%s", b.p);
+	buf_free(&b);
 	u->lost_at = (wall){ 0 };
 }
 
