@@ -309,6 +309,46 @@ a_hidden_answer_moves_nothing(void **state)
 	assert_string_equal(w->u.m.view[SCREEN_RUNS].sel, "8811");
 }
 
+#define LONG "a reason that is longer than any row of a screen of eighty " \
+	"columns and says at its very end what to do about it: "
+
+/* What is cut at the edge is the cure. */
+static void
+a_message_is_whole(void **state)
+{
+	struct err e = { ERR_FAILED, LONG "call anna" };
+	struct world *w = *state;
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc), *doc;
+
+	type(w, ":status\n");
+	ui_answer(&w->u, UI_COMMAND, "", NULL, &e);
+	shows(w, "call anna");
+	type(w, "/x");
+	model_say(&w->u.m, false, "%s%s%s%s", LONG, LONG, LONG, LONG);
+	shows(w, " a reason that is longer");
+	shows(w, ">\n /x");
+	ui_key(&w->u, KEY_ESC);
+	type(w, "L");
+	later(w, 400);
+	type(w, "node-c\n");
+	doc = json_pack("{s:s}", "message", LONG "remove it there");
+	ui_answer(&w->u, UI_DO, "", doc, NULL);
+	json_decref(doc);
+	shows(w, "remove it there");
+	shows(w, "Esc closes");
+	later(w, 400);
+	ui_key(&w->u, KEY_ESC);
+	(void)json_object_set_new(json_object_get(status, "broker"),
+	    "connected", json_false());
+	(void)json_object_set_new(json_object_get(status, "broker"),
+	    "trouble", json_string(LONG "ask bo"));
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	shows(w, "ask bo **");
+	ui_link(&w->u, LINK_DOWN, LONG "start it");
+	shows(w, "start it. **");
+	shows(w, "r now  q leave **");
+}
+
 static size_t
 rows_shown(struct world *w)
 {
@@ -373,6 +413,7 @@ main(void)
 		TEST(the_log_of_a_job_is_its_own),
 		TEST(what_is_opened_stays_that_run),
 		TEST(a_hidden_answer_moves_nothing),
+		TEST(a_message_is_whole),
 		TEST(open_alerts_are_seen),
 	};
 

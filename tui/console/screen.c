@@ -10,6 +10,8 @@
 #include "text.h"
 #include "utf8.h"
 
+enum { MESSAGE_ROWS = 3 };
+
 const struct screen screens[SCREEN_COUNT] = {
 	[SCREEN_AGENTS] = { "Agents", TOPIC_AGENTS, agent_columns, 9,
 		screen_agents },
@@ -477,56 +479,56 @@ message_text(const struct model *m, struct buf *b)
 }
 
 static void
-message_row(const struct model *m, const struct area *a, int y)
+join_text(const struct model *m, struct buf *b)
 {
 	const json_t *list = m->topic[TOPIC_JOINS].doc, *asks = NULL;
+
+	if (m->screen == SCREEN_JOIN)
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(js_str(json_array_get(list, i), "state", ""),
+		    "pending") == 0)
+			asks = json_array_get(list, i);
+	if (asks != NULL && strcmp(js_str(asks, "id", ""), "own") != 0)
+		buf_fmt(b, "%s asks to join as %s (2 shows it)", js_str(asks,
+		    "name", "?"), js_str(asks, "as", "agent"));
+}
+
+/* Its last row is y; it grows upwards, for its end is what to do about it. */
+static void
+put_message(const struct area *a, int y, unsigned attr, const char *text)
+{
+	struct area none = { a->g, 0, 0, 0, a->w }, rows;	/* counts */
+	int n = area_wrap(&none, 0, 1, MESSAGE_ROWS + 1, attr, text);
+	int h = n > MESSAGE_ROWS ? MESSAGE_ROWS : n;
+
+	h = y < 2 * MESSAGE_ROWS && h > 1 ? 1 : h;
+	rows = area_part(a, y - h + 1, 0, h, -1);
+	for (int i = 0; i < h; i++)
+		area_fill(&rows, i, 0, rows.w, GRID_PLAIN, ' ');
+	(void)area_wrap(&rows, 0, 1, h, attr, text);
+	if (n > h)
+		area_put(&rows, h - 1, rows.w - 1, attr, '>');
+}
+
+static void
+message_row(const struct model *m, const struct area *a, int y)
+{
 	bool bad = m->message_bad && m->message[0] != '\0';
+	bool types = m->mode == MODE_FILTER || m->mode == MODE_COMMAND;
 	struct buf text = BUF_INIT(1024);
 
 	message_text(m, &text);
-	if (m->mode == MODE_FILTER || m->mode == MODE_COMMAND) {
-		if (text.len > 0 && y > 2) {	/* as what Tab found */
-			area_fill(a, y - 1, 0, a->w, GRID_PLAIN, ' ');
-			(void)area_str(a, y - 1, 1, GRID_DIM, text.p);
-		}
+	if (text.len == 0 && !types)
+		join_text(m, &text);
+	if (text.len > 0 && !types)
+		put_message(a, y, bad ? GRID_BOLD | GRID_RED : GRID_BOLD,
+		    text.p);
+	else if (text.len > 0 && y > 2)		/* as what Tab found */
+		put_message(a, y - 1, GRID_DIM, text.p);
+	if (types)
 		prompt(a, y, m->mode == MODE_FILTER ? "/" : ":", &m->line);
-	} else if (text.len > 0)
-		(void)area_str(a, y, 1, bad ? GRID_BOLD | GRID_RED
-		    : GRID_BOLD, text.p);
-	else if (m->screen != SCREEN_JOIN) {
-		for (size_t i = 0; i < json_array_size(list); i++)
-			if (strcmp(js_str(json_array_get(list, i), "state",
-			    ""), "pending") == 0)
-				asks = json_array_get(list, i);
-		if (asks != NULL && strcmp(js_str(asks, "id", ""), "own") != 0)
-			(void)area_fmt(a, y, 1, GRID_BOLD, "%s asks to join as "
-			    "%s (2 shows it)", js_str(asks, "name", "?"),
-			    js_str(asks, "as", "agent"));
-	}
 	buf_free(&text);
-}
-
-/* Why there is none, and what becomes of what this node does by itself. */
-static int
-broker_banner(const struct model *m, const struct area *a, int y)
-{
-	const json_t *status = m->topic[TOPIC_STATUS].doc;
-	const json_t *b = json_object_get(status, "broker");
-	const char *broker = js_str(b, "name", "?");
-
-	(void)area_fmt(a, y, 1, GRID_BOLD, "** %s has no link to its broker "
-	    "%s: %s **", m->node, broker,
-	    js_str(b, "trouble", "it tries again by itself"));
-	if (js_bool(status, "local", false))
-		(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** It goes on with its "
-		    "own local runs; %s is told of %lld afterwards **", broker,
-		    (long long)js_int(status, "spooled", 0));
-	else if (strcmp(js_str(status, "status", ""), "on") == 0)
-		(void)area_fmt(a, y + 1, 1, GRID_BOLD, "** It is ON and fires "
-		    "nothing until %s answers **", broker);
-	else
-		return 1;
-	return 2;
 }
 
 /* Whole: the end of it is what to do about it. */
@@ -542,37 +544,70 @@ trouble(const struct area *a, int y, const char *why)
 	return used;
 }
 
+/* Why there is none, and what becomes of what this node does by itself. */
+static int
+broker_banner(const struct model *m, const struct area *a, int y)
+{
+	const json_t *status = m->topic[TOPIC_STATUS].doc;
+	const json_t *b = json_object_get(status, "broker");
+	const char *broker = js_str(b, "name", "?");
+	struct buf text = BUF_INIT(1000);
+	int used;
+
+	buf_fmt(&text, "%s has no link to its broker %s: %s", m->node, broker,
+	    js_str(b, "trouble", "it tries again by itself"));
+	used = trouble(a, y, text.p);
+	buf_clear(&text);
+	if (js_bool(status, "local", false))
+		buf_fmt(&text, "It goes on with its own local runs; %s is told "
+		    "of %lld afterwards", broker, (long long)js_int(status,
+		    "spooled", 0));
+	else if (strcmp(js_str(status, "status", ""), "on") == 0)
+		buf_fmt(&text, "It is ON and fires nothing until %s answers",
+		    broker);
+	if (text.len > 0)
+		used += trouble(a, y + used, text.p);
+	buf_free(&text);
+	return used;
+}
+
+static int
+lost_banner(const struct model *m, const struct area *a, int y)
+{
+	int64_t in = mono_diff_ms(m->retry, m->now.mono) / 1000;
+	struct buf b = BUF_INIT(1000);
+	char t[SAY];
+	int used;
+
+	buf_fmt(&b, "No link to %s: %s.", m->node[0] != '\0' ? m->node
+	    : m->where, m->why[0] != '\0' ? m->why : "connecting");
+	used = trouble(a, y, b.p);
+	buf_clear(&b);
+	if (m->heard_at.ms != 0)
+		buf_fmt(&b, "Data as of %s. ", say_when(&m->say, data_at(m),
+		    t));
+	if (m->link == LINK_TRYING)
+		buf_fmt(&b, "Try %d is under way. q leave", m->tries);
+	else
+		buf_fmt(&b, "Try %d in %llds. r now  q leave", m->tries + 1,
+		    (long long)(in < 0 ? 0 : in));
+	used += trouble(a, y + used, b.p);
+	buf_free(&b);
+	return used;
+}
+
 /* What is wrong with the link, above everything. */
 static int
 banner(const struct model *m, const struct area *a, int y)
 {
 	enum link_word w = model_word(m);
-	int64_t in = mono_diff_ms(m->retry, m->now.mono) / 1000;
-	char t[SAY];
-	int x;
+	int used;
 
-	if (w == WORD_LOST) {
-		(void)area_fmt(a, y, 1, GRID_BOLD, "** No link to %s: %s. **",
-		    m->node[0] != '\0' ? m->node : m->where, m->why[0] != '\0'
-		    ? m->why : "connecting");
-		x = 1 + area_fmt(a, y + 1, 1, GRID_BOLD, "** ");
-		if (m->heard_at.ms != 0)
-			x += area_fmt(a, y + 1, x, GRID_BOLD, "Data as of %s. ",
-			    say_when(&m->say, data_at(m), t));
-		if (m->link == LINK_TRYING)
-			(void)area_fmt(a, y + 1, x, GRID_BOLD, "Try %d is "
-			    "under way. q leave **", m->tries);
-		else
-			(void)area_fmt(a, y + 1, x, GRID_BOLD, "Try %d in "
-			    "%llds. r now  q leave **", m->tries + 1,
-			    (long long)(in < 0 ? 0 : in));
-		return 2;
-	}
+	if (w == WORD_LOST)
+		return lost_banner(m, a, y);
 	if (w == WORD_DENIED || w == WORD_OLD) {
-		x = trouble(a, y, m->why);
-		(void)area_str(a, y + x, 1, GRID_BOLD, "** r tries again  q "
-		    "leave **");
-		return x + 1;
+		used = trouble(a, y, m->why);
+		return used + trouble(a, y + used, "r tries again  q leave");
 	}
 	if (m->topic[TOPIC_STATUS].err.code != ERR_OK)
 		return trouble(a, y, m->topic[TOPIC_STATUS].err.msg);

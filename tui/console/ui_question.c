@@ -10,6 +10,7 @@
 #include "question.h"
 #include "screen.h"
 #include "ui.h"
+#include "utf8.h"
 
 /* Those of one question at a time, which makes the answers that come its own:
  * while an older one's are to come, this one's wait for them. */
@@ -302,7 +303,8 @@ finished(struct ui *u, struct question *q)
 	if (u->m.mode != MODE_QUESTION && question_token(q))
 		return;			/* row 22 says that it is here */
 	if (u->m.mode != MODE_QUESTION || (q->outcome.n == 1 &&
-	    q->cmd != CMD_JOIN_ACCEPT && good)) {
+	    q->cmd != CMD_JOIN_ACCEPT && good && utf8_cells(q->outcome.v[0],
+	    strlen(q->outcome.v[0])) + 2 < (size_t)u->w)) {
 		/* One good line does not need a box. */
 		model_say(&u->m, !good, "%s", q->outcome.v[i]);
 		close_question(u);
