@@ -349,6 +349,36 @@ a_message_is_whole(void **state)
 	shows(w, "r now  q leave **");
 }
 
+/* Bytes that are no text are output, too; and the end is not where it is cut. */
+static void
+a_log_of_the_line_is_whole_or_says_so(void **state)
+{
+	static char line[1001];
+	struct world *w = *state;
+	json_t *text = json_pack("{s:s}", "text", "one\n"), *end = json_object();
+	json_t *data = json_pack("{s:s}", "data", "/wBvawo=");
+
+	type(w, ":run log 8812\n");
+	ui_part(&w->u, UI_COMMAND, "", text);
+	ui_part(&w->u, UI_COMMAND, "", data);
+	ui_answer(&w->u, UI_COMMAND, "", end, NULL);
+	shows(w, "| one ");
+	shows(w, "| \\xff^@ok");
+	later(w, 400);
+	ui_key(&w->u, KEY_ESC);
+	memset(line, 'x', 999);
+	line[999] = '\n';
+	(void)json_object_set_new(text, "text", json_string(line));
+	type(w, ":run log 8812\n");
+	for (int i = 0; i < 1100; i++)
+		ui_part(&w->u, UI_COMMAND, "", text);
+	ui_answer(&w->u, UI_COMMAND, "", end, NULL);
+	shows(w, "cut at 1 MiB: muster run log 8812 has it all");
+	json_decref(text);
+	json_decref(data);
+	json_decref(end);
+}
+
 static size_t
 rows_shown(struct world *w)
 {
@@ -414,6 +444,7 @@ main(void)
 		TEST(what_is_opened_stays_that_run),
 		TEST(a_hidden_answer_moves_nothing),
 		TEST(a_message_is_whole),
+		TEST(a_log_of_the_line_is_whole_or_says_so),
 		TEST(open_alerts_are_seen),
 	};
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "base64.h"
 #include "cli.h"
 #include "cmd.h"
 #include "js.h"
@@ -203,11 +204,26 @@ out:
 
 /* ---- its answer ------------------------------------------------------- */
 
+/* Text is a string here: the NULs of a run's output as they are drawn. */
+static void
+put_bytes(struct buf *b, const char *p, size_t n)
+{
+	for (size_t i = 0, k; i < n; i += k + 1) {
+		const char *nul = memchr(p + i, '\0', n - i);
+
+		k = nul != NULL ? (size_t)(nul - p) - i : n - i;
+		buf_put(b, p + i, k);
+		buf_puts(b, nul != NULL ? "^@" : "");
+	}
+}
+
 void
 ui_command_part(struct ui *u, const json_t *params)
 {
 	json_t *row = json_object_get(params, "row"), *item;
-	size_t i;
+	const char *data = js_str(params, "data", NULL);
+	unsigned char *p;
+	size_t i, n;
 
 	if (u->cmd == NULL)
 		return;
@@ -218,6 +234,10 @@ ui_command_part(struct ui *u, const json_t *params)
 	json_array_foreach(json_object_get(params, "rows"), i, item)
 		(void)json_array_append(u->cmd_rows, item);
 	buf_puts(&u->cmd_text, js_str(params, "text", ""));
+	if (data != NULL && (p = base64_decode(data, &n)) != NULL) {
+		put_bytes(&u->cmd_text, (char *)p, n);
+		free(p);
+	}
 }
 
 static void
@@ -249,17 +269,27 @@ plan(struct ui *u, const json_t *result)
 
 /* What came while something was typed waits until that is over. */
 static void
-show(struct ui *u, const char *title, const char *text)
+show(struct ui *u, const struct buf *b)
 {
 	struct output *late = &u->m.late;
+	const char *spec = u->cmd->args;
+	struct cmd_arg a;
+	char name[CMD_METHOD], title[sizeof(late->title)];
+	char *text = mem_fmt("%s%s", b->p, b->failed ? "\n..." : "");
 
-	if (ui_free(u)) {
+	(void)MEM_STR(title, name_of(u->cmd, name));
+	if (b->failed)
+		(void)snprintf(title, sizeof(title), "cut at 1 MiB: muster "
+		    "%.20s %.30s has it all", name, cmd_arg_next(&spec, &a) ==
+		    1 ? js_str(u->cmd_params, a.name, "") : "");
+	if (ui_free(u))
 		ui_output(u, title, text);
-		return;
+	else {
+		(void)MEM_STR(late->title, title);
+		free(late->text);
+		late->text = mem_dup(text);
 	}
-	(void)MEM_STR(late->title, title);
-	free(late->text);
-	late->text = mem_dup(text);
+	free(text);
 }
 
 static void
@@ -269,14 +299,12 @@ answer(struct ui *u, const json_t *result)
 	struct buf b = BUF_INIT(OUTPUT_MAX);
 	const char *text = js_str(result, "text", NULL);
 	const char *message = js_str(result, "message", NULL);
-	char title[CMD_METHOD];
 
-	(void)name_of(u->cmd, title);
 	u->m.message[0] = '\0';
 	if (u->cmd->flags & CMD_RAW) {
 		if (text != NULL)
 			buf_puts(&u->cmd_text, text);
-		show(u, title, u->cmd_text.p);
+		show(u, &u->cmd_text);
 	} else if (message != NULL)
 		model_say(&u->m, false, "%s", message);
 	else {
@@ -284,7 +312,7 @@ answer(struct ui *u, const json_t *result)
 			(void)json_array_extend(u->cmd_rows, (json_t *)result);
 		render_doc(&b, u->cmd, u->cmd_rows != NULL ? u->cmd_rows
 		    : result, &r);
-		show(u, title, b.p);
+		show(u, &b);
 	}
 	buf_free(&b);
 }
