@@ -379,6 +379,34 @@ a_log_of_the_line_is_whole_or_says_so(void **state)
 	json_decref(end);
 }
 
+/* On any width: rows that stand still are not under LIVE alone. */
+static void
+frozen_rows_say_so(void **state)
+{
+	struct world *w = *state;
+	struct grid *g = grid_new(44, 12, GLYPHS_ASCII);
+	struct buf b = BUF_INIT(1 << 16);
+
+	type(w, "z");
+	ui_draw(&w->u, g);
+	later(w, 12000);
+	ui_draw(&w->u, g);
+	grid_text(g, &b);
+	assert_non_null(strstr(b.p, "LIVE FROZEN 12s"));
+	buf_free(&b);
+	grid_free(g);
+	update(w, "{\"sub\":2,\"seq\":1,\"del\":[\"node-d\"]}");
+	shows(w, "LIVE FROZEN 12s");
+	update(w, "{\"sub\":2,\"seq\":1,\"del\":[\"node-a\"]}");
+	shows(w, "node-a");
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-c");
+	w->u.m.privs = 0;
+	type(w, "S");
+	shows(w, "you may look");
+	type(w, "z");
+	hides(w, "FROZEN");
+}
+
 static size_t
 rows_shown(struct world *w)
 {
@@ -445,6 +473,7 @@ main(void)
 		TEST(a_hidden_answer_moves_nothing),
 		TEST(a_message_is_whole),
 		TEST(a_log_of_the_line_is_whole_or_says_so),
+		TEST(frozen_rows_say_so),
 		TEST(open_alerts_are_seen),
 	};
 

@@ -356,11 +356,12 @@ status_bar(const struct model *m, const struct area *a)
 	sched_field(m, &f[SCHED]);
 	broker_field(m, &f[BROKER]);
 	buf_puts(&f[WORD], model_word_text(m, t));
+	if (m->frozen)
+		buf_fmt(&f[WORD], " FROZEN %s", say_span(m->now.wall.ms -
+		    m->frozen_at.ms, t));
 	if (model_alerts(m) > 0)
 		buf_fmt(&f[ALERTS], "!%zu", model_alerts(m));
-	buf_puts(&f[CLOCK], m->frozen ? "FROZEN " : "");
-	buf_puts(&f[CLOCK], m->frozen ? say_span(m->now.wall.ms -
-	    m->frozen_at.ms, t) : say_clock(&m->say, m->now.wall, t));
+	buf_puts(&f[CLOCK], say_clock(&m->say, m->now.wall, t));
 	for (size_t d = 0;; d++) {
 		total = 1;
 		for (int i = 0; i < NFIELDS; i++)
@@ -378,8 +379,8 @@ status_bar(const struct model *m, const struct area *a)
 		f[SCHED] = word;
 	}
 	for (int i = 0; i < NFIELDS; i++) {
-		unsigned attr = GRID_REVERSE | (i == WORD && w != WORD_LIVE
-		    ? GRID_BOLD | GRID_UNDER : GRID_PLAIN);
+		unsigned attr = GRID_REVERSE | (i == WORD && (w != WORD_LIVE
+		    || m->frozen) ? GRID_BOLD | GRID_UNDER : GRID_PLAIN);
 
 		if (f[i].len == 0)
 			continue;
@@ -665,6 +666,18 @@ small(const struct model *m, const struct area *a)
 }
 
 void
+screen_message(const struct model *m, struct grid *g)
+{
+	struct area a = grid_area(g);
+	int y = g->h >= 8 ? g->h - 2 : g->h - 1;
+
+	if (g->w < 20 || g->h < 4)
+		return;
+	area_fill(&a, y, 0, a.w, GRID_PLAIN, ' ');
+	message_row(m, &a, y);
+}
+
+void
 screen_draw(const struct model *m, struct grid *g)
 {
 	struct area a = grid_area(g), content;
@@ -690,7 +703,7 @@ screen_draw(const struct model *m, struct grid *g)
 	if (model_word(m) == WORD_LOST || model_word(m) == WORD_DENIED)
 		for (int y = 0; y < content.h; y++)
 			area_mark(&content, y, 0, content.w, GRID_DIM);
-	message_row(m, &a, bars ? g->h - 2 : g->h - 1);
+	screen_message(m, g);
 	if (bars)
 		hints(m, &a, g->h - 1);
 	if (m->mode == MODE_HELP || m->mode == MODE_MENU)

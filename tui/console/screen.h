@@ -26,6 +26,8 @@ const json_t *screen_detail(const struct model *, const json_t *row);
 int	screen_page(const struct model *, int h);
 /* Everything: bars, content, overlays. */
 void	screen_draw(const struct model *, struct grid *);
+/* The row of messages alone. */
+void	screen_message(const struct model *, struct grid *);
 
 /* For the screens' own use. */
 extern const struct widget_column agent_columns[], join_columns[],

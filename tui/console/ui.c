@@ -71,6 +71,7 @@ ui_draw(struct ui *u, struct grid *g)
 	memcpy(g->cell, top->cell, (size_t)g->w * sizeof(*g->cell));
 	g->cursor_y = u->still->cursor_y;
 	g->cursor_x = u->still->cursor_x;
+	screen_message(&u->m, g);	/* what keys do is said all the same */
 	grid_free(top);
 }
 
