@@ -62,6 +62,40 @@ details_are_of_the_agent_shown(void **state)
 	shows(w, "SHA256:ccc");
 }
 
+/* A dash says that there is nothing to tell. */
+static void
+details_that_are_refused_say_why(void **state)
+{
+	struct err e = { ERR_DENIED, "agent show needs the privilege view" };
+	struct world *w = *state;
+	json_t *r;
+
+	(void)json_object_clear(w->u.m.stats);
+	type(w, "\n");
+	later(w, 10);
+	shows(w, "no samples yet");
+	r = sent(w, "agent.show");
+	ui_answer(&w->u, UI_DETAIL, js_str(r, "about", ""), NULL, &e);
+	json_decref(r);
+	shows(w, "agent show needs the privilege view");
+	hides(w, "Key ");
+	r = sent(w, "agent.stats");
+	(void)MEM_STR(e.msg, "the broker is very busy");
+	ui_answer(&w->u, UI_STATS, js_str(r, "about", ""), NULL, &e);
+	json_decref(r);
+	shows(w, "the broker is very busy");
+	type(w, "j");
+	later(w, 10);
+	hides(w, "needs the privilege");
+	hides(w, "very busy");
+	type(w, "3");
+	later(w, 10);
+	r = sent(w, "job.show");
+	ui_answer(&w->u, UI_DETAIL, js_str(r, "about", ""), NULL, &e);
+	json_decref(r);
+	shows(w, "very busy");
+}
+
 static void
 a_log_is_of_the_run_shown(void **state)
 {
@@ -463,6 +497,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(details_are_of_the_agent_shown),
+		TEST(details_that_are_refused_say_why),
 		TEST(a_log_is_of_the_run_shown),
 		TEST(the_end_of_an_old_log_is_not_the_new_ones),
 		TEST(data_is_as_old_as_the_loss_of_the_broker),

@@ -97,6 +97,7 @@ struct model {
 	json_t *stats;		/* agent -> agent.stats document */
 	json_t *detail;		/* about the selected row, or NULL */
 	char   detail_id[VIEW_ID + 8];
+	struct err detail_err;	/* why there is none for that id */
 	unsigned long crew;	/* another when somebody else may be able to
 				 * take the role over */
 	json_t *whatif;		/* last what-if, or NULL */

@@ -144,6 +144,16 @@ screen_detail(const struct model *m, const json_t *row)
 	    "?")) == 0 ? m->detail : NULL;
 }
 
+const char *
+screen_detail_error(const struct model *m, const json_t *row)
+{
+	const char *name = strchr(m->detail_id, ':');
+
+	return screen_detail(m, row) == NULL && m->detail_err.code != ERR_OK &&
+	    name != NULL && strcmp(name + 1, js_str(row, "name", "?")) == 0
+	    ? m->detail_err.msg : "";
+}
+
 int
 screen_page(const struct model *m, int h)
 {

@@ -22,6 +22,8 @@ void	screen_rows(const struct model *, enum screen_id, struct view_rows *);
 const json_t *screen_selected(const struct model *);
 /* What was told of this row beyond the list, or NULL; borrowed. */
 const json_t *screen_detail(const struct model *, const json_t *row);
+/* Why there is none of it, or "". */
+const char *screen_detail_error(const struct model *, const json_t *row);
 /* How many rows of the list are shown: for PgDn. */
 int	screen_page(const struct model *, int h);
 /* Everything: bars, content, overlays. */

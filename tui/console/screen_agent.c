@@ -112,6 +112,7 @@ why(const struct model *m, const struct area *a, int y, const json_t *row)
 	const json_t *runs = json_object_get(d, "runs");
 	const char *level = say_level(js_str(h, "level", "unknown"), 20);
 	struct buf b = BUF_INIT(1024);
+	struct area part;
 	int x;
 
 	x = area_fmt(a, y, 1, GRID_BOLD, "%-11s", "Why");
@@ -140,6 +141,14 @@ why(const struct model *m, const struct area *a, int y, const json_t *row)
 		screen_next_in_line(m, &b);
 		(void)area_str(a, y++, x + 1, GRID_PLAIN, b.p);
 	}
+	buf_free(&b);
+	if (*screen_detail_error(m, row) != '\0') {
+		(void)area_str(a, y, 1, GRID_BOLD, "No more");
+		part = area_part(a, y, x + 1, 3, -1);
+		(void)area_wrap(&part, 0, 0, 3, GRID_PLAIN,
+		    screen_detail_error(m, row));
+		return;
+	}
 	(void)area_str(a, y, 1, GRID_BOLD, "Key");
 	(void)area_str(a, y++, x + 1, GRID_PLAIN, js_str(d, "fingerprint",
 	    "-"));
@@ -150,7 +159,6 @@ why(const struct model *m, const struct area *a, int y, const json_t *row)
 		(void)area_fmt(a, y, x + 1, GRID_PLAIN, "%+.3fs   outages in "
 		    "24h %lld", js_num(d, "clock_skew", 0),
 		    (long long)js_int(d, "outages", 0));
-	buf_free(&b);
 }
 
 static void
@@ -195,10 +203,13 @@ screen_agent(const struct model *m, const struct area *a)
 	buf_fmt(&b, "%s last %s", screen_as_of(m, t), window_name(m->window));
 	area_right(a, 0, a->w - 2, GRID_DIM, b.p);
 	buf_free(&b);
-	if (stats == NULL)
-		(void)area_str(a, 2, 1, GRID_DIM, "no samples yet");
 	part = area_part(a, y, 0, 5, -1);
 	health_graph(&part, series(stats, "health", "mean"), level);
+	if (json_object_get(stats, "metrics") == NULL) {
+		part = area_part(a, y + 1, 14, 3, a->w - 22);
+		(void)area_wrap(&part, 0, 0, 3, GRID_DIM, js_str(stats,
+		    "error", "no samples yet"));
+	}
 	axis(m, a, y + 5, stats);
 	y += 6 + (a->h >= 24);
 	for (size_t i = 0; i < 4; i++, y += each)

@@ -152,6 +152,9 @@ about(const struct model *m, const struct area *a, const json_t *row)
 	(void)area_fmt(a, y++, 15, GRID_PLAIN, "%s%s%s", js_str(row,
 	    "distribution", "-"), js_str(row, "queue", NULL) != NULL
 	    ? ", queue " : "", js_str(row, "queue", ""));
+	if (d == NULL)
+		(void)area_wrap(a, y, 1, 3, GRID_PLAIN, screen_detail_error(m,
+		    row));
 	y = value(a, y, "Command", d, "command");
 	y = value(a, y, "Shell", d, "shell");
 	y = value(a, y, "User", d, "user");

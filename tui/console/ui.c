@@ -199,6 +199,7 @@ go(struct ui *u, enum screen_id id)
 	json_decref(m->detail);
 	m->detail = NULL;
 	m->detail_id[0] = '\0';
+	m->detail_err.code = ERR_OK;
 	u->next_detail = u->next_stats = u->next_line = (mono){ 0 };
 	ui_settle(u);
 }

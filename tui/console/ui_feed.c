@@ -67,6 +67,7 @@ ask_detail(struct ui *u)
 	if (strcmp(about, u->m.detail_id) != 0) {
 		u->next_detail = (mono){ 0 };
 		(void)MEM_STR(u->m.detail_id, about);
+		u->m.detail_err.code = ERR_OK;
 	}
 	if (due(u, &u->next_detail, DETAIL_MS))
 		ui_ask(u, UI_DETAIL, about, how[u->m.screen].method,
@@ -339,6 +340,33 @@ on_log_end(struct ui *u, const char *about, const struct err *e)
 	l->ended = true;
 }
 
+static void
+on_detail(struct model *m, const char *about, const json_t *result,
+    const struct err *e)
+{
+	if (strcmp(about, m->detail_id) != 0)
+		return;
+	m->detail_err = e != NULL ? *e : (struct err){ 0 };
+	if (e != NULL)
+		return;
+	json_decref(m->detail);
+	m->detail = json_deep_copy(result);
+}
+
+/* Samples that are here stay, and say from when they are. */
+static void
+on_stats(struct model *m, const char *agent, const json_t *result,
+    const struct err *e)
+{
+	if (e == NULL)
+		(void)json_object_set_new(m->stats, agent,
+		    json_deep_copy(result));
+	else if (json_object_get(json_object_get(m->stats, agent),
+	    "metrics") == NULL)
+		(void)json_object_set_new(m->stats, agent, json_pack("{s:o}",
+		    "error", js_text(e->msg)));
+}
+
 void
 ui_answer(struct ui *u, enum ui_tag tag, const char *about,
     const json_t *result, const struct err *e)
@@ -358,15 +386,10 @@ ui_answer(struct ui *u, enum ui_tag tag, const char *about,
 		on_subscribed(u, about, result, e);
 		break;
 	case UI_DETAIL:
-		if (e == NULL && strcmp(about, m->detail_id) == 0) {
-			json_decref(m->detail);
-			m->detail = json_deep_copy(result);
-		}
+		on_detail(m, about, result, e);
 		break;
 	case UI_STATS:
-		if (e == NULL)
-			(void)json_object_set_new(m->stats, about,
-			    json_deep_copy(result));
+		on_stats(m, about, result, e);
 		break;
 	case UI_LINE:
 		if (e == NULL) {
