@@ -173,14 +173,13 @@ turn_frame(struct ui *u, struct frames *f, bool keyed)
 	u->clipboard = NULL;
 }
 
-/* once: the link cannot come back. */
 static void
-loop(struct ui *u, struct link *l, bool once)
+loop(struct ui *u, struct link *l)
 {
 	struct frames f = { .credit = BURST_MS, .at = clock_mono() };
 	bool keyed = true;
 
-	while (!u->quit && ended == 0 && !(once &&
+	while (!u->quit && ended == 0 && !(u->once &&
 	    u->m.link != LINK_TRYING && link_fd(l) == -1)) {
 		struct pollfd p[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
 			{ .fd = link_fd(l), .events = link_events(l) } };
@@ -226,6 +225,7 @@ console_run(const struct console_target *t, struct err *e)
 
 	ui_init(&u, GLYPHS_ASCII, t->remote != NULL ? t->remote->target
 	    : t->fd != 0 ? "ssh" : t->socket);
+	u.once = t->fd != 0;
 	u.m.remote = t->remote != NULL || t->fd != 0;
 	u.m.say.zone = tz_get(tz_system(zone), NULL);
 	l = link_new(&target, &ops, &u, t->remote != NULL);
@@ -237,7 +237,7 @@ console_run(const struct console_target *t, struct err *e)
 	u.glyphs = about.utf8 ? GLYPHS_UTF8 : GLYPHS_ASCII;
 	u.m.utf8_able = about.utf8;
 	u.m.colours = about.colour ? COLOURS_DEFAULT : COLOURS_MONO;
-	loop(&u, l, t->fd != 0);
+	loop(&u, l);
 	term_close();
 	if (t->fd != 0 && link_fd(l) == -1 && !u.quit && ended == 0)
 		(void)err_set(e, ERR_CONNECT, "musterd has ended this "

@@ -188,6 +188,9 @@ dial(struct link *l)
 void
 link_tick(struct link *l, mono now, bool at_once)
 {
+	/* What answers there may be another by now; but what is inherited is
+	 * not dialled twice. */
+	bool anew = at_once && !l->waits && l->target->fd == 0;
 	struct err e;
 
 	if (l->fd != -1 && l->waits && !l->asks &&
@@ -196,7 +199,7 @@ link_tick(struct link *l, mono now, bool at_once)
 		    TRY_MS / 1000);
 		failed(l, &e);
 	}
-	if (l->fd == -1 && (at_once || (!l->stopped &&
+	if ((l->fd == -1 || anew) && (at_once || (!l->stopped &&
 	    now.us >= l->retry.us))) {
 		if (at_once)
 			l->tries = 0;

@@ -38,7 +38,7 @@ void	link_free(struct link *);
 int	link_fd(const struct link *);
 short	link_events(const struct link *);
 void	link_ready(struct link *);
-/* Tries again when it is time to; now: at once. */
+/* Tries again when it is time to; now: at once, and anew if it is open. */
 void	link_tick(struct link *, mono, bool now);
 int	link_tries(const struct link *);
 mono	link_retry(const struct link *);

@@ -503,7 +503,10 @@ look(struct ui *u, const struct key *k)
 		break;
 	case ACT_GLYPHS:	glyphs(u); break;
 	case ACT_REFRESH:
-		u->reconnect = !u->up;
+		u->reconnect = !u->up && !u->once;
+		if (!u->up && u->once)
+			model_say(m, true, "this console ends with its link: "
+			    "q");
 		u->next_ping = u->next_detail = u->next_stats =
 		    u->next_line = (mono){ 0 };
 		break;

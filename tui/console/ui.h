@@ -20,6 +20,7 @@ struct ui {
 	 * link empties it. */
 	json_t *out;
 	bool quit, redraw, reconnect;
+	bool once;			/* the link cannot be dialled again */
 	char *clipboard;		/* for OSC 52; the terminal frees */
 	/* private */
 	bool up, pasting;
