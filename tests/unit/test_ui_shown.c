@@ -441,6 +441,67 @@ frozen_rows_say_so(void **state)
 	hides(w, "FROZEN");
 }
 
+#define DOTS "........................................"	/* 40 */
+
+/* All of a long line can be read, and it says that there is more of it. */
+static void
+long_lines_are_read_sideways(void **state)
+{
+	static const char text[] = "begin " DOTS DOTS DOTS " end\nshort\n"
+	    DOTS "\303\244" DOTS "\343\201\202 wide" DOTS "\n";
+	struct world *w = *state;
+	json_t *part = json_pack("{s:s}", "text", text), *end = json_object();
+
+	(void)MEM_STR(w->u.m.view[SCREEN_RUNS].sel, "8812");
+	type(w, "4");
+	runlog_put(&w->u.m.log, "\n", 1);
+	runlog_put(&w->u.m.log, text, strlen(text));
+	shows(w, "...>\n short\n");
+	type(w, ">");
+	shows(w, "<.......");
+	hides(w, "begin");
+	hides(w, "short");
+	shows(w, "?? wide");
+	type(w, ">>>>");		/* not past the end */
+	shows(w, " end");
+	shows(w, "<");
+	type(w, "<<<<");
+	shows(w, " begin ...");
+	hides(w, "\n<");
+	type(w, ":run log 8812\n");
+	ui_part(&w->u, UI_COMMAND, "", part);
+	ui_answer(&w->u, UI_COMMAND, "", end, NULL);
+	json_decref(part);
+	json_decref(end);
+	later(w, 400);
+	shows(w, "| begin ");
+	shows(w, "..> |");
+	shows(w, "< > move sideways");
+	type(w, ">>");
+	shows(w, " end ");
+	hides(w, "begin");
+	type(w, "<<");
+	shows(w, "| begin ");
+}
+
+/* The message of an event is longer than what a screen says of it. */
+static void
+a_row_is_copied_whole(void **state)
+{
+	struct world *w = *state;
+	json_t *list = json_deep_copy(w->u.m.topic[TOPIC_EVENTS].doc);
+
+	(void)json_object_set_new(json_array_get(list, 0), "message",
+	    json_string(LONG "call anna"));
+	model_put(&w->u.m, TOPIC_EVENTS, list);
+	type(w, "5c");
+	assert_non_null(strstr(w->u.clipboard, LONG "call anna"));
+	type(w, "i");
+	shows(w, "call anna");
+	type(w, "v");
+	shows(w, "call anna");
+}
+
 static size_t
 rows_shown(struct world *w)
 {
@@ -509,6 +570,8 @@ main(void)
 		TEST(a_message_is_whole),
 		TEST(a_log_of_the_line_is_whole_or_says_so),
 		TEST(frozen_rows_say_so),
+		TEST(long_lines_are_read_sideways),
+		TEST(a_row_is_copied_whole),
 		TEST(open_alerts_are_seen),
 	};
 

@@ -199,6 +199,23 @@ area_right(const struct area *a, int y, int x, unsigned attr, const char *s)
 	(void)area_str(a, y, x - n + 1, attr, s);
 }
 
+bool
+area_line(const struct area *a, int y, int x, int left, unsigned attr,
+    const char *s, size_t len)
+{
+	struct area row = area_part(a, y, x, 1, -1);
+	int used = area_strn(&row, 0, -left, -1, attr, s, len);
+	struct cell *first = at(&row, 0, 0);
+
+	if (first != NULL && first->cp == 0)	/* half of a wide one */
+		first->cp = ' ';
+	if (left > 0 && used > 0)
+		area_put(a, y, x - 1, attr | GRID_BOLD, '<');
+	if (used - left > row.w)
+		area_put(&row, 0, row.w - 1, attr | GRID_BOLD, '>');
+	return used - left > row.w;
+}
+
 int
 area_wrap(const struct area *a, int y, int x, int rows, unsigned attr,
     const char *s)

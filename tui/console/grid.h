@@ -73,6 +73,10 @@ void	area_right(const struct area *, int y, int x, unsigned attr,
  * used. */
 int	area_wrap(const struct area *, int y, int x, int rows, unsigned attr,
 	    const char *);
+/* One long line from its cell left on: `<` before x and `>` in the last column
+ * where there is more of it.  True: there is more at the right. */
+bool	area_line(const struct area *, int y, int x, int left, unsigned attr,
+	    const char *, size_t len);
 void	area_put(const struct area *, int y, int x, unsigned attr,
 	    uint32_t cp);
 void	area_fill(const struct area *, int y, int x, int n, unsigned attr,

@@ -71,6 +71,10 @@ const struct key keys[] = {
 	{ KEY_K_HOME, ACT_FIRST, ALL, "Home", NULL, "the first row", 0 },
 	{ KEY_K_END, ACT_LAST, ALL, "End", NULL, "the last row; in a log: "
 	  "follow", 0 },
+	{ '<', ACT_LEFTWARDS, ALL, "<", NULL, "back to the left in long lines",
+	  0 },
+	{ '>', ACT_RIGHTWARDS, ALL, ">", NULL, "half a screen to the right in "
+	  "lines of a log or an answer", 0 },
 	{ KEY_K_RIGHT, ACT_OPEN, ALL, "Right", NULL, "open", 0 },
 	{ 'l', ACT_OPEN, ALL, "l", NULL, "open", 0 },
 	{ KEY_ESC, ACT_BACK, ALL, "Esc", NULL, "back, close, cancel", 0 },

@@ -65,7 +65,7 @@ enum mode {
 struct output {
 	char   title[80];
 	char  *text;		/* owned, or NULL */
-	int    top;
+	int    top, left;	/* lines; cells */
 	mono   shown;		/* keys before shown + DEAF are thrown away */
 	bool   asked;		/* a question is below it */
 };

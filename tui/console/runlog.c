@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "mem.h"
+#include "utf8.h"
 
 void
 runlog_clear(struct runlog *l)
@@ -100,6 +102,22 @@ runlog_move(struct runlog *l, int64_t n, size_t height)
 	}
 	l->paused = true;
 	l->top = (top > last ? last : top) + l->dropped;
+}
+
+size_t
+runlog_width(const struct runlog *l)
+{
+	struct buf b = BUF_INIT(RUNLOG_LINE * 8);
+	size_t most = 0, n;
+
+	for (size_t i = 0; i < l->n; i++) {
+		buf_clear(&b);
+		buf_safe(&b, runlog_at(l, i)->p, runlog_at(l, i)->len);
+		n = utf8_cells(b.p, b.len);
+		most = n > most ? n : most;
+	}
+	buf_free(&b);
+	return most;
 }
 
 bool

@@ -39,6 +39,8 @@ size_t	runlog_top(const struct runlog *, size_t height);
 /* Moves by n lines; upwards stops following, the end goes on with it. */
 void	runlog_move(struct runlog *, int64_t n, size_t height);
 void	runlog_follow(struct runlog *);
+/* Cells of the widest line. */
+size_t	runlog_width(const struct runlog *);
 /* The next line with the text after the first one shown goes to the top. */
 bool	runlog_find(struct runlog *, const char *text, size_t height);
 

@@ -632,22 +632,24 @@ output_draw(const struct model *m, const struct area *a)
 {
 	struct area box = area_part(a, 2, 2, a->h - 4, a->w - 4), in;
 	const char *p = m->output.text != NULL ? m->output.text : "";
+	bool cut = false;
 	int line = 0;
 
 	widget_box(&box, m->output.title);
-	in = area_part(&box, 1, 2, box.h - 3, box.w - 4);
+	in = area_part(&box, 1, 1, box.h - 3, box.w - 3);
 	while (*p != '\0') {
 		size_t n = strcspn(p, "\n");
 
 		if (line >= m->output.top && line - m->output.top < in.h)
-			(void)area_strn(&in, line - m->output.top, 0, -1,
-			    GRID_PLAIN, p, n);
+			cut |= area_line(&in, line - m->output.top, 1,
+			    m->output.left, GRID_PLAIN, p, n);
 		line++;
 		p += n + (p[n] == '\n');
 	}
-	(void)area_fmt(&box, box.h - 2, 2, GRID_DIM, "Esc closes%s",
-	    line > in.h ? "  j k PgUp PgDn move" : "");
-	area_cursor(&in, 0, 0);
+	(void)area_fmt(&box, box.h - 2, 2, GRID_DIM, "Esc closes%s%s",
+	    line > in.h ? "  j k PgUp PgDn move" : "", cut ||
+	    m->output.left > 0 ? "  < > move sideways" : "");
+	area_cursor(&in, 0, 1);
 }
 
 /* One line, no frame: for the mouse of the terminal. */

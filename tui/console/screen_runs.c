@@ -146,11 +146,9 @@ log_view(const struct model *m, const struct area *a, const json_t *row)
 		    : "(no output yet)");
 	for (size_t y = 0; y < height && top + y < l->n; y++) {
 		const struct runlog_line *line = runlog_at(l, top + y);
-		size_t left = (size_t)l->left;
 
-		if (line->len > left)
-			(void)area_strn(a, (int)y + 1, 1, -1, GRID_PLAIN,
-			    line->p + left, line->len - left);
+		(void)area_line(a, (int)y + 1, 1, l->left, GRID_PLAIN, line->p,
+		    line->len);
 	}
 	if (m->in_log)
 		area_cursor(a, 1, 1);

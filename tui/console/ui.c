@@ -8,6 +8,10 @@
 #include "mem.h"
 #include "question.h"
 #include "screen.h"
+#include "utf8.h"
+
+/* More of a line is not looked at by the grid. */
+enum { LINE_READ = 8192 };
 
 void
 ui_init(struct ui *u, enum glyphs glyphs, const char *where)
@@ -94,7 +98,7 @@ ui_output(struct ui *u, const char *title, const char *text)
 	(void)MEM_STR(o->title, title);
 	free(o->text);
 	o->text = mem_dup(text);
-	o->top = 0;
+	o->top = o->left = 0;
 	o->shown = u->m.now.mono;
 	o->asked = u->m.mode == MODE_QUESTION;
 	u->m.mode = MODE_OUTPUT;
@@ -322,11 +326,20 @@ row_text(const struct model *m, struct buf *b)
 	const json_t *row = screen_selected(m);
 	char t[SAY];
 
-	for (int i = 0; row != NULL && i < s->ncolumns; i++)
-		if (s->columns[i].path != NULL)
-			buf_fmt(b, "%s%s %s", b->len > 0 ? ", " : "",
-			    s->columns[i].title, say_value(view_path(row,
-			    s->columns[i].path), t));
+	for (int i = 0; row != NULL && i < s->ncolumns; i++) {
+		const struct widget_column *c = &s->columns[i];
+		const json_t *v;
+
+		if (c->path == NULL)
+			continue;
+		buf_fmt(b, "%s%s ", b->len > 0 ? ", " : "", c->title);
+		v = view_path(row, c->path);
+		if (json_is_string(v))		/* all of it */
+			buf_safe(b, json_string_value(v),
+			    json_string_length(v));
+		else
+			buf_puts(b, say_value(v, t));
+	}
 }
 
 static void
@@ -372,6 +385,17 @@ toggle_mark(struct ui *u)
 	move(u, 1);
 }
 
+/* Half a screen, and never past all that there is. */
+static int
+sideways(const struct ui *u, enum act act, int left, size_t width)
+{
+	int half = u->w / 2 > 0 ? u->w / 2 : 1;
+
+	if (act == ACT_LEFTWARDS)
+		return left > half ? left - half : 0;
+	return (size_t)(left + half) < width ? left + half : left;
+}
+
 /* Moves; false: another act. */
 static bool
 look_around(struct ui *u, const struct key *k)
@@ -394,7 +418,13 @@ look_around(struct ui *u, const struct key *k)
 		back(u);
 	else if (k->act == ACT_LOG)
 		job_log(u);
-	else
+	else if (k->act == ACT_LEFTWARDS || k->act == ACT_RIGHTWARDS) {
+		struct runlog *l = &u->m.log;
+
+		if (u->m.screen == SCREEN_RUNS)
+			l->left = sideways(u, k->act, l->left,
+			    runlog_width(l));
+	} else
 		return false;
 	return true;
 }
@@ -423,7 +453,7 @@ enter_mode(struct ui *u, enum act act)
 static void
 take_row(struct ui *u, enum act act)
 {
-	struct buf b = BUF_INIT(4096);
+	struct buf b = BUF_INIT(1 << 16);
 
 	row_text(&u->m, &b);
 	if (act == ACT_COPY)
@@ -519,8 +549,8 @@ look(struct ui *u, const struct key *k)
 	case ACT_SCREEN: case ACT_UP: case ACT_DOWN: case ACT_PGUP:
 	case ACT_PGDN: case ACT_FIRST: case ACT_LAST: case ACT_NEXT:
 	case ACT_PREV: case ACT_OPEN: case ACT_BACK: case ACT_LOG:
-	case ACT_NONE: case ACT_ACCEPT: case ACT_DRAIN: case ACT_PAUSE:
-	case ACT_JOIN: case ACT_LEAVE: case ACT_NEW: case ACT_RUN:
+	case ACT_LEFTWARDS: case ACT_RIGHTWARDS: case ACT_NONE:
+	case ACT_ACCEPT: case ACT_DRAIN: case ACT_PAUSE: case ACT_JOIN: case ACT_LEAVE: case ACT_NEW: case ACT_RUN:
 	case ACT_SCHEDULER: case ACT_TOKEN: case ACT_REMOVE: case ACT_COUNT:
 		break;
 	}
@@ -616,34 +646,54 @@ help_key(struct ui *u, int key)
 		m->help_at = 0;
 }
 
+/* Its lines, and the cells of the widest. */
+static int
+output_size(const struct output *o, size_t *width)
+{
+	struct buf b = BUF_INIT(1 << 16);
+	const char *p = o->text != NULL ? o->text : "";
+	int lines = 0;
+	size_t n, cells;
+
+	for (*width = 0; *p != '\0'; p += n + (p[n] == '\n')) {
+		n = strcspn(p, "\n");
+		lines += p[n] == '\n';
+		buf_clear(&b);
+		buf_safe(&b, p, n < LINE_READ ? n : LINE_READ);
+		cells = utf8_cells(b.p, b.len);
+		*width = cells > *width ? cells : *width;
+	}
+	buf_free(&b);
+	return lines;
+}
+
 static void
 output_key(struct ui *u, int key)
 {
 	struct model *m = &u->m;
+	struct output *o = &m->output;
 	const struct key *k = key_find(key, m->screen);
-	int page = u->h - 8 > 1 ? u->h - 8 : 1, lines = 0;
+	enum act act = k != NULL ? k->act : ACT_NONE;
+	int page = u->h - 8 > 1 ? u->h - 8 : 1, lines;
+	size_t width;
 
-	if (m->mode == MODE_OUTPUT && mono_diff_ms(m->now.mono,
-	    m->output.shown) < QUESTION_DEAF_MS)
+	if (m->mode == MODE_OUTPUT && mono_diff_ms(m->now.mono, o->shown) <
+	    QUESTION_DEAF_MS)
 		return;
-	for (const char *p = m->output.text; p != NULL && *p != '\0'; p++)
-		lines += *p == '\n';
-	if (k != NULL && k->act == ACT_DOWN)
-		m->output.top++;
-	else if (k != NULL && k->act == ACT_UP)
-		m->output.top--;
-	else if (k != NULL && k->act == ACT_PGDN)
-		m->output.top += page;
-	else if (k != NULL && k->act == ACT_PGUP)
-		m->output.top -= page;
+	lines = output_size(o, &width);
+	if (act == ACT_DOWN || act == ACT_UP)
+		o->top += act == ACT_DOWN ? 1 : -1;
+	else if (act == ACT_PGDN || act == ACT_PGUP)
+		o->top += act == ACT_PGDN ? page : -page;
+	else if (act == ACT_LEFTWARDS || act == ACT_RIGHTWARDS)
+		o->left = sideways(u, act, o->left, width);
 	else {
-		m->mode = m->question != NULL && m->output.asked
-		    ? MODE_QUESTION : MODE_LIST;
+		m->mode = m->question != NULL && o->asked ? MODE_QUESTION
+		    : MODE_LIST;
 		return;
 	}
-	m->output.top = m->output.top > lines - page ? lines - page
-	    : m->output.top;
-	m->output.top = m->output.top < 0 ? 0 : m->output.top;
+	o->top = o->top > lines - page ? lines - page : o->top;
+	o->top = o->top < 0 ? 0 : o->top;
 }
 
 void
