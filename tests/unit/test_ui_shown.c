@@ -323,6 +323,17 @@ what_is_opened_stays_that_run(void **state)
 	}
 }
 
+static void
+events_are_watched_on(void **state)
+{
+	struct world *w = *state;
+
+	type(w, "5\n");
+	update(w, "{\"sub\":6,\"seq\":1,\"set\":[" EVENT("88130",
+	    "10:42:30", "info", "x", "\"a\"", "null", "new") "]}");
+	shows(w, "> 10:42:30");
+}
+
 /* Hidden, and its run is made: who reads another run goes on reading it. */
 static void
 a_hidden_answer_moves_nothing(void **state)
@@ -566,6 +577,7 @@ main(void)
 		TEST(a_refused_ping_is_no_life),
 		TEST(the_log_of_a_job_is_its_own),
 		TEST(what_is_opened_stays_that_run),
+		TEST(events_are_watched_on),
 		TEST(a_hidden_answer_moves_nothing),
 		TEST(a_message_is_whole),
 		TEST(a_log_of_the_line_is_whole_or_says_so),

@@ -565,7 +565,8 @@ pin(struct ui *u)
 	struct view *v = &m->view[m->screen];
 	const json_t *row = screen_selected(m);
 
-	if (v->sel[0] != '\0' || row == NULL)
+	/* Nothing is done to an event: they go on being watched. */
+	if (v->sel[0] != '\0' || row == NULL || m->screen == SCREEN_EVENTS)
 		return;
 	(void)MEM_STR(v->sel, u->drawn);
 	if (v->sel[0] == '\0' || screen_selected(m) == NULL)
