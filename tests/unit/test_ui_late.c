@@ -51,6 +51,24 @@ a_plan_does_not_take_the_keys(void **state)
 	assert_int_equal(count_sent(w, "apply"), 1);
 }
 
+/* The end of a paste that began on a list is no answer either. */
+static void
+a_plan_waits_for_the_end_of_a_paste(void **state)
+{
+	struct world *w = *state;
+
+	type(w, ":apply Makefile\n");
+	json_decref(sent(w, "apply"));
+	ui_key(&w->u, KEY_K_PASTE_START);
+	plan_comes(w);
+	later(w, 400);
+	hides(w, "y does it");
+	shows(w, "apply: its question is here");
+	ui_key(&w->u, KEY_K_PASTE_END);
+	later(w, 10);
+	shows(w, "y does it");
+}
+
 static void
 an_output_does_not_take_the_keys(void **state)
 {
@@ -305,6 +323,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_plan_does_not_take_the_keys),
+		TEST(a_plan_waits_for_the_end_of_a_paste),
 		TEST(an_output_does_not_take_the_keys),
 		TEST(what_is_asked_again_does_not_take_the_keys),
 		TEST(a_token_is_closed_by_esc_alone),
