@@ -202,10 +202,12 @@ pair()
 	shows "Words   $words"
 	yes_to_it
 	wait_for 5 shows 'T shows its token now'
+	sleep 0.4		# nobody has read it sooner: keys are deaf
 	keys T
 	wait_for 5 shows 'Make and show a token: b'
 	yes_to_it
 	wait_for 5 shows 'muster join complete'
+	sleep 0.4
 	keys v
 	wait_for 5 shows_not 'Make and show'
 	# A line that is as long as it is, whole: what the mouse would take.

@@ -550,8 +550,9 @@ look(struct ui *u, const struct key *k)
 	case ACT_PGDN: case ACT_FIRST: case ACT_LAST: case ACT_NEXT:
 	case ACT_PREV: case ACT_OPEN: case ACT_BACK: case ACT_LOG:
 	case ACT_LEFTWARDS: case ACT_RIGHTWARDS: case ACT_NONE:
-	case ACT_ACCEPT: case ACT_DRAIN: case ACT_PAUSE: case ACT_JOIN: case ACT_LEAVE: case ACT_NEW: case ACT_RUN:
-	case ACT_SCHEDULER: case ACT_TOKEN: case ACT_REMOVE: case ACT_COUNT:
+	case ACT_ACCEPT: case ACT_DRAIN: case ACT_PAUSE: case ACT_JOIN:
+	case ACT_LEAVE: case ACT_NEW: case ACT_RUN: case ACT_SCHEDULER:
+	case ACT_TOKEN: case ACT_REMOVE: case ACT_COUNT:
 		break;
 	}
 }
