@@ -38,6 +38,7 @@ struct session {
 	struct buf		in;	/* an unfinished line, or held */
 	size_t			scanned;
 	struct fifo		out;
+	size_t			waiting; /* of it, when last looked at */
 	bool			high, drained, paused, eof, opened;
 	bool			busy;	/* inside session_input */
 	bool			read_on; /* what the transport was told last */
@@ -236,6 +237,7 @@ queue_text(struct session *s, const char *text, size_t n)
 	}
 	fifo_put(&s->out, text, n);
 	fifo_put(&s->out, "\n", 1);
+	s->waiting = s->out.len;
 	if (s->out.len > SESSION_HIGH)
 		s->high = true;
 	wake(s);
@@ -271,9 +273,23 @@ session_send(struct session *s, const json_t *msg)
 	return rc;
 }
 
+/* The time to answer what came before the peer's EOF. */
+static void
+more_time(struct session *s)
+{
+	if (s->state != OPEN || !s->eof || s->deadline == 0)
+		return;
+	s->deadline = uv_now(s->timer.loop) + EOF_MS;
+	arm(s);
+}
+
 void
 session_taken(struct session *s)
 {
+	/* More is to come, and the peer reads. */
+	if (s->out.len < s->waiting && (s->paused || s->out.len > 0))
+		more_time(s);
+	s->waiting = s->out.len;
 	if (s->high && s->out.len < SESSION_HIGH / 2) {
 		s->high = false;
 		s->drained = true;
@@ -471,11 +487,7 @@ on_wake(uv_idle_t *h)
 	/* Also after a pause so short that the transport never knew. */
 	if (s->resumed && s->state == OPEN) {
 		s->resumed = false;
-		/* The time to answer what came before the peer's EOF. */
-		if (s->eof && s->deadline != 0) {
-			s->deadline = uv_now(h->loop) + EOF_MS;
-			arm(s);
-		}
+		more_time(s);
 		if (s->in.len > 0)
 			held(s);
 	}

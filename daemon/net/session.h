@@ -4,7 +4,8 @@
  * A message is one JSON object a line, at most 1 MiB.  A peer that sends
  * garbage gets one JSON-RPC error and is closed.  Output is queued and bounded
  * (SESSION_QUEUE); who stays behind is closed.  A peer that ends its sending
- * side is still answered for 2 s.  Loop thread only. */
+ * side is still answered for 2 s, and while it takes what waits for it.  Loop
+ * thread only. */
 #ifndef SESSION_H
 #define SESSION_H
 

@@ -1,7 +1,11 @@
 /* The protocol as a client sees it: hello, answers and errors by id, lists that
  * do not fit in one message. */
 #include "api_fixture.h"
+
+#include <sys/socket.h>
+
 #include "broker/grammar.h"
+#include "net/local.h"
 
 static struct {
 	struct session *s, *far;
@@ -246,6 +250,61 @@ who_reads_nothing_is_not_read(void **state)
 	hang_up();
 }
 
+/* Somebody asks for the list twice and says that this is all; -> its end. */
+static int
+two_lists(void)
+{
+	static const char text[] = "{\"id\":1,\"method\":\"hello\"}\n"
+	    "{\"id\":2,\"method\":\"job.list\"}\n"
+	    "{\"id\":3,\"method\":\"job.list\"}\n";
+	struct peer peer = { .kind = PEER_LOCAL, .user = "ann" };
+	struct session *s;
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0, fd), 0);
+	s = local_of(&loop, fd[0], &peer, NULL, NULL);
+	assert_true(api_open(api, s));
+	session_input(s, text, sizeof(text) - 1);
+	assert_true(session_paused(s));
+	session_eof(s);
+	return fd[1];
+}
+
+/* Lost: `muster` behind a slow line: what was asked for before the end, and had
+ * to wait for its turn, was never answered. */
+static void
+who_has_said_all_is_answered_while_it_reads(void **state)
+{
+	static char out[16 << 20];
+	mono from = clock_mono();
+	size_t len = 0;
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	many_jobs();
+	fd = two_lists();
+	while (api->rpcs != NULL && len < sizeof(out) - 16384) {
+		n = read(fd, out + len, 16384);
+		len += n > 0 ? (size_t)n : 0;
+		turn();
+		if (mono_diff_ms(clock_mono(), from) < 3000)
+			(void)usleep(n > 0 ? 40000 : 1000);
+	}
+	out[len] = '\0';
+	(void)close(fd);
+	UNTIL(api->rpcs == NULL);
+	assert_non_null(strstr(out, "\"id\":2,\"result\":[]"));
+	assert_non_null(strstr(out, "\"id\":3,\"result\":[]"));
+	/* Who takes nothing is not waited for. */
+	from = clock_mono();
+	fd = two_lists();
+	UNTIL(api->rpcs == NULL);
+	assert_in_range(mono_diff_ms(clock_mono(), from), 1900, 20000);
+	(void)close(fd);
+}
+
 /* No event is of this kind. */
 #define FOLLOW(id) "{\"id\":" #id ",\"method\":\"event.follow\",\"params\":"   \
 	"{\"code\":\"none\"}}"
@@ -308,6 +367,7 @@ main(void)
 		T(strangers_get_nothing),
 		T(long_lists_come_in_parts),
 		T(who_reads_nothing_is_not_read),
+		T(who_has_said_all_is_answered_while_it_reads),
 		T(open_requests_are_bounded),
 		T(followers_may_go),
 	};
