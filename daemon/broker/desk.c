@@ -455,6 +455,13 @@ request_take(struct broker *b, struct request *r, const struct peer *peer,
 {
 	char words[WORDS_TEXT];
 
+	/* An operator accepts what he saw. */
+	if (request_is(r, "accepted") && (r->worker != wants_worker(params) ||
+	        strcmp(r->name, js_str(params, "name", "")) != 0)) {
+		(void)MEM_STR(r->state, "pending");
+		request_set(&r->hashes, NULL);
+		r->expires = r->decided = (wall){ 0 };
+	}
 	request_set(&r->name, js_str(params, "name", ""));
 	request_set(&r->key, peer->key);
 	request_set(&r->fingerprint, peer->fingerprint);

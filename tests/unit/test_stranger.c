@@ -123,6 +123,64 @@ a_request_is_changed_now_and_then(void **state)
 	json_decref(list);
 }
 
+/* node-e asks again, 5 s later; what its request is then. */
+static const char *
+asks_later(const char *name, const char *as, const char *message)
+{
+	static int64_t later;
+	struct told t;
+
+	later += 5000;
+	broker->now.mono = mono_add_ms(clock_mono(), later);
+	asks(&t, &node_e, json_pack("{s:s,s:s,s:s}", "name", name, "as", as,
+	    "message", message));
+	return js_str(done(&t), "state", "");
+}
+
+static void
+accepted(const char *which)
+{
+	struct told t = { 0 };
+
+	desk_accept(broker, which, "root", on_told, &t);
+	assert_string_equal(js_str(done(&t), "state", ""), "accepted");
+}
+
+/* An operator accepts what he saw.  Lost: who was let in as a worker is an
+ * agent, which may become the Scheduler. */
+static void
+what_was_accepted_does_not_change(void **state)
+{
+	struct told t = { 0 };
+	char token[256];
+	json_t *params;
+
+	(void)state;
+	assert_string_equal(asks_later("node-e", "worker", ""), "pending");
+	accepted("node-e");
+	admission_token(broker, "node-e", "root", on_told, &t);
+	(void)MEM_STR(token, js_str(done(&t), "token", ""));
+	/* Asked again, also for another reason: the same node. */
+	assert_string_equal(asks_later("node-e", "worker", ""), "accepted");
+	assert_string_equal(asks_later("node-e", "worker", "rack 7"),
+	    "accepted");
+	assert_string_equal(asks_later("node-e", "agent", ""), "pending");
+	accepted("node-e");
+	assert_string_equal(asks_later("node-f", "agent", ""), "pending");
+	accepted("node-f");
+	/* The token was shown for the worker. */
+	params = json_pack("{s:s,s:s}", "token", token, "name", "node-f");
+	admission_complete(broker, &node_e, params, on_told, &t);
+	refuses(&t, ERR_FAILED, "wrong token");
+	json_decref(params);
+	t = (struct told){ 0 };
+	admission_token(broker, "node-f", "root", on_told, &t);
+	params = json_pack("{s:s}", "token", js_str(done(&t), "token", ""));
+	admission_complete(broker, &node_e, params, on_told, &t);
+	assert_string_equal(js_str(done(&t), "as", ""), "agent");
+	json_decref(params);
+}
+
 /* Lost: the list of requests gets too long for a message, and nobody can accept
  * anybody; or an operator pastes what a stranger wrote. */
 static void
@@ -398,6 +456,7 @@ main(void)
 		T(a_request_that_is_repeated_costs_nothing),
 		T(a_request_is_not_answered_before_it_is_stored),
 		T(a_request_is_changed_now_and_then),
+		T(what_was_accepted_does_not_change),
 		T(every_text_of_a_request_is_bounded),
 		T(a_token_of_another_key_is_told_of_once_in_a_while),
 		T(strangers_do_not_crowd_out_the_others),
