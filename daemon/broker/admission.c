@@ -196,7 +196,8 @@ find_request(struct broker *b, const struct peer *peer, const struct token *t,
 	if (own == NULL)
 		(void)err_set(e, ERR_NOTFOUND, "join: this node has no request "
 		    "here: muster join request first");
-	else if (request_is(own, "locked"))
+	else if (request_is(own, "locked") || request_is(own, "rejected") ||
+	    request_is(own, "expired"))
 		(void)check_token(b, own, t, e);
 	else
 		wrong(b, own, e);

@@ -257,6 +257,14 @@ open_state(const struct request *r)
 	return request_is(r, "pending") || request_is(r, "accepted");
 }
 
+/* Until it is decided, or a day old: who locks its own request is no better
+ * than one that waits. */
+static bool
+takes_room(const struct request *r)
+{
+	return open_state(r) || request_is(r, "locked");
+}
+
 struct request *
 request_by_key(const struct desk *d, const char *key)
 {
@@ -291,7 +299,7 @@ check_room(const struct desk *d, const char *addr, struct err *e)
 	size_t all = 0, same = 0;
 
 	for (const struct request *r = d->requests; r != NULL; r = r->next) {
-		if (!open_state(r))
+		if (!takes_room(r))
 			continue;
 		all++;
 		same += same_host(r->address, addr);
@@ -613,7 +621,7 @@ desk_reject(struct broker *b, const char *which, const char *reason,
 	struct request *r = request_find(b, which, &e);
 	struct batch *batch;
 
-	if (r != NULL && !open_state(r) && !request_is(r, "locked")) {
+	if (r != NULL && !takes_room(r)) {
 		(void)err_set(&e, ERR_FAILED, "join request %s of %s: it is "
 		    "%s and cannot be rejected%s", r->id, r->name, r->state,
 		    request_is(r, "joined") ? " (muster agent remove)" : "");
@@ -651,7 +659,7 @@ desk_turn(struct broker *b)
 	for (struct request *r = b->desk->requests; r != NULL; r = r->next) {
 		int64_t ms = r->requested.ms + PENDING_MS - b->now.wall.ms;
 
-		if (!open_state(r))
+		if (!takes_room(r))
 			continue;
 		if (ms > 0) {
 			next = mono_min(next, mono_add_ms(b->now.mono, ms));

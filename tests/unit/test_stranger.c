@@ -256,6 +256,64 @@ a_token_of_another_key_is_told_of_once_in_a_while(void **state)
 	json_decref(params);
 }
 
+/* A token of a request that there is none of. */
+static void
+tries(const struct peer *peer, const char *word)
+{
+	char text[TOKEN_TEXT];
+	struct told t = { 0 };
+	json_t *params;
+
+	forged(text, "999999");
+	params = json_pack("{s:s}", "token", text);
+	admission_complete(broker, peer, params, on_told, &t);
+	refuses(&t, ERR_FAILED, word);
+	json_decref(params);
+}
+
+/* Lost: the disk, since each stranger that locks its own request may bring
+ * another key. */
+static void
+a_locked_request_takes_room_for_a_day(void **state)
+{
+	struct peer peer = node_e;
+	struct told t;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		json_t *params = json_pack("{s:s}", "name", "node-e");
+
+		(void)snprintf(peer.key, sizeof(peer.key), "ssh-ed25519 k%d",
+		    i);
+		(void)snprintf(peer.addr, sizeof(peer.addr), "10.0.0.9:%d",
+		    5000 + i);
+		asks(&t, &peer, params);
+		if (i == 5)
+			refuses(&t, ERR_BUSY, "5 requests from this address");
+		else {
+			(void)done(&t);
+			for (int k = 0; k < 10; k++)
+				tries(&peer, k < 4 ? "wrong token"
+						   : "is locked");
+		}
+	}
+	assert_int_equal(events_of("token_wrong"), 25);
+	assert_true(state_is("locked"));
+	UNTIL(store_pending(store) == 0);
+	broker->now.wall.ms += 24 * 3600 * 1000;
+	(void)desk_turn(broker);
+	assert_true(state_is("expired"));
+	UNTIL(store_pending(store) == 0);
+	/* A try then costs nothing either. */
+	(void)MEM_STR(peer.key, "ssh-ed25519 k0");
+	for (int i = 0; i < 10; i++)
+		tries(&peer, "has expired");
+	assert_int_equal(events_of("token_wrong"), 25);
+	assert_true(state_is("expired"));
+	asks(&t, &peer, json_pack("{s:s}", "name", "node-e"));
+	assert_string_equal(js_str(done(&t), "state", ""), "pending");
+}
+
 struct caller {
 	struct session *session;
 	bool		closed;
@@ -459,6 +517,7 @@ main(void)
 		T(what_was_accepted_does_not_change),
 		T(every_text_of_a_request_is_bounded),
 		T(a_token_of_another_key_is_told_of_once_in_a_while),
+		T(a_locked_request_takes_room_for_a_day),
 		T(strangers_do_not_crowd_out_the_others),
 		T(who_says_nothing_does_not_stay),
 	};
