@@ -4,6 +4,7 @@
  *
  *   look -> ask the agent for a piece -> send it -> look …
  *        -> nothing new, the run goes on: wait for the next tick, look
+ *        -> no answer: as if the agent were away
  *        -> the end: answer
  *
  * A node that was asked about the cluster's run (output_away.c) takes no
@@ -21,7 +22,10 @@
 #include "js.h"
 #include "mem.h"
 
-enum { PIECE = 128 << 10 };
+enum {
+	PIECE = 128 << 10,
+	ANSWER_MS = 30000	/* the agent's */
+};
 
 struct log {
 	int64_t run, attempt;		/* 0: the newest, not yet known */
@@ -29,6 +33,7 @@ struct log {
 	int64_t offset, last;		/* last: only so many bytes, 0: all */
 	bool	follow, asking, sent;
 	bool	over;			/* the run has ended */
+	mono	until;			/* asking: then no more */
 	char	agent[64], state[16];
 	char   *tail;			/* of the stored run */
 	size_t	ntail;
@@ -230,11 +235,27 @@ on_piece(void *arg, const json_t *result, const struct err *e)
 }
 
 static void
+unanswered(struct call *c)
+{
+	struct log *l = c->state;
+
+	gate_forget(c->b, c);
+	l->asking = false;
+	(void)locate(c);
+	fall_back(c, "the agent that has its output did not answer in 30 s: "
+	    "try again later");
+}
+
+static void
 look(struct call *c)
 {
 	struct log *l = c->state;
 	struct member *m;
 
+	if (l->asking && c->b->now.mono.us >= l->until.us) {
+		unanswered(c);
+		return;
+	}
 	if (l->asking || call_queued(c) > SESSION_HIGH)
 		return;
 	if (!locate(c)) {
@@ -253,6 +274,7 @@ look(struct call *c)
 		return;
 	}
 	l->asking = true;
+	l->until = mono_add_ms(c->b->now.mono, ANSWER_MS);
 	gate_output(c->b, m, l->run, l->attempt, l->offset, PIECE, on_piece,
 	    c);
 }

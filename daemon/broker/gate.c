@@ -21,7 +21,8 @@
 
 enum {
 	STRANGERS_MAX = 256,	/* each holds two descriptors */
-	SILENT_MS = 30000	/* before hello: heard of again, or gone */
+	SILENT_MS = 30000,	/* before hello: heard of again, or gone */
+	OWED_MAX = 256		/* of one member; a view may hold 64 KiB */
 };
 
 struct conn {
@@ -315,6 +316,15 @@ do_leave(struct conn *c, const json_t *id, const json_t *params)
 static void
 do_view(struct conn *c, const json_t *id, const json_t *params)
 {
+	struct err e;
+
+	if (c->owed >= OWED_MAX) {
+		(void)err_set(&e, ERR_BUSY, "link.view: %d questions of this "
+		    "node are not answered yet, which is the most: try again "
+		    "in some seconds", OWED_MAX);
+		reply_err(c, id, &e, "busy");
+		return;
+	}
 	c->gate->view(c->gate->ctx, js_str(params, "method", ""),
 	    json_object_get(params, "params"), on_viewed, later_new(c, id));
 }
@@ -430,20 +440,19 @@ gate_output(struct broker *b, struct member *m, int64_t run, int64_t attempt,
 	json_decref(doc);
 }
 
-static void
-nobody(void *arg, const json_t *result, const struct err *e)
-{
-	(void)arg;
-	(void)result;
-	(void)e;
-}
-
 void
 gate_forget(struct broker *b, void *arg)
 {
-	for (struct question *q = b->gate->questions; q != NULL; q = q->next)
-		if (q->arg == arg)
-			q->done = nobody;
+	struct question **link = &b->gate->questions, *q;
+
+	while ((q = *link) != NULL) {
+		if (q->arg != arg) {
+			link = &q->next;
+			continue;
+		}
+		*link = q->next;
+		free(q);
+	}
 }
 
 /* ---- sessions ---- */

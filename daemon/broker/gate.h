@@ -32,6 +32,7 @@ void	gate_close_all(struct gate *, const char *why);
 void	gate_output(struct broker *, struct member *, int64_t run,
 	    int64_t attempt, int64_t offset, int64_t limit, gate_reply *,
 	    void *arg);
+/* done is not called for this arg any more. */
 void	gate_forget(struct broker *, void *arg);
 
 #endif

@@ -103,12 +103,93 @@ refusals_are_kept_short(void **state)
 	json_decref(o);
 }
 
+/* An agent that answers nothing, and what it was answered itself. */
+static struct {
+	int asked, busy, others;
+	char last[256];
+} mute;
+
+static void
+mute_message(struct session *s, json_t *msg, void *ctx)
+{
+	const json_t *error = json_object_get(msg, "error");
+	const char *code = js_str(json_object_get(error, "data"), "code", "");
+
+	(void)s;
+	(void)ctx;
+	if (json_object_get(msg, "method") != NULL)
+		mute.asked += strcmp(js_str(msg, "method", ""),
+		    "link.output") == 0;
+	else if (strcmp(code, "busy") == 0)
+		mute.busy++;
+	else {
+		mute.others++;
+		(void)MEM_STR(mute.last, js_str(error, "message", ""));
+	}
+}
+
+static const struct session_ops mute_ops = { .message = mute_message,
+	.closed = agent_closed };
+
+static void
+agent_says_id(int id, const char *method, json_t *params)
+{
+	json_t *doc = json_pack("{s:s,s:i,s:s,s:o}", "jsonrpc", "2.0", "id",
+	    id, "method", method, "params", params);
+
+	(void)session_send(agent.session, doc);
+	json_decref(doc);
+}
+
+static void
+a_run_of_a_mute_agent(void)
+{
+	memset(&mute, 0, sizeof(mute));
+	apply(JOBS);
+	json_decref(get("job.run", json_pack("{s:s}", "job", "byhand")));
+	UNTIL(agent.run != 0);
+	session_own(agent.session, &mute_ops, NULL);
+}
+
+static struct now
+a_minute_later(void)
+{
+	struct now now = clock_now();
+
+	now.mono = mono_add_ms(now.mono, 60000);
+	return now;
+}
+
+/* Each holds the end of the run's output meanwhile.  Lost: the memory of the
+ * broker, to a member that asks and never answers. */
+static void
+a_member_has_few_questions_open(void **state)
+{
+	(void)state;
+	a_run_of_a_mute_agent();
+	for (int i = 0; i < 300; i++)
+		agent_says_id(i, "link.view", json_pack("{s:s,s:{s:s}}",
+		    "method", "run.log", "params", "run", "1"));
+	UNTIL(mute.asked >= 256 && mute.asked + mute.busy >= 300);
+	assert_int_equal(mute.asked, 256);
+	assert_int_equal(mute.busy, 44);
+	assert_int_equal(mute.others, 0);
+	broker->clock = a_minute_later;
+	UNTIL(mute.others == 256);
+	assert_non_null(strstr(mute.last, "did not answer"));
+	broker->clock = clock_now;
+	agent_says_id(300, "link.view", json_pack("{s:s,s:{s:s}}", "method",
+	    "run.log", "params", "run", "1"));
+	UNTIL(mute.asked == 257);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(answers_without_output),
 		T(refusals_are_kept_short),
+		T(a_member_has_few_questions_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
