@@ -18,6 +18,7 @@
 enum {
 	TICK_MS = 250,
 	PASS_MS = 30000,
+	KEPT_WHOLE = 65536,	/* bytes of a value of what was done */
 	KEPT_TEXT = 256,	/* bytes of a text of what was refused */
 	KEPT_INSIDE = 64,	/* of one in a list or an object */
 	KEPT_ITEMS = 16
@@ -160,17 +161,19 @@ shortened(const json_t *v, bool inside)
 	return out;
 }
 
+/* Of the parameters that the command has; as they are up to so many bytes. */
 static void
-keep(const struct call *c, const char *spec, json_t *params)
+keep(const struct call *c, const char *spec, size_t whole, json_t *params)
 {
 	struct cmd_arg a;
 
 	while (cmd_arg_next(&spec, &a) == 1) {
-		const json_t *v = json_object_get(c->params, a.name);
+		json_t *v = json_object_get(c->params, a.name);
 
 		if (v != NULL && a.type != ARG_TOKEN)
 			(void)json_object_set_new(params, a.name,
-			    shortened(v, false));
+			    json_dumpb(v, NULL, 0, JSON_ENCODE_ANY) <= whole
+			        ? json_incref(v) : shortened(v, false));
 	}
 }
 
@@ -182,8 +185,8 @@ refused_data(const struct call *c, const char *why)
 	const json_t *reason = json_object_get(c->params, "reason");
 	json_t *params = json_object();
 
-	keep(c, c->cmd->args, params);
-	keep(c, cmd_options(c->cmd), params);
+	keep(c, c->cmd->args, 0, params);
+	keep(c, cmd_options(c->cmd), 0, params);
 	return json_pack("{s:o,s:s,s:o,s:O*}", "params", params, "result",
 	    why, "reason", json_is_string(reason) ? shortened(reason, false)
 						  : json_null(), "values",
@@ -193,11 +196,10 @@ refused_data(const struct call *c, const char *why)
 static json_t *
 done_data(const struct call *c)
 {
-	json_t *params = json_copy(c->params);
+	json_t *params = json_object();
 
-	/* A secret, and a text that may be a megabyte. */
-	(void)json_object_del(params, "token");
-	(void)json_object_del(params, "text");
+	keep(c, c->cmd->args, KEPT_WHOLE, params);
+	keep(c, cmd_options(c->cmd), KEPT_WHOLE, params);
 	return json_pack("{s:o,s:s,s:o,s:O*}", "params", params, "result",
 	    "done", "reason", js_text(call_str(c, "reason")), "values",
 	    c->facts);

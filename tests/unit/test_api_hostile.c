@@ -183,12 +183,42 @@ a_member_has_few_questions_open(void **state)
 	UNTIL(mute.asked == 257);
 }
 
+/* Lost: the store, which keeps what was done for ninety days, and with it the
+ * list of events, which is one message a row. */
+static void
+what_was_done_is_kept_without_junk(void **state)
+{
+	static char big[900001];
+	json_t *many = json_array(), *o, *params;
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	for (int i = 0; i < 100; i++)
+		(void)json_array_append_new(many, json_string("reports"));
+	apply(JOBS);
+	json_decref(get("job.run", json_pack("{s:s,s:s,s:o,s:s,s:s,s:s}",
+	    "job", "byhand", "junk", big, "more", many, "token", "secret",
+	    "text", big, "reason", "why not")));
+	store_drain(store);
+	o = get("event.list", json_pack("{s:s}", "code", "job_run"));
+	assert_int_equal(json_array_size(o), 1);
+	assert_in_range(json_dumpb(json_array_get(o, 0), NULL, 0, 0), 100,
+	    1000);
+	o = json_object_get(json_array_get(o, 0), "data");
+	params = json_object_get(o, "params");
+	assert_string_equal(js_str(params, "job", ""), "byhand");
+	assert_string_equal(js_str(params, "reason", ""), "why not");
+	assert_string_equal(js_str(o, "reason", ""), "why not");
+	assert_int_equal(json_object_size(params), 2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(answers_without_output),
 		T(refusals_are_kept_short),
+		T(what_was_done_is_kept_without_junk),
 		T(a_member_has_few_questions_open),
 	};
 
