@@ -344,14 +344,16 @@ denied(struct call *c, unsigned privs)
 	size_t n = strlen(c->who);
 	bool local = n > 6 && strcmp(c->who + n - 6, "@local") == 0;
 
-	(void)privs;
 	call_failed(c, ERR_DENIED, "%s%s%s needs the privilege %s, which %s "
 	    "does not have: %s", c->cmd->noun,
 	    c->cmd->verb[0] != '\0' ? " " : "", c->cmd->verb,
 	    cmd_priv_word(c->cmd->priv), c->who,
 	    local ? "ask as root (sudo), or with an operator's key: muster -H "
 		    "HOST"
-		  : "another group for this operator in musterd.conf gives it");
+	    : privs == PRIVS_NONE
+	        ? "the key of this session is no operator's any more: log in "
+	          "again with one that is in musterd.conf"
+	        : "another group for this operator in musterd.conf gives it");
 }
 
 static void

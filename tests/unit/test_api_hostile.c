@@ -212,6 +212,22 @@ what_was_done_is_kept_without_junk(void **state)
 	assert_int_equal(json_object_size(params), 2);
 }
 
+/* Lost: the time of an operator whose key was replaced while it was logged in,
+ * who looks for a group that is as it should be. */
+static void
+who_is_no_operator_any_more_is_told_so(void **state)
+{
+	struct err e;
+
+	(void)state;
+	e = refused(PRIVS_NONE, "status", NULL);
+	assert_int_equal(e.code, ERR_DENIED);
+	assert_non_null(strstr(e.msg, "anna@10.0.0.7"));
+	assert_non_null(strstr(e.msg, "log in again"));
+	e = refused(1u << PRIV_VIEW, "job.run", NULL);
+	assert_non_null(strstr(e.msg, "another group for this operator"));
+}
+
 int
 main(void)
 {
@@ -219,6 +235,7 @@ main(void)
 		T(answers_without_output),
 		T(refusals_are_kept_short),
 		T(what_was_done_is_kept_without_junk),
+		T(who_is_no_operator_any_more_is_told_so),
 		T(a_member_has_few_questions_open),
 	};
 
