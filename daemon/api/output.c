@@ -198,6 +198,7 @@ on_piece(void *arg, const json_t *result, const struct err *e)
 		return;
 	}
 	if (!understood(result)) {
+		l->follow = false;	/* the next would be like it */
 		fall_back(c, "the agent's answer is not understood: is its "
 		    "version ours? (muster agent list)");
 		return;

@@ -54,6 +54,10 @@ answers_without_output(void **state)
 	assert_non_null(strstr(t.e.msg, "not understood"));
 	assert_non_null(strstr(refused(PRIVS_ALL, "run.log",
 	    json_incref(params)).msg, "not understood"));
+	/* Who follows is told, too, and nobody is asked again and again. */
+	(void)json_object_set_new(params, "follow", json_true());
+	assert_non_null(strstr(refused(PRIVS_ALL, "run.log",
+	    json_incref(params)).msg, "not understood"));
 	json_decref(params);
 	/* Whatever else has no answer: a failure, never nothing at all. */
 	begin(&a, PRIVS_ALL, "leave", NULL);
