@@ -22,6 +22,8 @@
 enum {
 	STRANGERS_MAX = 256,	/* each holds two descriptors */
 	SILENT_MS = 30000,	/* before hello: heard of again, or gone */
+	UNREAD_MAX = 64 << 10,	/* and so many bytes of answers */
+	ID_MAX = 128,		/* bytes of a request's id */
 	OWED_MAX = 256		/* of one member; a view may hold 64 KiB */
 };
 
@@ -55,26 +57,31 @@ struct gate {
 
 /* ---- answering ---- */
 
+/* doc is stolen. */
+static void
+send_new(struct conn *c, json_t *doc)
+{
+	(void)session_send(c->session, doc);
+	json_decref(doc);
+	if (c->member == 0 && session_queued(c->session) > UNREAD_MAX)
+		session_close(c->session, false, "64 KiB of answers to a "
+		    "stranger were waiting");
+}
+
 static void
 reply(struct conn *c, const json_t *id, json_t *result)
 {
-	json_t *doc = json_pack("{s:s,s:O,s:o}", "jsonrpc", "2.0", "id", id,
-	    "result", result);
-
-	(void)session_send(c->session, doc);
-	json_decref(doc);
+	send_new(c, json_pack("{s:s,s:O,s:o}", "jsonrpc", "2.0", "id", id,
+	    "result", result));
 }
 
 static void
 reply_err(struct conn *c, const json_t *id, const struct err *e,
     const char *why)
 {
-	json_t *doc = json_pack("{s:s,s:O,s:{s:i,s:s,s:{s:s,s:s}}}", "jsonrpc",
+	send_new(c, json_pack("{s:s,s:O,s:{s:i,s:s,s:{s:s,s:s}}}", "jsonrpc",
 	    "2.0", "id", id, "error", "code", -32000, "message", e->msg, "data",
-	    "code", err_word(e->code), "why", why);
-
-	(void)session_send(c->session, doc);
-	json_decref(doc);
+	    "code", err_word(e->code), "why", why));
 }
 
 /* A peer may be anybody until its hello is accepted; who waits for an answer
@@ -457,6 +464,14 @@ gate_forget(struct broker *b, void *arg)
 
 /* ---- sessions ---- */
 
+/* It is kept until the answer, and sent with it. */
+static bool
+fit_id(const json_t *id)
+{
+	return id == NULL || json_is_null(id) || json_is_number(id) ||
+	    (json_is_string(id) && json_string_length(id) <= ID_MAX);
+}
+
 static void
 on_message(struct session *s, json_t *msg, void *ctx)
 {
@@ -471,6 +486,12 @@ on_message(struct session *s, json_t *msg, void *ctx)
 	c->gate->b->now = c->gate->b->clock();
 	if (name == NULL) {
 		answered(c->gate, c, msg);
+		return;
+	}
+	if (!fit_id(id)) {
+		(void)err_set(&e, ERR_USAGE, "%.60s: an id is a number or a "
+		    "text of at most %d bytes", name, ID_MAX);
+		reply_err(c, json_null(), &e, "id");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {

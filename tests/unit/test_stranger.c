@@ -457,6 +457,47 @@ strangers_do_not_crowd_out_the_others(void **state)
 }
 
 static void
+utters(struct caller *c, json_t *id)
+{
+	json_t *doc = json_pack("{s:s,s:o,s:s,s:{s:s}}", "jsonrpc", "2.0", "id",
+	    id, "method", "hello", "params", "purpose", "join");
+
+	c->answered[0] = '\0';
+	(void)session_send(c->session, doc);
+	json_decref(doc);
+}
+
+/* Lost: 4 MiB of memory for each stranger that asks and does not read. */
+static void
+who_does_not_read_is_not_kept(void **state)
+{
+	static char big[900001];
+	struct caller c;
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	comes(&c, "ssh-ed25519 stranger");
+	utters(&c, json_string("seven"));
+	UNTIL(c.answered[0] != '\0');
+	assert_string_equal(c.answered, "welcome");
+	utters(&c, json_string(big));
+	UNTIL(c.answered[0] != '\0');
+	assert_string_equal(c.answered, "id");
+	utters(&c, json_pack("[i]", 1));
+	UNTIL(c.answered[0] != '\0');
+	assert_string_equal(c.answered, "id");
+	session_pause(c.session, true);
+	for (int i = 0; i < 100; i++)
+		utters(&c, json_integer(i));
+	for (int i = 0; i < 20; i++)
+		turn();
+	assert_false(c.closed);		/* 10 KiB */
+	for (int i = 0; i < 1000; i++)
+		utters(&c, json_integer(i));
+	UNTIL(c.closed);
+}
+
+static void
 count_timer(uv_handle_t *h, void *arg)
 {
 	if (h->type == UV_TIMER && uv_is_active(h)) {
@@ -519,6 +560,7 @@ main(void)
 		T(a_token_of_another_key_is_told_of_once_in_a_while),
 		T(a_locked_request_takes_room_for_a_day),
 		T(strangers_do_not_crowd_out_the_others),
+		T(who_does_not_read_is_not_kept),
 		T(who_says_nothing_does_not_stay),
 	};
 
