@@ -21,6 +21,7 @@
 
 enum {
 	STRANGERS_MAX = 256,	/* each holds two descriptors */
+	SHY_MAX = 4,		/* of one member's key, before hello */
 	SILENT_MS = 30000,	/* before hello: heard of again, or gone */
 	UNREAD_MAX = 64 << 10,	/* and so many bytes of answers */
 	ID_MAX = 128,		/* bytes of a request's id */
@@ -32,7 +33,7 @@ struct conn {
 	struct session *session;
 	int64_t		id;
 	int64_t		member;		/* after hello, 0 before */
-	bool		stranger;	/* no member's key, as far as known */
+	bool		stranger;	/* no member, as far as known */
 	int		owed;		/* answers that come later */
 	struct conn    *next;
 };
@@ -141,11 +142,19 @@ on_viewed(void *arg, const json_t *result, const struct err *e)
 /* ---- strangers ---- */
 
 static bool
-is_stranger(const struct broker *b, const struct peer *peer)
+is_stranger(const struct gate *g, const struct peer *peer)
 {
-	const struct member *m = roster_by_key(b->roster, peer->key);
+	const struct member *m = roster_by_key(g->b->roster, peer->key);
+	int n = 0;
 
-	return peer->kind == PEER_NODE && (m == NULL || !member_active(m));
+	if (peer->kind != PEER_NODE)
+		return false;
+	if (m == NULL || !member_active(m))
+		return true;
+	for (const struct conn *c = g->conns; c != NULL; c = c->next)
+		n += c->member == 0 && !c->stranger &&
+		    strcmp(session_peer(c->session)->key, peer->key) == 0;
+	return n >= SHY_MAX;
 }
 
 static void
@@ -156,8 +165,9 @@ no_stranger(struct conn *c)
 }
 
 /* An applicant's errand takes moments: who came first is over first, but for
- * those who wait for our answer, who may be members by now.  One with a member's
- * key does not count, so that thousands of members may come back at once. */
+ * those who wait for our answer, who may be members by now.  The first few with
+ * a member's key do not count, so that thousands of members may come back at
+ * once. */
 static void
 close_oldest_stranger(struct gate *g)
 {
@@ -565,9 +575,9 @@ gate_accept(struct gate *g, struct session *s)
 	c->gate = g;
 	c->session = s;
 	c->id = g->next_id++;
+	c->stranger = is_stranger(g, session_peer(s));
 	c->next = g->conns;
 	g->conns = c;
-	c->stranger = is_stranger(g->b, session_peer(s));
 	session_own(s, &conn_ops, c);
 	expect_word(c);
 	g->strangers += c->stranger;

@@ -497,6 +497,34 @@ who_does_not_read_is_not_kept(void **state)
 	UNTIL(c.closed);
 }
 
+/* Lost: every place of the daemon, to whoever has the key of one member and
+ * says no hello with it. */
+static void
+a_key_has_few_sessions_without_hello(void **state)
+{
+	enum { MANY = 300, MOST = 256 + 4 };
+	static struct caller all[MANY];
+	int open = 0;
+
+	(void)state;
+	enrol();
+	for (int i = 0; i < MANY; i++)
+		comes(&all[i], node_e.key);
+	UNTIL(all[4].closed);
+	for (int i = 0; i < 20; i++)
+		turn();
+	for (int i = 0; i < MANY; i++)
+		open += !all[i].closed;
+	assert_int_equal(open, MOST);
+	assert_false(all[0].closed || all[3].closed);
+	/* It says hello on one of them: no stranger. */
+	says(&all[MANY - 1], "hello", hello_of("s7"));
+	UNTIL(all[MANY - 1].answered[0] != '\0');
+	assert_string_equal(all[MANY - 1].answered, "welcome");
+	for (int i = 0; i < MANY; i++)
+		goes(&all[i]);
+}
+
 static void
 count_timer(uv_handle_t *h, void *arg)
 {
@@ -561,6 +589,7 @@ main(void)
 		T(a_locked_request_takes_room_for_a_day),
 		T(strangers_do_not_crowd_out_the_others),
 		T(who_does_not_read_is_not_kept),
+		T(a_key_has_few_sessions_without_hello),
 		T(who_says_nothing_does_not_stay),
 	};
 
