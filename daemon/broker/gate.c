@@ -21,6 +21,7 @@
 
 enum {
 	STRANGERS_MAX = 256,	/* each holds two descriptors */
+	TOLD_MAX = 64,		/* and so many more that are told to go */
 	SHY_MAX = 4,		/* of one member's key, before hello */
 	SILENT_MS = 30000,	/* before hello: heard of again, or gone */
 	UNREAD_MAX = 64 << 10,	/* and so many bytes of answers */
@@ -34,6 +35,7 @@ struct conn {
 	int64_t		id;
 	int64_t		member;		/* after hello, 0 before */
 	bool		stranger;	/* no member, as far as known */
+	bool		told;		/* to go */
 	int		owed;		/* answers that come later */
 	struct conn    *next;
 };
@@ -51,7 +53,7 @@ struct gate {
 	gate_view	*view;
 	void		*ctx;
 	struct conn	*conns;		/* newest first */
-	int		 strangers;	/* of these */
+	int		 strangers, told;	/* of these */
 	struct question *questions;
 	int64_t		 next_id;
 };
@@ -172,14 +174,21 @@ static void
 close_oldest_stranger(struct gate *g)
 {
 	struct conn *oldest = NULL;
+	struct err e;
 
 	for (struct conn *c = g->conns; c != NULL; c = c->next)
 		if (c->stranger && (oldest == NULL || oldest->owed > 0 ||
 		                       c->owed == 0))
 			oldest = c;
 	no_stranger(oldest);
-	session_close(oldest->session, false, "too many strangers are "
-	    "connected: the oldest makes room");
+	oldest->told = g->told < TOLD_MAX;
+	g->told += oldest->told;
+	(void)err_set(&e, ERR_BUSY, "%d nodes that are no members yet are "
+	    "connected, which is the most: try again in some seconds",
+	    STRANGERS_MAX);
+	if (oldest->told)
+		reply_err(oldest, json_null(), &e, "busy");
+	session_close(oldest->session, oldest->told, e.msg);
 }
 
 /* ---- methods ---- */
@@ -537,6 +546,7 @@ on_closed(struct session *s, const char *why, void *ctx)
 		link = &(*link)->next;
 	*link = c->next;
 	no_stranger(c);
+	c->gate->told -= c->told;
 	drop_questions(c->gate, c);
 	if (m != NULL && m->session == s)
 		attendance_down(b, m);

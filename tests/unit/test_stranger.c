@@ -525,6 +525,42 @@ a_key_has_few_sessions_without_hello(void **state)
 		goes(&all[i]);
 }
 
+/* Lost: who was pushed out does not know that it is to try again.  And of those
+ * who do not read why, not more are waited for than there are places. */
+static void
+who_makes_room_is_told_why(void **state)
+{
+	enum { MANY = 400, MOST = 256 };
+	static struct caller all[MANY];
+	int told = 0, closed = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		char pub[64];
+
+		(void)snprintf(pub, sizeof(pub), "ssh-ed25519 stranger%d", i);
+		comes(&all[i], pub);
+		session_pause(all[i].session, true);
+	}
+	for (int i = 0; i < 20; i++)
+		turn();
+	for (int i = 0; i < MANY; i++)
+		closed += all[i].closed;
+	assert_int_equal(closed, MANY - MOST - 64);
+	for (int i = 0; i < MANY; i++)
+		if (!all[i].closed)
+			session_pause(all[i].session, false);
+	for (int i = 0; i < 20; i++)
+		turn();
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(all[i].closed, i < MANY - MOST);
+		told += strcmp(all[i].answered, "busy") == 0;
+	}
+	assert_int_equal(told, 64);
+	for (int i = 0; i < MANY; i++)
+		goes(&all[i]);
+}
+
 static void
 count_timer(uv_handle_t *h, void *arg)
 {
@@ -590,6 +626,7 @@ main(void)
 		T(strangers_do_not_crowd_out_the_others),
 		T(who_does_not_read_is_not_kept),
 		T(a_key_has_few_sessions_without_hello),
+		T(who_makes_room_is_told_why),
 		T(who_says_nothing_does_not_stay),
 	};
 
