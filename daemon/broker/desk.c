@@ -16,6 +16,8 @@ enum {
 	PENDING_PER_ADDRESS = 5,
 	PENDING_MS = 24 * 3600 * 1000,
 	CHANGE_MS = 5000,		/* between two changes of a request */
+	CHANGES_MS = 60000,		/* in so long, of all of them */
+	CHANGES_MAX = 20,
 	MESSAGE_MAX = 200,		/* characters */
 	VERSION_MAX = 63,		/* bytes */
 	VIA_MAX = TEXT_HOST + 7		/* brackets and a port */
@@ -412,6 +414,18 @@ unchanged(const struct request *r, const struct peer *peer,
 	    same_host(r->address, peer->addr);
 }
 
+/* Each is an event, and somebody may have many requests. */
+static bool
+may_change(struct desk *d, mono now, int64_t *wait_ms)
+{
+	if (d->change.us <= now.us) {
+		d->change = mono_add_ms(now, CHANGES_MS);
+		d->changes = 0;
+	}
+	*wait_ms = mono_diff_ms(d->change, now);
+	return d->changes++ < CHANGES_MAX;
+}
+
 /* Anybody may ask as often as the line carries it: what changes nothing is
  * answered from memory, and the rest costs a write and an event now and then
  * only.  True when done was called. */
@@ -419,9 +433,10 @@ static bool
 repeated(struct broker *b, const struct request *r, const struct peer *peer,
     const json_t *params, desk_done *done, void *arg)
 {
-	const struct desk *d = b->desk;
+	struct desk *d = b->desk;
 	int64_t ms = CHANGE_MS - mono_diff_ms(b->now.mono, r->asked);
 	bool stored = d->begun - d->storing >= r->written;
+	bool early = !stored || ms > 0;
 	json_t *result;
 	struct err e;
 
@@ -433,10 +448,11 @@ repeated(struct broker *b, const struct request *r, const struct peer *peer,
 		json_decref(result);
 		return true;
 	}
-	if (stored && ms <= 0)
+	if (!early && may_change(d, b->now.mono, &ms))
 		return false;
-	(void)err_set(&e, ERR_BUSY, "join: this node asked a moment ago: try "
-	    "again in %lld s", (long long)(ms > 0 ? (ms + 999) / 1000 : 1));
+	(void)err_set(&e, ERR_BUSY, "join: %s a moment ago: try again in "
+	    "%lld s", early ? "this node asked" : "many requests were changed",
+	    (long long)(ms > 0 ? (ms + 999) / 1000 : 1));
 	fail(done, arg, &e);
 	return true;
 }

@@ -44,6 +44,8 @@ struct desk {
 	uint64_t	begun;		/* changes ever sent to the disk */
 	size_t		storing;	/* of these, still on their way */
 	bool		unlike;		/* one of them did not get there */
+	mono		change;		/* until then, so many changes */
+	int		changes;
 	mono		other_key;	/* until then, so many such events */
 	int		other_keys;
 };

@@ -123,6 +123,39 @@ a_request_is_changed_now_and_then(void **state)
 	json_decref(list);
 }
 
+/* Lost: the record of events, to a few that change their requests in turn. */
+static void
+requests_are_changed_a_few_times_a_minute(void **state)
+{
+	struct peer peer = node_e;
+	mono start = clock_mono();
+	struct told t;
+
+	(void)state;
+	for (int i = 0; i < 44; i++) {
+		char message[8];
+
+		(void)snprintf(message, sizeof(message), "%d", i);
+		(void)snprintf(peer.key, sizeof(peer.key), "ssh-ed25519 k%d",
+		    i % 4);
+		broker->now.mono = mono_add_ms(start, i / 4 * 5000);
+		asks(&t, &peer, json_pack("{s:s,s:s}", "name", "node-e",
+		    "message", message));
+		if (i < 4 + 20)
+			(void)done(&t);
+		else
+			refuses(&t, ERR_BUSY, "try again in");
+	}
+	assert_int_equal(events_of("join_requested"), 24);
+	/* Nobody is kept from asking for the first time, or later. */
+	(void)MEM_STR(peer.key, "ssh-ed25519 k4");
+	asks(&t, &peer, json_pack("{s:s}", "name", "node-e"));
+	(void)done(&t);
+	broker->now.mono = mono_add_ms(start, 70000);
+	asks(&t, &peer, json_pack("{s:s}", "name", "node-f"));
+	(void)done(&t);
+}
+
 /* node-e asks again, 5 s later; what its request is then. */
 static const char *
 asks_later(const char *name, const char *as, const char *message)
@@ -619,6 +652,7 @@ main(void)
 		T(a_request_that_is_repeated_costs_nothing),
 		T(a_request_is_not_answered_before_it_is_stored),
 		T(a_request_is_changed_now_and_then),
+		T(requests_are_changed_a_few_times_a_minute),
 		T(what_was_accepted_does_not_change),
 		T(every_text_of_a_request_is_bounded),
 		T(a_token_of_another_key_is_told_of_once_in_a_while),
