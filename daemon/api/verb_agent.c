@@ -209,7 +209,7 @@ do_agent_history(struct call *c)
 		return;
 	limit = call_limit(c, HISTORY);
 	events = event_list(c->b->events, HISTORY_READ, call_since(c), NULL,
-	    NULL, m->name);
+	    NULL, m->name, NULL);
 	list = json_array();
 	for (size_t i = json_array_size(events); i-- > 0;) {
 		json_t *row = history_row(json_array_get(events, i), &past);

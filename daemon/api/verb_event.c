@@ -27,22 +27,10 @@ passes(const struct call *c, const json_t *event)
 static json_t *
 list(const struct call *c, int64_t limit, wall since)
 {
-	bool by_actor = call_str(c, "actor") != NULL;
-	json_t *all, *out, *row;
-	size_t i;
-
 	if (limit < 1)
 		return json_array();
-	all = event_list(c->b->events, by_actor ? EVENTS_READ : limit, since,
-	    call_str(c, "severity"), call_str(c, "code"), call_str(c, "node"));
-	if (!by_actor)
-		return all;
-	out = json_array();
-	json_array_foreach(all, i, row)
-		if (passes(c, row) && (int64_t)json_array_size(out) < limit)
-			(void)json_array_append(out, row);
-	json_decref(all);
-	return out;
+	return event_list(c->b->events, limit, since, call_str(c, "severity"),
+	    call_str(c, "code"), call_str(c, "node"), call_str(c, "actor"));
 }
 
 void

@@ -286,7 +286,7 @@ struct listing {
 	json_t	   *list;
 	int64_t	    limit;
 	wall	    since;
-	const char *severity, *code, *node;
+	const char *severity, *code, *node, *actor;
 };
 
 static bool
@@ -306,7 +306,8 @@ on_row(const struct row *r, void *arg)
 		return 1;		/* newest first: the rest is older */
 	if (!passes(l->severity, row_text(r, 2)) ||
 	    !passes(l->code, row_text(r, 3)) ||
-	    !passes(l->node, row_text(r, 4)))
+	    !passes(l->node, row_text(r, 4)) ||
+	    !passes(l->actor, row_text(r, 5)))
 		return 0;
 	(void)json_array_append_new(l->list, event_json(row_int(r, 0), at,
 	    row_text(r, 2), row_text(r, 3), row_text(r, 4), row_text(r, 5),
@@ -317,13 +318,15 @@ on_row(const struct row *r, void *arg)
 
 json_t *
 event_list(struct events *e, int64_t limit, wall since, const char *severity,
-    const char *code, const char *node)
+    const char *code, const char *node, const char *actor)
 {
-	struct listing l = { json_array(), limit, since, severity, code, node };
-	bool filtered = severity != NULL || code != NULL || node != NULL;
+	struct listing l = { json_array(), limit, since, severity, code, node,
+		actor };
+	bool filtered = severity != NULL || code != NULL || node != NULL ||
+	    actor != NULL;
 
 	(void)store_query(e->store, S_EVENT_LIST, on_row, &l, "ii",
-	    (int64_t)INT64_MAX, filtered ? (int64_t)1000000 : limit);
+	    (int64_t)INT64_MAX, filtered ? (int64_t)EVENT_SEARCHED : limit);
 	return l.list;
 }
 

@@ -45,9 +45,12 @@ void	alert_rename(struct events *, const char *node, const char *to);
 void	alert_clear_all(struct events *, wall, const char *node);
 json_t *alert_list(const struct events *);	/* new array, oldest first */
 
-/* Newest first.  node, code and severity filter when not NULL; since 0: all. */
+/* Newest first.  severity, code, node and actor filter when not NULL: then of
+ * the newest EVENT_SEARCHED.  since 0: all. */
+enum { EVENT_SEARCHED = 200000 };
 json_t *event_list(struct events *, int64_t limit, wall since,
-	    const char *severity, const char *code, const char *node);
+	    const char *severity, const char *code, const char *node,
+	    const char *actor);
 int64_t	event_last(const struct events *);
 
 /* Each new event (borrowed) from now on. */

@@ -232,6 +232,33 @@ who_is_no_operator_any_more_is_told_so(void **state)
 	assert_non_null(strstr(e.msg, "another group for this operator"));
 }
 
+/* Lost: the loop, and with it the leases, to whoever looks for what there is
+ * not: each time through the history of years. */
+static void
+a_search_comes_to_an_end(void **state)
+{
+	json_t *o;
+
+	(void)state;
+	store_drain(store);
+	change_store("INSERT INTO event (seq, at, severity, code, actor, "
+	    "message) SELECT 1000000, 1, 'info', 'long_ago', 'x', '' UNION ALL "
+	    "SELECT 1000001, 1, 'info', 'lately', 'y', ''");
+	change_store("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+	    "FROM n WHERE i < 199999) INSERT INTO event (seq, at, severity, "
+	    "code, actor, message) SELECT 1000001 + i, 1, 'info', 'x', 'z', '' "
+	    "FROM n");
+	o = get("event.list", json_pack("{s:s}", "code", "long_ago"));
+	assert_int_equal(json_array_size(o), 0);
+	json_decref(o);
+	o = get("event.list", json_pack("{s:s}", "actor", "x"));
+	assert_int_equal(json_array_size(o), 0);
+	json_decref(o);
+	o = get("event.list", json_pack("{s:s}", "actor", "y"));
+	assert_int_equal(json_array_size(o), 1);
+	json_decref(o);
+}
+
 int
 main(void)
 {
@@ -240,6 +267,7 @@ main(void)
 		T(refusals_are_kept_short),
 		T(what_was_done_is_kept_without_junk),
 		T(who_is_no_operator_any_more_is_told_so),
+		T(a_search_comes_to_an_end),
 		T(a_member_has_few_questions_open),
 	};
 

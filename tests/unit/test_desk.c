@@ -201,7 +201,7 @@ static bool
 on_record(const char *code)
 {
 	json_t *list = event_list(broker->events, 1000, (wall){ 0 }, NULL,
-	    code, NULL);
+	    code, NULL, NULL);
 	bool is = json_array_size(list) > 0;
 
 	json_decref(list);

@@ -148,7 +148,7 @@ static size_t
 events(const char *code, int64_t run, int64_t other)
 {
 	json_t *list = event_list(broker->events, 1000, (wall){ 0 }, NULL,
-	    code, NULL), *e;
+	    code, NULL, NULL), *e;
 	size_t n = 0, i;
 
 	json_array_foreach(list, i, e) {

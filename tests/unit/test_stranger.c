@@ -18,7 +18,7 @@ events_of(const char *code)
 
 	UNTIL(store_pending(store) == 0);
 	list = event_list(broker->events, 100000, (wall){ 0 }, NULL, code,
-	    NULL);
+	    NULL, NULL);
 	n = json_array_size(list);
 	json_decref(list);
 	return n;
