@@ -15,6 +15,7 @@
 #include "broker/runlist.h"
 #include "broker/scheduler.h"
 #include "broker/spool.h"
+#include "core/share.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -37,6 +38,7 @@ struct conn {
 	bool		stranger;	/* no member, as far as known */
 	bool		told;		/* to go */
 	int		owed;		/* answers that come later */
+	struct share	share;		/* of what it asks for */
 	struct conn    *next;
 };
 
@@ -338,21 +340,26 @@ do_leave(struct conn *c, const json_t *id, const json_t *params)
 	    js_str(params, "reason", NULL), NULL, on_later, later_new(c, id));
 }
 
-/* Reading passes as view; the table of commands refuses the rest. */
+/* Reading passes as view; the table of commands refuses the rest.  Not held up
+ * like an operator's session: what else comes from here may not wait. */
 static void
 do_view(struct conn *c, const json_t *id, const json_t *params)
 {
+	struct broker *b = c->gate->b;
+	int64_t ms = share_wait_ms(&c->share, b->now.mono);
+	mono from = b->now.mono;
 	struct err e;
 
-	if (c->owed >= OWED_MAX) {
-		(void)err_set(&e, ERR_BUSY, "link.view: %d questions of this "
-		    "node are not answered yet, which is the most: try again "
-		    "in some seconds", OWED_MAX);
+	if (c->owed >= OWED_MAX || ms > 0) {
+		(void)err_set(&e, ERR_BUSY, "link.view: this node asks for "
+		    "more than its share: try again in %lld s",
+		    (long long)(ms + 999) / 1000 + 1);
 		reply_err(c, id, &e, "busy");
 		return;
 	}
 	c->gate->view(c->gate->ctx, js_str(params, "method", ""),
 	    json_object_get(params, "params"), on_viewed, later_new(c, id));
+	share_took(&c->share, from, b->clock().mono);
 }
 
 static void

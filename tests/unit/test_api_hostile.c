@@ -232,6 +232,57 @@ who_is_no_operator_any_more_is_told_so(void **state)
 	assert_non_null(strstr(e.msg, "another group for this operator"));
 }
 
+/* A second more at each look at it. */
+static int64_t slow_ms;
+
+static struct now
+slow_clock(void)
+{
+	struct now now = clock_now();
+
+	slow_ms += 1000;
+	now.mono = mono_add_ms(now.mono, slow_ms);
+	return now;
+}
+
+static struct now
+later_clock(void)
+{
+	struct now now = clock_now();
+
+	now.mono = mono_add_ms(now.mono, slow_ms);
+	return now;
+}
+
+/* Lost: the loop, and with it the leases, to a member that asks one long
+ * question after the other. */
+static void
+a_member_has_a_share_of_the_loop(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		turn();			/* the answer to hello */
+	memset(&mute, 0, sizeof(mute));
+	session_own(agent.session, &mute_ops, NULL);
+	slow_ms = 0;
+	broker->clock = slow_clock;
+	for (int i = 0; i < 10; i++)
+		agent_says_id(i, "link.view", json_pack("{s:s}", "method",
+		    "event.list"));
+	UNTIL(mute.busy + mute.others == 10);
+	broker->clock = later_clock;
+	assert_in_range(mute.others, 1, 3);
+	/* The link itself is not held up, and there is a time after. */
+	agent_beat();
+	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
+	slow_ms += 60000;
+	agent_says_id(11, "link.view", json_pack("{s:s}", "method",
+	    "event.list"));
+	UNTIL(mute.others + mute.busy == 11);
+	assert_in_range(mute.others, 2, 4);
+	broker->clock = clock_now;
+}
+
 /* Lost: the loop, and with it the leases, to whoever looks for what there is
  * not: each time through the history of years. */
 static void
@@ -268,6 +319,7 @@ main(void)
 		T(what_was_done_is_kept_without_junk),
 		T(who_is_no_operator_any_more_is_told_so),
 		T(a_search_comes_to_an_end),
+		T(a_member_has_a_share_of_the_loop),
 		T(a_member_has_few_questions_open),
 	};
 
