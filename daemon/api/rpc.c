@@ -4,6 +4,7 @@
 
 #include "api/call.h"
 #include "api/subscribe.h"
+#include "core/share.h"
 #include "js.h"
 #include "log.h"
 #include "mem.h"
@@ -28,6 +29,8 @@ struct rpc {
 	bool		hello;
 	struct subs    *subs;
 	struct parcel  *parcels, **tail;
+	struct share	share;
+	uv_timer_t     *rest;		/* NULL: never needed */
 	struct rpc     *next, **link;
 };
 
@@ -115,13 +118,43 @@ parcels_send(struct rpc *r)
 	}
 }
 
+static void on_rested(uv_timer_t *);
+
+static void
+rest(struct rpc *r, int64_t ms)
+{
+	if (r->rest == NULL) {
+		r->rest = mem_zero(1, sizeof(*r->rest));
+		(void)uv_timer_init(r->api->loop, r->rest);
+		r->rest->data = r;
+	}
+	(void)uv_timer_start(r->rest, on_rested, (uint64_t)ms, 0);
+}
+
 /* Who does not take the answers is not read from: they would be kept here.  The
- * queue is above SESSION_HIGH whenever this pauses, so on_drained comes. */
+ * queue is above SESSION_HIGH whenever this pauses, so on_drained comes.  Nor is
+ * for a while who had more than a share of the loop. */
 static void
 pace(struct rpc *r)
 {
-	session_pause(r->session, r->parcels != NULL ||
+	int64_t ms = share_wait_ms(&r->share, r->api->b->clock().mono);
+
+	if (ms > 0)
+		rest(r, ms);
+	session_pause(r->session, ms > 0 || r->parcels != NULL ||
 	    session_queued(r->session) > SESSION_HIGH);
+}
+
+static void
+on_rested(uv_timer_t *t)
+{
+	pace(t->data);
+}
+
+static void
+on_rest_closed(uv_handle_t *h)
+{
+	free(h);
 }
 
 /* ---- answers ---- */
@@ -269,6 +302,7 @@ on_message(struct session *s, json_t *msg, void *ctx)
 	const char *method = js_str(msg, "method", NULL);
 	const json_t *id = json_object_get(msg, "id");
 	const json_t *params = json_object_get(msg, "params");
+	mono from = r->api->b->clock().mono;
 	struct err e;
 
 	(void)s;
@@ -283,6 +317,7 @@ on_message(struct session *s, json_t *msg, void *ctx)
 		refuse(r, id, -32600, &e);
 	} else if (!subs_take(r->subs, method, id, params))
 		request(r, method, id, params);
+	share_took(&r->share, from, r->api->b->clock().mono);
 	pace(r);
 }
 
@@ -305,6 +340,8 @@ on_closed(struct session *s, const char *why, void *ctx)
 	log_debug("api", "peer=%s closed: %s", session_peer(s)->addr, why);
 	subs_free(r->subs);
 	call_gone(r->api, r);
+	if (r->rest != NULL)
+		uv_close((uv_handle_t *)r->rest, on_rest_closed);
 	while (r->parcels != NULL) {
 		struct parcel *p = r->parcels;
 

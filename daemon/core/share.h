@@ -5,7 +5,11 @@
 
 #include "clock.h"
 
-enum { SHARE_TIMES = 5, SHARE_AHEAD_MS = 5000 };
+enum {
+	SHARE_TIMES = 5,
+	SHARE_AHEAD_MS = 5000,
+	SHARE_MOST_MS = 30000	/* also when the machine slept meanwhile */
+};
 
 struct share {
 	mono paid;		/* what was taken is paid for by then */
@@ -17,6 +21,8 @@ share_took(struct share *s, mono from, mono to)
 	if (s->paid.us < to.us)
 		s->paid = to;
 	s->paid.us += (to.us - from.us) * SHARE_TIMES;
+	if (s->paid.us > mono_add_ms(to, SHARE_MOST_MS).us)
+		s->paid = mono_add_ms(to, SHARE_MOST_MS);
 }
 
 /* How long until there is more; 0: now. */

@@ -305,6 +305,51 @@ who_has_said_all_is_answered_while_it_reads(void **state)
 	(void)close(fd);
 }
 
+static int64_t slow_ms;
+
+/* Some time more at each look at it. */
+static struct now
+slow_clock(void)
+{
+	struct now now = clock_now();
+
+	slow_ms += 120;
+	now.mono = mono_add_ms(now.mono, slow_ms);
+	return now;
+}
+
+/* Lost: the loop, and with it the leases of the cluster, to a viewer that asks
+ * one long question after the other. */
+static void
+a_session_has_a_share_of_the_loop(void **state)
+{
+	size_t rows;
+
+	(void)state;
+	client(PEER_LOCAL, 0);
+	assert_true(api_open(api, cl.far));
+	(void)say("{\"id\":1,\"method\":\"hello\"}");
+	slow_ms = 0;
+	broker->clock = slow_clock;
+	for (int i = 0; i < 20; i++)
+		utter("{\"id\":2,\"method\":\"status\"}");
+	for (int i = 0; i < 50; i++)
+		turn();
+	assert_true(session_paused(cl.far));
+	assert_in_range(results(&rows), 2, 10);
+	broker->clock = clock_now;
+	/* Nothing is refused for it. */
+	UNTIL(results(&rows) == 21);
+	UNTIL(!session_paused(cl.far));
+	/* It may go while it rests. */
+	broker->clock = slow_clock;
+	for (int i = 0; i < 20; i++)
+		utter("{\"id\":2,\"method\":\"status\"}");
+	UNTIL(session_paused(cl.far));
+	broker->clock = clock_now;
+	hang_up();
+}
+
 /* No event is of this kind. */
 #define FOLLOW(id) "{\"id\":" #id ",\"method\":\"event.follow\",\"params\":"   \
 	"{\"code\":\"none\"}}"
@@ -368,6 +413,7 @@ main(void)
 		T(long_lists_come_in_parts),
 		T(who_reads_nothing_is_not_read),
 		T(who_has_said_all_is_answered_while_it_reads),
+		T(a_session_has_a_share_of_the_loop),
 		T(open_requests_are_bounded),
 		T(followers_may_go),
 	};
