@@ -193,7 +193,7 @@ static void
 what_was_done_is_kept_without_junk(void **state)
 {
 	static char big[900001];
-	json_t *many = json_array(), *o, *params;
+	json_t *many = json_array(), *o, *data, *params;
 
 	(void)state;
 	memset(big, 'x', sizeof(big) - 1);
@@ -208,12 +208,13 @@ what_was_done_is_kept_without_junk(void **state)
 	assert_int_equal(json_array_size(o), 1);
 	assert_in_range(json_dumpb(json_array_get(o, 0), NULL, 0, 0), 100,
 	    1000);
-	o = json_object_get(json_array_get(o, 0), "data");
-	params = json_object_get(o, "params");
+	data = json_object_get(json_array_get(o, 0), "data");
+	params = json_object_get(data, "params");
 	assert_string_equal(js_str(params, "job", ""), "byhand");
 	assert_string_equal(js_str(params, "reason", ""), "why not");
-	assert_string_equal(js_str(o, "reason", ""), "why not");
+	assert_string_equal(js_str(data, "reason", ""), "why not");
 	assert_int_equal(json_object_size(params), 2);
+	json_decref(o);
 }
 
 /* Lost: the time of an operator whose key was replaced while it was logged in,
