@@ -323,11 +323,6 @@ resume(struct err *e)
 	rc = resume_parts(&u, e);
 	(void)munmap(p, (size_t)st.st_size);
 	(void)close(k.resume);
-	/* Children that ended meanwhile sent their signal to nobody. */
-	if (rc == 0) {
-		super_reap();
-		super_watched();
-	}
 	return rc;
 }
 
@@ -346,7 +341,6 @@ read_signals(void)
 			else if (si[i].ssi_signo != SIGCHLD)
 				k.stop = true;
 		}
-	super_reap();
 }
 
 /* Milliseconds until at, rounded up; -1 is never. */
@@ -381,12 +375,12 @@ loop(void)
 {
 	static struct pollfd p[1 + LINK_FDS + RUN_LIVE];
 	size_t nlink, n;
+	mono now, at;
 
 	while (!k.stop) {
-		mono now = clock_mono(), at = super_tick(now);
-
 		super_commit();
-		at = mono_min(at, idle_end(now));
+		now = clock_mono();
+		at = mono_min(super_next(now), idle_end(now));
 		if (k.stop)
 			break;
 		if (k.upgrade && !journal_dirty())
@@ -400,8 +394,12 @@ loop(void)
 		tree_new_turn();
 		if (p[0].revents != 0)
 			read_signals();
-		if (n > 1 + nlink)
-			super_watched();
+		/* First, and whatever the signals were (those from before a
+		 * re-exec came to nobody): what ended by itself while the disk
+		 * was slow was ended by no time-out and no abort. */
+		super_reap();
+		super_watched();
+		super_tick(clock_mono());
 		link_turn(p + 1, nlink);
 	}
 }

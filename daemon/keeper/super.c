@@ -256,12 +256,11 @@ next_of(const struct run *r)
 	return MONO_NEVER;
 }
 
-mono
+void
 super_tick(mono now)
 {
 	bool tick = now.us >= tick_at.us, fast = false;
 	struct run *r, *next;
-	mono at = MONO_NEVER;
 
 	for (r = run_live(); r != NULL; r = next) {
 		next = r->live_next;
@@ -277,10 +276,15 @@ super_tick(mono now)
 	}
 	if (tick)
 		tick_at = mono_add_ms(now, fast ? FAST_MS : TICK_MS);
-	for (r = run_live(); r != NULL; r = r->live_next)
+}
+
+mono
+super_next(mono now)
+{
+	mono at = run_live_count() > 0 ? tick_at : MONO_NEVER;
+
+	for (struct run *r = run_live(); r != NULL; r = r->live_next)
 		at = mono_min(at, next_of(r));
-	if (run_live_count() > 0)
-		at = mono_min(at, tick_at);
 	return stuck ? mono_min(at, mono_add_ms(now, TICK_MS)) : at;
 }
 

@@ -29,9 +29,10 @@ void	super_list(void);
 void	super_commit(void);
 /* Children that ended. */
 void	super_reap(void);
-/* Time-outs, grace, bounds of output; returns when it wants to be called
- * again. */
-mono	super_tick(mono);
+/* Time-outs, grace, bounds of output. */
+void	super_tick(mono);
+/* When there is something to do even if nothing happens. */
+mono	super_next(mono now);
 
 /* After journal_load by a new process: whose end nobody waited for? */
 void	super_recover(const struct journal_head *old, const char *boot_id);

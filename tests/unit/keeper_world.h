@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "keeper_gate.h"
 #include "kmsg.h"
 #include "mem.h"
 #include "node/keeper.h"
@@ -40,6 +42,7 @@ struct world {
 	uv_timer_t	deadline;
 	struct keeper  *k;
 	pid_t		pid;		/* of the keeper that we started */
+	struct gate    *gate;		/* it goes through, or NULL */
 	bool		late, closed;
 	int		ups, downs, reports;
 	char		start_id[64];
@@ -169,14 +172,21 @@ launch(struct world *w, const char *rules)
 	const char *argv[] = { w->exe, w->dir, "-d", "-o", "30",
 		rules == NULL ? NULL : "-f", rules, NULL };
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (w->gate != NULL)
+		gate_begin(w->gate);
+	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		if (w->gate != NULL)
+			gate_enter(w->gate);
 		(void)dup2(open("/dev/null", O_WRONLY), 2);
 		(void)execv(w->exe, (char *const *)(uintptr_t)argv);
 		_exit(99);
 	}
+	if (w->gate != NULL && !gate_keep_of(w->gate, pid))
+		fail_msg("no seccomp notification here");
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WEXITSTATUS(status);
 }
@@ -199,6 +209,18 @@ stop_keeper(struct world *w, int sig)
 	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
 	(void)close(fd);
 	w->pid = 0;
+}
+
+/* Of a run that is over but for the keeper, which did not look yet. */
+static inline void
+wait_dead(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	assert_true(fd != -1);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1,
+	    DEADLINE_MS), 1);
+	(void)close(fd);
 }
 
 static inline void
@@ -258,6 +280,8 @@ world_end(struct world *w)
 		drop_client(w);
 	if (w->pid != 0)
 		stop_keeper(w, SIGTERM);
+	if (w->gate != NULL)
+		gate_end(w->gate);
 	uv_close((uv_handle_t *)&w->deadline, NULL);
 	while (uv_loop_close(&w->loop) != 0)
 		(void)uv_run(&w->loop, UV_RUN_ONCE);
@@ -270,6 +294,30 @@ world_up(struct world *w)
 	world_begin(w);
 	start_keeper(w, NULL);
 	new_client(w);
+}
+
+/* As world_up, with this call of the keeper through a gate. */
+static inline void
+world_up_gated(struct world *w, struct gate *g, int call)
+{
+	memset(g, 0, sizeof(*g));
+	g->call = call;
+	world_begin(w);
+	w->gate = g;
+	start_keeper(w, NULL);
+	new_client(w);
+}
+
+/* A thread sees it, and nothing wakes the loop. */
+static inline void
+wait_held(struct world *w)
+{
+	for (int ms = 0; w->gate->held == 0; ms += 5) {
+		if (ms > DEADLINE_MS)
+			fail_msg("nobody is at the gate");
+		(void)uv_run(&w->loop, UV_RUN_NOWAIT);
+		(void)poll(NULL, 0, 5);
+	}
 }
 
 static inline void
