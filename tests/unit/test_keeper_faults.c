@@ -386,6 +386,30 @@ two_keepers(void **state)
 	world_end(&w);
 }
 
+/* Whatever broke them is mended some time: systemd never gives up on either,
+ * and least on the one that musterd cannot start by itself. */
+static void
+started_again_for_ever(void **state)
+{
+	static const char *const units[] = { "etc/systemd/muster-keeper.service",
+		"etc/systemd/musterd.service" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		int fd = open(units[i], O_RDONLY);
+		char *text, *limit, *service, *again;
+
+		assert_true(fd != -1);
+		text = read_fd(fd, NULL);
+		limit = strstr(text, "\nStartLimitIntervalSec=0\n");
+		service = strstr(text, "\n[Service]\n");
+		again = strstr(text, "\nRestart=");
+		assert_true(limit != NULL && service != NULL && again != NULL);
+		assert_true(limit < service && service < again);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -401,6 +425,7 @@ main(void)
 		cmocka_unit_test(garbage),
 		cmocka_unit_test(starts_its_own),
 		cmocka_unit_test(two_keepers),
+		cmocka_unit_test(started_again_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
