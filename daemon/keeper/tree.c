@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +16,18 @@
 #include "keeper/child.h"
 #include "mem.h"
 
-enum { ENVIRON = 256 << 10, FRESH = 8 };
+enum { ENVIRON = 256 << 10, FRESH = 8, APART_MS = 100 };
 
 struct proc {
 	pid_t	 pid, parent, group, session;
 	uint64_t born;
 	size_t	 above;		/* index of the parent, or NOBODY */
 	bool	 dead, kernel, member;
-	bool	 looked;	/* the three below are known */
+	bool	 orphan;	/* no living leader is above it, nor init */
+	bool	 looked;	/* the two below are known */
 	dev_t	 dev[2];	/* of its descriptors 1 and 2 */
 	ino_t	 ino[2];
+	bool	 marked;	/* the one below is */
 	char	 mark[KMSG_ID];	/* the run in its environment, or "" */
 	char	 name[16];
 };
@@ -39,6 +42,7 @@ static struct {
 	size_t	     n;
 	bool	     valid;
 	int	     fresh;	/* walks left in this turn */
+	bool	     late;	/* an environment could not be read in it */
 } snap = { .fresh = FRESH };
 
 static ssize_t
@@ -104,7 +108,7 @@ tree_born(pid_t pid)
 
 /* environ is the process's own memory: taken as a hint, never trusted. */
 static void
-look_mark(struct proc *p)
+read_mark(struct proc *p)
 {
 	static char env[ENVIRON];
 	char prefix[CHILD_MARK_SIZE];
@@ -120,6 +124,69 @@ look_mark(struct proc *p)
 		}
 }
 
+/* By a child, which is given up when that takes long. */
+static void
+read_mark_apart(struct proc *p)
+{
+	struct pollfd answer = { .events = POLLIN };
+	int ends[2];
+	pid_t child;
+
+	if (snap.late || pipe2(ends, O_CLOEXEC) == -1)
+		return;
+	if ((child = fork()) == 0) {
+		read_mark(p);
+		_exit(write(ends[1], p->mark, sizeof(p->mark)) == -1);
+	}
+	(void)close(ends[1]);
+	answer.fd = ends[0];
+	if (child == -1 || poll(&answer, 1, APART_MS) != 1 ||
+	    read(ends[0], p->mark, sizeof(p->mark)) == -1)
+		snap.late = true;
+	(void)close(ends[0]);
+	if (child > 0)
+		(void)kill(child, SIGKILL);
+}
+
+/* Whether a thread of it is in state D. */
+static bool
+waits(pid_t pid)
+{
+	char path[64], text[1024], *at;
+	struct dirent *d;
+	bool found = false;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if ((dir = opendir(path)) == NULL)
+		return false;
+	while (!found && (d = readdir(dir)) != NULL) {
+		if (*d->d_name == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "task/%.20s/stat",
+		    d->d_name);
+		found = slurp(pid, path, text, sizeof(text)) > 0 &&
+		    (at = strrchr(text, ')')) != NULL &&
+		    strncmp(at, ") D", 3) == 0;
+	}
+	(void)closedir(dir);
+	return found;
+}
+
+/* Who maps a file of a server that is away has its memory locked, for hours
+ * perhaps, and so has who reads its environment. */
+static void
+look_mark(struct proc *p)
+{
+	if (p->marked)
+		return;
+	p->marked = true;
+	if (waits(p->pid))
+		read_mark_apart(p);
+	else
+		read_mark(p);
+}
+
 static void
 look(struct proc *p)
 {
@@ -129,7 +196,6 @@ look(struct proc *p)
 	if (p->looked)
 		return;
 	p->looked = true;
-	look_mark(p);
 	for (int i = 0; i < 2; i++) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d",
 		    (int)p->pid, i + 1);
@@ -172,9 +238,17 @@ is_member(const struct run *r, struct proc *p, const struct stat *out)
 		return true;
 	if (was_seen(r, p))
 		return true;
-	look(p);
-	return strcmp(p->mark, r->id) == 0 ||
-	    (out != NULL && has_output(p, out));
+	if (out != NULL) {
+		look(p);
+		if (has_output(p, out))
+			return true;
+	}
+	/* Descent finds what is below a leader, and everything of ours is
+	 * below us; what an earlier keeper started may be anywhere. */
+	if (!p->orphan && !r->adopted && r->pid > 0)
+		return false;
+	look_mark(p);
+	return strcmp(p->mark, r->id) == 0;
 }
 
 static int
@@ -198,6 +272,43 @@ link_parents(void)
 		snap.all[i].above = up == NULL ? NOBODY :
 		    (size_t)(up - snap.all);
 	}
+}
+
+/* Descendants of members, however deep. */
+static void
+close_over(void)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < snap.n; i++) {
+			struct proc *p = &snap.all[i];
+
+			if (!p->member && p->above != NOBODY &&
+			    snap.all[p->above].member)
+				again = p->member = true;
+		}
+	}
+}
+
+/* We are the sub-reaper: who lost its leader is below a child of ours that is
+ * none, or of one that is dying. */
+static void
+find_orphans(void)
+{
+	pid_t me = getpid();
+
+	for (size_t i = 0; i < snap.n; i++) {
+		struct proc *p = &snap.all[i];
+
+		p->member = p->above == NOBODY &&
+		    (p->parent > 1 || p->parent == me) &&
+		    run_of_pid(p->pid) == NULL;
+	}
+	close_over();
+	for (size_t i = 0; i < snap.n; i++)
+		snap.all[i].orphan = snap.all[i].member;
 }
 
 static void
@@ -225,8 +336,10 @@ walk(void)
 			snap.n++;
 	}
 	(void)closedir(dir);
-	if (snap.n > 0)
+	if (snap.n > 0) {
 		link_parents();
+		find_orphans();
+	}
 	snap.valid = true;
 }
 
@@ -244,6 +357,7 @@ tree_new_turn(void)
 {
 	tree_expire();
 	snap.fresh = FRESH;
+	snap.late = false;
 }
 
 bool
@@ -254,24 +368,6 @@ tree_refresh(void)
 	snap.fresh--;
 	tree_expire();
 	return true;
-}
-
-/* Descendants of members, however deep. */
-static void
-close_over(void)
-{
-	bool again = true;
-
-	while (again) {
-		again = false;
-		for (size_t i = 0; i < snap.n; i++) {
-			struct proc *p = &snap.all[i];
-
-			if (!p->member && p->above != NOBODY &&
-			    snap.all[p->above].member)
-				again = p->member = true;
-		}
-	}
 }
 
 /* Nobody joins a session or group that is empty: who has its number from then
@@ -392,8 +488,10 @@ tree_owns_any(const struct run *r, const pid_t *pids, int n)
 	for (int i = 0; i < n; i++) {
 		struct proc p;
 
-		if (read_stat(pids[i], &p) == 0 && !p.dead &&
-		    is_member(r, &p, has_out ? &out : NULL))
+		if (read_stat(pids[i], &p) == -1 || p.dead)
+			continue;
+		p.orphan = true;
+		if (is_member(r, &p, has_out ? &out : NULL))
 			return true;
 	}
 	return false;

@@ -1,6 +1,76 @@
 /* A keeper on a disk, a file server or a system that does not do what it
  * should. */
+#include <sched.h>
+#include <sys/prctl.h>
+
 #include "keeper_world.h"
+
+/* ---- jobs that need more than a shell ---- */
+
+/* Leaves a process behind that has its mark and nothing else of the run, and
+ * is in state D, as one that waits for a disk. */
+static int
+job_leave_waiting(const char *told, const char *go)
+{
+	char text[32];
+	int fd, n;
+
+	if (fork() != 0) {
+		fd = open(go, O_RDONLY);
+		return read(fd, text, 1) == 1 ? 0 : 1;
+	}
+	(void)setsid();
+	fd = open("/dev/null", O_RDWR);
+	(void)dup2(fd, 1);
+	(void)dup2(fd, 2);
+	fd = open(told, O_WRONLY);
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (write(fd, text, (size_t)n) != n)
+		return 1;
+	/* The parent waits until the child has executed something. */
+	if (syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0) == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)pause();
+	}
+	return 0;
+}
+
+static void
+run_self(struct world *w, const char *id, const char *what, const char *told,
+    const char *go)
+{
+	static char self[PATH_MAX];
+	const char *argv[] = { self, what, told, go, NULL };
+	struct keeper_start s = { .id = id, .argv = argv,
+		.grace_ms = 200, .output_max = 1 << 20 };
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	assert_true(n > 0);
+	self[n] = '\0';
+	assert_int_equal(keeper_run(w->k, &s), 0);
+	WAIT(w, state_of(w, id) == KEEPER_RUNNING);
+}
+
+static void
+wait_state_d(pid_t pid)
+{
+	char path[64], *text, *at;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	for (int ms = 0; ms < DEADLINE_MS; ms += 5) {
+		text = read_fd(open(path, O_RDONLY), NULL);
+		at = strrchr(text, ')');
+		if (at != NULL && at[2] == 'D') {
+			free(text);
+			return;
+		}
+		free(text);
+		(void)poll(NULL, 0, 5);
+	}
+	fail_msg("%d does not wait", (int)pid);
+}
+
+/* ---- tests ---- */
 
 /* The disk took its time: a run that ended by itself meanwhile was not timed
  * out, and is not reported, or retried, as if. */
@@ -35,12 +105,83 @@ ends_before_its_timeout(void **state)
 	world_end(&w);
 }
 
+/* A stranger whose memory is locked while it maps a file of a server that is
+ * away: nobody reads its environment, or every run would wait for it. */
+static void
+strangers_are_not_read(void **state)
+{
+	struct world w;
+	struct gate g;
+	pid_t pid;
+
+	(void)state;
+	world_up_gated(&w, &g, SYS_openat);
+	if ((pid = fork()) == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)pause();
+		_exit(0);
+	}
+	(void)snprintf(g.name, sizeof(g.name), "/proc/%d/environ", (int)pid);
+	g.named = true;
+	sh(&w, "stopped", "exec sleep 1000");
+	WAIT(&w, state_of(&w, "stopped") == KEEPER_RUNNING);
+	assert_int_equal(keeper_abort(w.k, "stopped", 1000), 0);
+	WAIT(&w, ENDED(&w, "stopped"));
+	assert_int_equal(state_of(&w, "stopped"), KEEPER_ABORTED);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	world_end(&w);
+}
+
+/* What a run leaves behind is found by its mark while it waits for a disk, and
+ * when it cannot be read the others do not wait for it. */
+static void
+strays_that_wait(void **state)
+{
+	char told[128], go[128];
+	struct world w;
+	struct gate g;
+	pid_t found, hung;
+	int fifo, fifo2;
+
+	(void)state;
+	world_up_gated(&w, &g, SYS_openat);
+	fifo = make_fifo(&w, "told", told);
+	fifo2 = make_fifo(&w, "go", go);
+	run_self(&w, "found", "leave_waiting", told, go);
+	wait_state_d(found = read_pid(fifo));
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "found"));
+	assert_non_null(strstr(w.seen[index_of(&w, "found")].why,
+	    "left running: "));
+	run_self(&w, "hung", "leave_waiting", told, go);
+	wait_state_d(hung = read_pid(fifo));
+	(void)snprintf(g.name, sizeof(g.name), "/proc/%d/environ", (int)hung);
+	g.named = true;
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "hung"));
+	assert_int_equal(state_of(&w, "hung"), KEEPER_EXITED);
+	sh(&w, "stopped", "exec sleep 1000");
+	WAIT(&w, state_of(&w, "stopped") == KEEPER_RUNNING);
+	assert_int_equal(keeper_abort(w.k, "stopped", 1000), 0);
+	WAIT(&w, ENDED(&w, "stopped"));
+	(void)kill(found, SIGKILL);
+	(void)kill(hung, SIGKILL);
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_before_its_timeout),
+		cmocka_unit_test(strangers_are_not_read),
+		cmocka_unit_test(strays_that_wait),
 	};
 
+	if (argc == 4 && strcmp(argv[1], "leave_waiting") == 0)
+		return job_leave_waiting(argv[2], argv[3]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
