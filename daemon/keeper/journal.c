@@ -24,6 +24,8 @@ static struct {
 	struct journal_head head;
 	struct buf	    pend;
 	off_t		    size, fresh;	/* now; after compaction */
+	bool		    doubt;	/* a sync failed: what is on the disk? */
+	bool		    torn;	/* there is more in it than size */
 } j = { .fd = -1, .dir = -1, .pend = BUF_INIT(64 << 20) };
 
 static size_t
@@ -384,6 +386,7 @@ journal_begin(int dir, const struct journal_head *h, struct err *e)
 	j.dir = dir;
 	j.head = *h;
 	j.size = j.fresh = (off_t)b.len;
+	j.doubt = j.torn = false;
 	/* What was collected is part of the runs, and so of the snapshot. */
 	buf_clear(&j.pend);
 	buf_free(&b);
@@ -403,6 +406,8 @@ journal_resume(int dir, const struct journal_head *h, struct err *e)
 	j.dir = dir;
 	j.head = *h;
 	j.size = j.fresh = st.st_size;
+	/* The program before us may have had its own. */
+	j.doubt = true;
 	return 0;
 }
 
@@ -410,6 +415,21 @@ bool
 journal_dirty(void)
 {
 	return j.pend.len > 0;
+}
+
+/* A part of what could not be written may be there: nothing that follows it
+ * would be read. */
+static int
+cut_off(struct err *e)
+{
+	if (!j.torn)
+		return 0;
+	if (ftruncate(j.fd, j.size) == -1) {
+		(void)err_sys(e, "keeper journal: cut off a torn record");
+		return journal_begin(j.dir, &j.head, NULL);
+	}
+	j.torn = false;
+	return 0;
 }
 
 int
@@ -420,11 +440,14 @@ journal_flush(struct err *e)
 	if (j.size - j.fresh > COMPACT_AT &&
 	    journal_begin(j.dir, &j.head, NULL) == 0)
 		return 0;
+	if (cut_off(e) == -1)
+		return -1;
+	/* A new file has it already. */
+	if (j.pend.len == 0)
+		return 0;
 	if (write_all(j.fd, j.pend.p, j.pend.len) == -1) {
 		(void)err_sys(e, "keeper journal: write");
-		/* A part of it may be there: cut it off, to try again. */
-		if (ftruncate(j.fd, j.size) == -1)
-			log_error("journal", "cannot cut off a torn record");
+		j.torn = ftruncate(j.fd, j.size) == -1;
 		return -1;
 	}
 	j.size += (off_t)j.pend.len;
@@ -435,9 +458,10 @@ journal_flush(struct err *e)
 int
 journal_sync(struct err *e)
 {
-	if (fdatasync(j.fd) == 0)
+	if (!j.doubt && fdatasync(j.fd) == 0)
 		return 0;
-	(void)err_sys(e, "keeper journal: sync");
-	/* What did not get there is not tried again: a new file, whole. */
-	return journal_begin(j.dir, &j.head, NULL);
+	/* What did not get there is not tried again, though the next sync would
+	 * say that it worked: a new file, whole. */
+	j.doubt = true;
+	return journal_begin(j.dir, &j.head, e);
 }

@@ -172,6 +172,37 @@ strays_that_wait(void **state)
 	world_end(&w);
 }
 
+/* What a sync did not get to the disk the next one does not find again, and
+ * says that all is well: only a whole new journal is believed. */
+static void
+sync_that_failed_once(void **state)
+{
+	struct stat before, after;
+	char path[128];
+	struct world w;
+	struct gate g;
+
+	(void)state;
+	world_up_gated(&w, &g, SYS_fdatasync);
+	(void)snprintf(path, sizeof(path), "%s/keeper/journal", w.dir);
+	sh(&w, "good", "exit 0");
+	WAIT(&w, ENDED(&w, "good"));
+	assert_int_equal(stat(path, &before), 0);
+	/* Of the journal, and of the one that was to take its place. */
+	g.fail = 2;
+	sh(&w, "refused", "exit 0");
+	WAIT(&w, ENDED(&w, "refused"));
+	assert_int_equal(state_of(&w, "refused"), KEEPER_REFUSED);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	sh(&w, "again", "exit 0");
+	WAIT(&w, ENDED(&w, "again"));
+	assert_int_equal(state_of(&w, "again"), KEEPER_EXITED);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_not_equal(before.st_ino, after.st_ino);
+	world_end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -179,6 +210,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(ends_before_its_timeout),
 		cmocka_unit_test(strangers_are_not_read),
 		cmocka_unit_test(strays_that_wait),
+		cmocka_unit_test(sync_that_failed_once),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "leave_waiting") == 0)
