@@ -587,7 +587,8 @@ keeper_abort(struct keeper *k, const char *id, int64_t grace_ms)
 int
 keeper_forget(struct keeper *k, const char *id)
 {
-	if (!k->up)
+	/* Also of what is being listed: hello went ahead. */
+	if (k->conn == NULL)
 		return -1;
 	kmsg_put_forget(&k->out, id);
 	return sent(k);

@@ -44,6 +44,7 @@ struct world {
 	pid_t		pid;		/* of the keeper that we started */
 	struct gate    *gate;		/* it goes through, or NULL */
 	bool		late, closed;
+	bool		forgets;	/* each end as it is told */
 	int		ups, downs, reports;
 	char		start_id[64];
 	struct {
@@ -78,6 +79,8 @@ on_report(void *ctx, const struct keeper_report *r)
 	w->seen[i].ends += r->state > KEEPER_RUNNING;
 	(void)MEM_STR(w->seen[i].why, r->why);
 	w->reports++;
+	if (w->forgets && r->state > KEEPER_RUNNING)
+		(void)keeper_forget(w->k, r->id);
 }
 
 static inline void

@@ -386,6 +386,32 @@ two_keepers(void **state)
 	world_end(&w);
 }
 
+/* Runs that musterd does not know (its store was restored) are forgotten as
+ * they are listed, and not kept for ever. */
+static void
+forgotten_while_listed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_up(&w);
+	sh(&w, "unknown", "exit 4");
+	WAIT(&w, ENDED(&w, "unknown"));
+	drop_client(&w);
+	w.nseen = 0;
+	w.forgets = true;
+	new_client(&w);
+	assert_int_equal(w.seen[index_of(&w, "unknown")].code, 4);
+	/* The answer says that what was sent before is done. */
+	sh(&w, "last", "exit 0");
+	WAIT(&w, ENDED(&w, "last"));
+	drop_client(&w);
+	w.nseen = 0;
+	new_client(&w);
+	assert_int_equal(state_of(&w, "unknown"), KEEPER_UNKNOWN);
+	world_end(&w);
+}
+
 /* Whatever broke them is mended some time: systemd never gives up on either,
  * and least on the one that musterd cannot start by itself. */
 static void
@@ -425,6 +451,7 @@ main(void)
 		cmocka_unit_test(garbage),
 		cmocka_unit_test(starts_its_own),
 		cmocka_unit_test(two_keepers),
+		cmocka_unit_test(forgotten_while_listed),
 		cmocka_unit_test(started_again_for_ever),
 	};
 
