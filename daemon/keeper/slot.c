@@ -147,6 +147,19 @@ slot_take(struct run *r, uid_t uid, struct err *e)
 	return 0;
 }
 
+/* A job may have a lease on what it writes, and we do not wait for that:
+ * EWOULDBLOCK. */
+static int
+open_again(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDWR | O_APPEND | O_NOFOLLOW |
+	    O_NONBLOCK | O_CLOEXEC);
+
+	if (fd != -1)
+		(void)fcntl(fd, F_SETFL, O_APPEND);
+	return fd;
+}
+
 void
 slot_reopen(struct run *r)
 {
@@ -154,14 +167,12 @@ slot_reopen(struct run *r)
 
 	if (r->slot[0] == '\0' || r->fd != -1)
 		return;
-	r->fd = openat(pool.dir, r->slot,
-	    O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	r->fd = open_again(pool.dir, r->slot);
 	if (r->fd != -1 || errno != ENOENT)
 		return;
 	/* Moved already: a run that left processes behind. */
 	(void)snprintf(name, sizeof(name), "%s.out", r->id);
-	r->fd = openat(pool.output, name,
-	    O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	r->fd = open_again(pool.output, name);
 }
 
 void
@@ -170,6 +181,7 @@ slot_bound(struct run *r, bool *fast)
 	off_t head = r->output_max / 2, from;
 	struct stat st;
 
+	slot_reopen(r);
 	if (r->fd == -1 || fstat(r->fd, &st) == -1)
 		return;
 	if (st.st_blocks * 512 <= 2 * r->output_max + 65536)
@@ -263,14 +275,29 @@ slot_settle(struct run *r)
 	drop(r);
 }
 
+static void
+move(const struct run *r)
+{
+	char name[KMSG_ID + 8];
+
+	(void)snprintf(name, sizeof(name), "%s.out", r->id);
+	if (renameat(pool.dir, r->slot, pool.output, name) == -1)
+		log_error("slot", "run=%s output stays in %s: %s", r->id,
+		    r->slot, strerror(errno));
+}
+
 void
 slot_end(struct run *r, bool straying)
 {
-	char name[KMSG_ID + 8];
 	struct stat st;
 
+	slot_reopen(r);
+	if (r->fd == -1 && r->slot[0] != '\0' && errno == EWOULDBLOCK)
+		move(r);
 	if (r->fd == -1 || fstat(r->fd, &st) == -1)
 		return;
+	/* Nor shall musterd find one; ours is the same open file. */
+	(void)fcntl(r->fd, F_SETLEASE, F_UNLCK);
 	if (st.st_size == 0 && !straying) {
 		if (pool.nrest < REST_MAX) {
 			pool.nrest++;
@@ -282,10 +309,7 @@ slot_end(struct run *r, bool straying)
 	}
 	if (!straying && st.st_size > r->output_max)
 		collapse(r, pool.dir, r->slot, st.st_size);
-	(void)snprintf(name, sizeof(name), "%s.out", r->id);
-	if (renameat(pool.dir, r->slot, pool.output, name) == -1)
-		log_error("slot", "run=%s output stays in %s: %s", r->id,
-		    r->slot, strerror(errno));
+	move(r);
 	if (!straying)
 		drop(r);
 }

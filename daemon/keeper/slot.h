@@ -26,7 +26,8 @@
 int	slot_init(int keeper_fd, int output_fd, uid_t, gid_t, struct err *);
 /* Gives r a slot that belongs to uid (when the keeper is root). */
 int	slot_take(struct run *, uid_t, struct err *);
-/* Opens r->slot again after a restart; without it r->fd stays -1. */
+/* Opens r->slot again after a restart; without it r->fd stays -1, and while a
+ * job has a lease on it: the next slot_bound and slot_end try again. */
 void	slot_reopen(struct run *);
 /* Gives disk space back.  *fast is set when r writes quickly. */
 void	slot_bound(struct run *, bool *fast);

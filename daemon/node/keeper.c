@@ -612,6 +612,14 @@ keeper_forget_output(struct keeper *k, const char *id)
 	free(path);
 }
 
+/* Without waiting for the lease that a job may have taken on it: then it says
+ * nothing for now. */
+static int
+open_output(const char *path)
+{
+	return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
 int
 keeper_output(struct keeper *k, const char *id)
 {
@@ -623,14 +631,14 @@ keeper_output(struct keeper *k, const char *id)
 		return -1;
 	if (s != NULL && s->slot[0] != '\0') {
 		path = mem_fmt("%s/keeper/slots/%s", k->dir, s->slot);
-		fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		fd = open_output(path);
 		free(path);
 	}
 	if (fd != -1)
 		return fd;
 	/* Ended, perhaps a moment before its report is read here. */
 	path = output_path(k, id);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_output(path);
 	free(path);
 	return fd;
 }

@@ -75,10 +75,11 @@ int	keeper_abort(struct keeper *, const char *id, int64_t grace_ms);
  * file stays until keeper_forget_output. */
 int	keeper_forget(struct keeper *, const char *id);
 void	keeper_forget_output(struct keeper *, const char *id);
-/* Opens the output, running or ended; -1 when there is none (yet).  While the
- * run goes on and has written more than twice output_max there is a hole after
- * the first half output_max (zeros; SEEK_DATA skips it); afterwards a line says
- * how much was left out, and the file is shorter. */
+/* Opens the output, running or ended; -1 when there is none (yet), or a job has
+ * a file lease on it.  While the run goes on and has written more than twice
+ * output_max there is a hole after the first half output_max (zeros; SEEK_DATA
+ * skips it); afterwards a line says how much was left out, and the file is
+ * shorter. */
 int	keeper_output(struct keeper *, const char *id);
 
 #endif

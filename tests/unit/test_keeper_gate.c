@@ -5,6 +5,8 @@
 
 #include "keeper_world.h"
 
+enum { LEASE_MS = 3000 };
+
 /* ---- jobs that need more than a shell ---- */
 
 /* Leaves a process behind that has its mark and nothing else of the run, and
@@ -32,6 +34,23 @@ job_leave_waiting(const char *told, const char *go)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)pause();
 	}
+	return 0;
+}
+
+/* Speaks, and for LEASE_MS nobody else can open what it has said without
+ * waiting for it. */
+static int
+job_lease(const char *told)
+{
+	int fd = open(told, O_WRONLY);
+
+	(void)signal(SIGIO, SIG_IGN);
+	if (write(1, "said\n", 5) != 5 ||
+	    dprintf(fd, "%d\n", fcntl(1, F_SETLEASE, F_WRLCK)) < 0)
+		return 1;
+	(void)poll(NULL, 0, LEASE_MS);
+	(void)fcntl(1, F_SETLEASE, F_UNLCK);
+	(void)pause();
 	return 0;
 }
 
@@ -203,6 +222,44 @@ sync_that_failed_once(void **state)
 	world_end(&w);
 }
 
+/* Neither musterd nor a keeper that starts waits for a job's file lease. */
+static void
+leased_output(void **state)
+{
+	char told[128], *text;
+	struct world w;
+	mono began;
+	int fifo, fd;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "told", told);
+	run_self(&w, "lessor", "lease", told, "");
+	if (read_pid(fifo) != 0) {
+		world_end(&w);
+		skip();		/* a file system without leases */
+	}
+	began = clock_mono();
+	assert_int_equal(keeper_output(w.k, "lessor"), -1);
+	stop_keeper(&w, SIGKILL);
+	WAIT(&w, !keeper_is_up(w.k));
+	start_keeper(&w, NULL);
+	assert_true(mono_diff_ms(clock_mono(), began) < LEASE_MS - 500);
+	WAIT(&w, keeper_is_up(w.k));
+	while ((fd = keeper_output(w.k, "lessor")) == -1)
+		(void)poll(NULL, 0, 20);
+	text = read_fd(fd, NULL);
+	assert_string_equal(text, "said\n");
+	free(text);
+	assert_int_equal(keeper_abort(w.k, "lessor", 1000), 0);
+	WAIT(&w, ENDED(&w, "lessor"));
+	text = output(&w, "lessor", NULL);
+	assert_string_equal(text, "said\n");
+	free(text);
+	(void)close(fifo);
+	world_end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -211,9 +268,12 @@ main(int argc, char **argv)
 		cmocka_unit_test(strangers_are_not_read),
 		cmocka_unit_test(strays_that_wait),
 		cmocka_unit_test(sync_that_failed_once),
+		cmocka_unit_test(leased_output),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "leave_waiting") == 0)
 		return job_leave_waiting(argv[2], argv[3]);
+	if (argc == 4 && strcmp(argv[1], "lease") == 0)
+		return job_lease(argv[2]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
