@@ -25,6 +25,7 @@ enum {
 	LOOK_LAST_MS = 500,
 	GIVE_UP_MS = 5000,	/* after KILL: D state, or another's process */
 	TICK_MS = 1000,		/* output bounds, strays */
+	ORPHANS = 256,		/* looked at one by one */
 	FAST_MS = 50
 };
 
@@ -127,7 +128,9 @@ left_some(struct run *r, const pid_t *orphans, int n)
 {
 	if (n == 0)
 		return false;
-	if (n == -1 ? kill(-r->pid, 0) == -1 : !tree_owns_any(r, orphans, n))
+	if (n == -1 && kill(-r->pid, 0) == -1)
+		return false;
+	if (n != -1 && n <= ORPHANS && !tree_owns_any(r, orphans, n))
 		return false;
 	return tree_scan(r) > 0;
 }
@@ -135,7 +138,7 @@ left_some(struct run *r, const pid_t *orphans, int n)
 void
 super_reap(void)
 {
-	static pid_t orphans[256];
+	static pid_t orphans[ORPHANS];
 	struct run *r, *next;
 	bool any = false;
 	int n, status;
@@ -151,7 +154,7 @@ super_reap(void)
 	}
 	if (!any)
 		return;
-	n = tree_orphans(orphans, 256);
+	n = tree_orphans(orphans, ORPHANS);
 	for (r = run_live(); r != NULL; r = next) {
 		next = r->live_next;
 		if (!r->reaped || r->state != RUN_RUNNING ||

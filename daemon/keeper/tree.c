@@ -457,11 +457,14 @@ tree_orphans(pid_t *out, int max)
 	static char text[65536];
 	char name[48], *at = text, *end;
 	size_t leaders = 0, children = 0;
+	ssize_t len;
 	int n = 0;
 
 	(void)snprintf(name, sizeof(name), "task/%d/children", (int)getpid());
-	if (slurp(getpid(), name, text, sizeof(text)) == -1)
+	if ((len = slurp(getpid(), name, text, sizeof(text))) == -1)
 		return -1;
+	if (len == sizeof(text) - 1)
+		return max + 1;
 	/* Nearly always equal; only then look closer. */
 	for (const char *p = text; *p != '\0'; p++)
 		children += *p == ' ';
@@ -472,10 +475,13 @@ tree_orphans(pid_t *out, int max)
 	for (;; at = end) {
 		pid_t pid = (pid_t)strtol(at, &end, 10);
 
-		if (end == at || n == max)
+		if (end == at)
 			return n;
-		if (run_of_pid(pid) == NULL)
-			out[n++] = pid;
+		if (run_of_pid(pid) != NULL)
+			continue;
+		if (n == max)
+			return max + 1;
+		out[n++] = pid;
 	}
 }
 

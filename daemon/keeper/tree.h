@@ -30,8 +30,8 @@ bool	tree_refresh(void);
 void	tree_signal(const struct run *, int sig);
 /* "12 (sleep), 13 (sh)" of what the last scan saw. */
 void	tree_names(const struct run *, struct buf *);
-/* Children of the keeper that are no leader of a live run, at most max; -1
- * when the kernel does not tell. */
+/* Children of the keeper that are no leader of a live run; max + 1 when there
+ * are more than that, -1 when the kernel does not tell. */
 int	tree_orphans(pid_t *, int max);
 /* Whether one of these belongs to r (which has ended). */
 bool	tree_owns_any(const struct run *, const pid_t *, int n);

@@ -281,6 +281,29 @@ left_running(void **state)
 	world_end(&w);
 }
 
+/* However much was left running before: what one more run leaves is named. */
+static void
+left_running_by_many(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_up(&w);
+	sh(&w, "many", "i=0; while [ $i -lt 300 ]; do sleep 1000 & "
+	    "i=$((i + 1)); done; exit 0");
+	WAIT(&w, ENDED(&w, "many"));
+	sh(&w, "one", "sleep 1000 & exit 0");
+	WAIT(&w, ENDED(&w, "one"));
+	/* Their groups. */
+	(void)kill(-(pid_t)w.seen[index_of(&w, "many")].pid, SIGKILL);
+	(void)kill(-(pid_t)w.seen[index_of(&w, "one")].pid, SIGKILL);
+	assert_non_null(strstr(w.seen[index_of(&w, "many")].why,
+	    "left running: "));
+	assert_non_null(strstr(w.seen[index_of(&w, "one")].why,
+	    "left running: "));
+	world_end(&w);
+}
+
 static void
 write_rules(const char *path, const char *text, mode_t mode)
 {
@@ -479,6 +502,7 @@ main(void)
 		cmocka_unit_test(output_while_running),
 		cmocka_unit_test(bounded_output),
 		cmocka_unit_test(left_running),
+		cmocka_unit_test(left_running_by_many),
 		cmocka_unit_test(rules_decide),
 		cmocka_unit_test(output_is_of_one_user),
 		cmocka_unit_test(reexec_without_rules),
