@@ -36,7 +36,8 @@ struct run {
 	wall		started, ended;
 	mono		began;		/* in this boot */
 	int64_t		timeout_ms, grace_ms, output_max;
-	char		slot[KMSG_SLOT];	/* "" when it has none */
+	char		slot[KMSG_SLOT];	/* "" when it has none,
+					 * or its file has moved */
 	int		fd;			/* of the slot, or -1 */
 	int		cell;			/* child.h, or -1 */
 	char		why[KMSG_WHY];

@@ -165,11 +165,13 @@ slot_reopen(struct run *r)
 {
 	char name[KMSG_ID + 8];
 
-	if (r->slot[0] == '\0' || r->fd != -1)
+	if (r->fd != -1 || (r->slot[0] == '\0' && r->state <= RUN_RUNNING))
 		return;
-	r->fd = open_again(pool.dir, r->slot);
-	if (r->fd != -1 || errno != ENOENT)
-		return;
+	if (r->slot[0] != '\0') {
+		r->fd = open_again(pool.dir, r->slot);
+		if (r->fd != -1 || errno != ENOENT)
+			return;
+	}
 	/* Moved already: a run that left processes behind. */
 	(void)snprintf(name, sizeof(name), "%s.out", r->id);
 	r->fd = open_again(pool.output, name);
@@ -275,8 +277,9 @@ slot_settle(struct run *r)
 	drop(r);
 }
 
+/* The name may be another run's from now on. */
 static void
-move(const struct run *r)
+move(struct run *r)
 {
 	char name[KMSG_ID + 8];
 
@@ -284,6 +287,7 @@ move(const struct run *r)
 	if (renameat(pool.dir, r->slot, pool.output, name) == -1)
 		log_error("slot", "run=%s output stays in %s: %s", r->id,
 		    r->slot, strerror(errno));
+	r->slot[0] = '\0';
 }
 
 void
@@ -291,8 +295,10 @@ slot_end(struct run *r, bool straying)
 {
 	struct stat st;
 
+	if (r->slot[0] == '\0')
+		return;
 	slot_reopen(r);
-	if (r->fd == -1 && r->slot[0] != '\0' && errno == EWOULDBLOCK)
+	if (r->fd == -1 && errno == EWOULDBLOCK)
 		move(r);
 	if (r->fd == -1 || fstat(r->fd, &st) == -1)
 		return;

@@ -163,6 +163,60 @@ reexec_keeps_runs(void **state)
 	world_end(&w);
 }
 
+/* Two answers later it is done. */
+static void
+upgrade(struct world *w)
+{
+	assert_int_equal(kill(w->pid, SIGHUP), 0);
+	drop_client(w);
+	new_client(w);
+}
+
+/* The first program after an upgrade does not know which names of output files
+ * were used, the next one must not take one of another run for that of a run
+ * that left something behind. */
+static void
+reexec_twice_beside_strays(void **state)
+{
+	char told[128], script[256];
+	struct world w;
+	char *text;
+	size_t len;
+	int fifo;
+	pid_t stray;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "told", told);
+	(void)snprintf(script, sizeof(script), "echo mine; sh -c 'echo $$ > %s; "
+	    "exec sleep 1000' & exit 0", told);
+	sh_with(&w, "strays", script, 0, 4096);
+	WAIT(&w, ENDED(&w, "strays"));
+	stray = read_pid(fifo);
+	upgrade(&w);
+	(void)snprintf(script, sizeof(script), "head -c 300000 /dev/zero | "
+	    "tr '\\0' x; echo $$ > %s; exec sleep 1000", told);
+	sh(&w, "other", script);
+	WAIT(&w, state_of(&w, "other") == KEEPER_RUNNING);
+	(void)read_pid(fifo);
+	upgrade(&w);
+	/* It has looked at all of them. */
+	sh(&w, "last", "exit 0");
+	WAIT(&w, ENDED(&w, "last"));
+	text = output(&w, "other", &len);
+	assert_int_equal(len, 300000);
+	assert_null(memchr(text, '\0', len));
+	free(text);
+	text = output(&w, "strays", NULL);
+	assert_string_equal(text, "mine\n");
+	free(text);
+	(void)kill(stray, SIGKILL);
+	assert_int_equal(keeper_abort(w.k, "other", 0), 0);
+	WAIT(&w, ENDED(&w, "other"));
+	(void)close(fifo);
+	world_end(&w);
+}
+
 /* kill -9 of the keeper: nobody can know the status; the output is kept, and
  * the run is not declared dead while it lives. */
 static void
@@ -444,6 +498,7 @@ main(void)
 		cmocka_unit_test(client_dies),
 		cmocka_unit_test(musterd_killed),
 		cmocka_unit_test(reexec_keeps_runs),
+		cmocka_unit_test(reexec_twice_beside_strays),
 		cmocka_unit_test(keeper_killed),
 		cmocka_unit_test(stopped_as_one_ends),
 		cmocka_unit_test(machine_restarted),
