@@ -17,7 +17,8 @@ enum {
 	IN_MAX = 2 * KMSG_MAX,
 	OUT_MAX = 64 << 20,
 	OUT_HIGH = 1 << 20,	/* a reader behind this is not read from */
-	CHUNK = 65536
+	CHUNK = 65536,
+	FULL_MS = 1000		/* no descriptor for who wants to connect */
 };
 
 struct conn {
@@ -28,6 +29,7 @@ struct conn {
 
 static struct {
 	int	    listen;
+	mono	    full;	/* until then it is not listened to */
 	uid_t	    owner;
 	const char *start_id, *boot_id;
 	struct conn client;	/* said hello */
@@ -123,8 +125,12 @@ accept_one(void)
 	socklen_t len = sizeof(peer);
 	int fd = accept4(l.listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd == -1)
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
+			l.full = mono_add_ms(clock_mono(), FULL_MS);
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
 	    (peer.uid != 0 && peer.uid != l.owner)) {
 		log_warn("link", "uid %u may not connect", (unsigned)peer.uid);
@@ -241,12 +247,21 @@ conn_read(struct conn *c)
 	frames(c);
 }
 
+mono
+link_next(mono now)
+{
+	if (now.us >= l.full.us)
+		l.full.us = 0;
+	return l.full.us == 0 ? MONO_NEVER : l.full;
+}
+
 size_t
 link_watch(struct pollfd *p)
 {
 	size_t n = 0;
 
-	p[n++] = (struct pollfd){ l.listen, POLLIN, 0 };
+	if (l.full.us == 0)
+		p[n++] = (struct pollfd){ l.listen, POLLIN, 0 };
 	if (l.client.fd != -1)
 		p[n++] = (struct pollfd){ l.client.fd, (short)
 			((l.client.out.len < OUT_HIGH ? POLLIN : 0) |

@@ -18,8 +18,9 @@ int	link_listen(int state_fd, int keeper_fd, uid_t, gid_t, struct err *);
 /* What welcome says and who may connect. */
 void	link_init(uid_t owner, const char *start_id, const char *boot_id);
 
-/* Appends what to poll for: at most LINK_FDS. */
+/* Appends what to poll for: at most LINK_FDS; link_next says until when. */
 enum { LINK_FDS = 3 };
+mono	link_next(mono now);
 size_t	link_watch(struct pollfd *);
 /* One turn: accept, read and obey, write.  Calls super_*. */
 void	link_turn(const struct pollfd *, size_t);

@@ -381,6 +381,7 @@ loop(void)
 		super_commit();
 		now = clock_mono();
 		at = mono_min(super_next(now), idle_end(now));
+		at = mono_min(at, link_next(now));
 		if (k.stop)
 			break;
 		if (k.upgrade && !journal_dirty())
@@ -559,7 +560,7 @@ main(int argc, char **argv)
 		goto fail;
 	child_place(&k.st);
 	rules_init(k.rules, k.st.st_uid);
-	if (block_signals(&e) == -1 ||
+	if (block_signals(&e) == -1 || tree_init(&e) == -1 ||
 	    (k.resume == -1 ? begin(&e) : resume(&e)) == -1)
 		goto fail;
 	log_info("main", "start_id=%s dir=%s runs=%zu %s", k.head.start_id,

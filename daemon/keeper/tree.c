@@ -45,6 +45,34 @@ static struct {
 	bool	     late;	/* an environment could not be read in it */
 } snap = { .fresh = FRESH };
 
+/* For a look when no descriptor is left: it needs two at a time. */
+static int spare[2] = { -1, -1 };
+static DIR *proc;
+
+static void
+lend(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (spare[i] != -1)
+			(void)close(spare[i]);
+}
+
+static void
+take_back(void)
+{
+	for (int i = 0; i < 2; i++)
+		spare[i] = open("/", O_PATH | O_CLOEXEC);
+}
+
+int
+tree_init(struct err *e)
+{
+	if ((proc = opendir("/proc")) == NULL)
+		return err_sys(e, "/proc");
+	take_back();
+	return 0;
+}
+
 static ssize_t
 slurp(pid_t pid, const char *file, char *out, size_t size)
 {
@@ -135,6 +163,7 @@ read_mark_apart(struct proc *p)
 	if (snap.late || pipe2(ends, O_CLOEXEC) == -1)
 		return;
 	if ((child = fork()) == 0) {
+		(void)close(ends[0]);
 		read_mark(p);
 		_exit(write(ends[1], p->mark, sizeof(p->mark)) == -1);
 	}
@@ -311,18 +340,25 @@ find_orphans(void)
 		snap.all[i].orphan = snap.all[i].member;
 }
 
-static void
+static bool
+no_room(void)
+{
+	return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+}
+
+/* -1 when it cannot look. */
+static int
 walk(void)
 {
 	size_t cap = 0;
 	struct dirent *d;
-	DIR *dir;
 	pid_t me = getpid();
+	bool failed = false;
 
-	if (snap.valid || (dir = opendir("/proc")) == NULL)
-		return;
-	snap.n = 0;
-	while ((d = readdir(dir)) != NULL) {
+	if (snap.valid)
+		return 0;
+	rewinddir(proc);
+	while (!failed && (errno = 0, d = readdir(proc)) != NULL) {
 		pid_t pid = (pid_t)strtol(d->d_name, NULL, 10);
 
 		if (pid <= 1 || pid == me)
@@ -331,16 +367,22 @@ walk(void)
 			cap = cap == 0 ? 128 : cap * 2;
 			snap.all = mem_grow(snap.all, cap * sizeof(*snap.all));
 		}
-		if (read_stat(pid, &snap.all[snap.n]) == 0 &&
-		    !snap.all[snap.n].dead && !snap.all[snap.n].kernel)
+		errno = 0;
+		if (read_stat(pid, &snap.all[snap.n]) == -1)
+			failed = no_room();
+		else if (!snap.all[snap.n].dead && !snap.all[snap.n].kernel)
 			snap.n++;
 	}
-	(void)closedir(dir);
+	if (failed || errno != 0) {
+		tree_expire();
+		return -1;
+	}
 	if (snap.n > 0) {
 		link_parents();
 		find_orphans();
 	}
 	snap.valid = true;
+	return 0;
 }
 
 void
@@ -390,15 +432,14 @@ is_nameless(const struct run *r)
 	    errno == ESRCH;
 }
 
-size_t
-tree_scan(struct run *r)
+static void
+scan(struct run *r)
 {
 	struct run_proc *seen = NULL;
 	bool has_out;
 	struct stat out;
 	size_t count = 0;
 
-	walk();
 	r->nameless = r->nameless || is_nameless(r);
 	has_out = r->fd != -1 && fstat(r->fd, &out) == 0;
 	for (size_t i = 0; i < snap.n; i++)
@@ -420,12 +461,22 @@ tree_scan(struct run *r)
 	free(r->seen);
 	r->seen = seen;
 	r->nseen = count;
-	return count;
+}
+
+size_t
+tree_scan(struct run *r)
+{
+	lend();
+	if (walk() == 0)
+		scan(r);
+	take_back();
+	return r->nseen;
 }
 
 void
 tree_signal(const struct run *r, int sig)
 {
+	lend();
 	for (size_t i = 0; i < r->nseen; i++) {
 		int fd = (int)syscall(SYS_pidfd_open, r->seen[i].pid, 0);
 
@@ -437,6 +488,7 @@ tree_signal(const struct run *r, int sig)
 			(void)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
 		(void)close(fd);
 	}
+	take_back();
 }
 
 void
@@ -461,7 +513,10 @@ tree_orphans(pid_t *out, int max)
 	int n = 0;
 
 	(void)snprintf(name, sizeof(name), "task/%d/children", (int)getpid());
-	if ((len = slurp(getpid(), name, text, sizeof(text))) == -1)
+	lend();
+	len = slurp(getpid(), name, text, sizeof(text));
+	take_back();
+	if (len == -1)
 		return -1;
 	if (len == sizeof(text) - 1)
 		return max + 1;
@@ -485,8 +540,8 @@ tree_orphans(pid_t *out, int max)
 	}
 }
 
-bool
-tree_owns_any(const struct run *r, const pid_t *pids, int n)
+static bool
+owns_any(const struct run *r, const pid_t *pids, int n)
 {
 	struct stat out;
 	bool has_out = r->fd != -1 && fstat(r->fd, &out) == 0;
@@ -501,4 +556,15 @@ tree_owns_any(const struct run *r, const pid_t *pids, int n)
 			return true;
 	}
 	return false;
+}
+
+bool
+tree_owns_any(const struct run *r, const pid_t *pids, int n)
+{
+	bool any;
+
+	lend();
+	any = owns_any(r, pids, n);
+	take_back();
+	return any;
 }

@@ -10,15 +10,19 @@
 #include <stddef.h>
 
 #include "buf.h"
+#include "err.h"
 #include "keeper/run.h"
 
 enum { TREE_MAX = 4096 };
 
+/* First: what a look needs is kept, so that there is one in any case. */
+int	tree_init(struct err *);
 /* Start time in ticks since boot; 0 when there is no such process or only its
  * remains (a zombie). */
 uint64_t tree_born(pid_t);
 /* Looks for the living processes of r and remembers them in r->seen, in place
- * of the former ones.  Returns how many there are. */
+ * of the former ones.  Returns how many there are; when it cannot look, the
+ * former ones stay. */
 size_t	tree_scan(struct run *);
 /* What a scan knows is as old as the turn; expire it when a process of ours
  * was made since.  tree_refresh is false when enough was looked at in this

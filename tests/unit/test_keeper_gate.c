@@ -2,6 +2,7 @@
  * should. */
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "keeper_world.h"
 
@@ -260,6 +261,105 @@ leased_output(void **state)
 	world_end(&w);
 }
 
+/* No descriptor is left for the keeper. */
+static void
+take_files(const struct world *w)
+{
+	char path[64];
+	struct rlimit l;
+	struct stat st;
+	rlim_t n = 0;
+
+	assert_int_equal(prlimit(w->pid, RLIMIT_NOFILE, NULL, &l), 0);
+	do
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d",
+		    (int)w->pid, (int)n++);
+	while (lstat(path, &st) == 0);
+	l.rlim_cur = n - 1;
+	assert_int_equal(prlimit(w->pid, RLIMIT_NOFILE, &l, NULL), 0);
+}
+
+static void
+give_files(const struct world *w)
+{
+	struct rlimit l;
+
+	assert_int_equal(prlimit(w->pid, RLIMIT_NOFILE, NULL, &l), 0);
+	l.rlim_cur = l.rlim_max;
+	assert_int_equal(prlimit(w->pid, RLIMIT_NOFILE, &l, NULL), 0);
+}
+
+/* Who cannot look does not take it that there is nothing: a run is stopped
+ * with all that belongs to it. */
+static void
+stops_without_a_descriptor(void **state)
+{
+	char told[128], script[256];
+	struct world w;
+	pid_t child;
+	int fifo;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "told", told);
+	(void)snprintf(script, sizeof(script), "setsid sh -c 'echo $$ > %s; "
+	    "exec sleep 1000' & trap '' TERM; while :; do wait; done", told);
+	sh(&w, "tree", script);
+	WAIT(&w, state_of(&w, "tree") == KEEPER_RUNNING);
+	child = read_pid(fifo);
+	take_files(&w);
+	assert_int_equal(keeper_abort(w.k, "tree", 100), 0);
+	WAIT(&w, ENDED(&w, "tree"));
+	give_files(&w);
+	assert_int_equal(state_of(&w, "tree"), KEEPER_ABORTED);
+	assert_string_equal(w.seen[index_of(&w, "tree")].why, "");
+	assert_int_equal(kill(child, 0), -1);
+	(void)close(fifo);
+	world_end(&w);
+}
+
+static long
+ticks_of(pid_t pid)
+{
+	char path[64], *text, *at;
+	long user, sys;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	text = read_fd(open(path, O_RDONLY), NULL);
+	at = strrchr(text, ')');
+	assert_non_null(at);
+	assert_int_equal(sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u "
+	    "%*u %*u %ld %ld", &user, &sys), 2);
+	free(text);
+	return user + sys;
+}
+
+/* Who wants to connect meanwhile waits, and takes no time of the keeper. */
+static void
+connects_without_a_descriptor(void **state)
+{
+	struct buf b = BUF_INIT(1 << 16);
+	struct world w;
+	char answer[8];
+	long before;
+	int fd;
+
+	(void)state;
+	world_up(&w);
+	take_files(&w);
+	before = ticks_of(w.pid);
+	fd = raw_connect(&w);
+	(void)poll(NULL, 0, 700);
+	assert_true(ticks_of(w.pid) - before < sysconf(_SC_CLK_TCK) / 4);
+	give_files(&w);
+	kmsg_put_hello(&b);
+	assert_int_equal(write(fd, b.p, b.len), (ssize_t)b.len);
+	assert_true(read(fd, answer, sizeof(answer)) > 0);
+	buf_free(&b);
+	(void)close(fd);
+	world_end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -269,6 +369,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(strays_that_wait),
 		cmocka_unit_test(sync_that_failed_once),
 		cmocka_unit_test(leased_output),
+		cmocka_unit_test(stops_without_a_descriptor),
+		cmocka_unit_test(connects_without_a_descriptor),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "leave_waiting") == 0)
