@@ -26,6 +26,7 @@ static struct {
 	off_t		    size, fresh;	/* now; after compaction */
 	bool		    doubt;	/* a sync failed: what is on the disk? */
 	bool		    torn;	/* there is more in it than size */
+	uint64_t	    writes;	/* that were done */
 } j = { .fd = -1, .dir = -1, .pend = BUF_INIT(64 << 20) };
 
 static size_t
@@ -153,9 +154,16 @@ journal_pid(const struct run *r)
 }
 
 void
-journal_end(const struct run *r)
+journal_end(struct run *r)
 {
 	put_end(&j.pend, r);
+	r->ended_at = j.writes;
+}
+
+bool
+journal_has_end(const struct run *r)
+{
+	return r->state > RUN_RUNNING && r->ended_at < j.writes;
 }
 
 void
@@ -387,6 +395,7 @@ journal_begin(int dir, const struct journal_head *h, struct err *e)
 	j.head = *h;
 	j.size = j.fresh = (off_t)b.len;
 	j.doubt = j.torn = false;
+	j.writes++;
 	/* What was collected is part of the runs, and so of the snapshot. */
 	buf_clear(&j.pend);
 	buf_free(&b);
@@ -408,6 +417,7 @@ journal_resume(int dir, const struct journal_head *h, struct err *e)
 	j.size = j.fresh = st.st_size;
 	/* The program before us may have had its own. */
 	j.doubt = true;
+	j.writes++;
 	return 0;
 }
 
@@ -450,6 +460,7 @@ journal_flush(struct err *e)
 		j.torn = ftruncate(j.fd, j.size) == -1;
 		return -1;
 	}
+	j.writes++;
 	j.size += (off_t)j.pend.len;
 	buf_clear(&j.pend);
 	return 0;

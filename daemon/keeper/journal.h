@@ -36,12 +36,14 @@ int	journal_resume(int dir_fd, const struct journal_head *, struct err *);
 
 void	journal_start(const struct run *);
 void	journal_pid(const struct run *);
-void	journal_end(const struct run *);
+void	journal_end(struct run *);
 void	journal_forget(const struct run *);
 /* Writes what was collected.  On -1 nothing of it is on file; it stays
  * collected and the next call tries again. */
 int	journal_flush(struct err *);
 bool	journal_dirty(void);
+/* r has ended, and that is on file. */
+bool	journal_has_end(const struct run *);
 /* What was written outlasts a crash of the machine.  On -1 it may not. */
 int	journal_sync(struct err *);
 

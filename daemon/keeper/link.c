@@ -323,19 +323,25 @@ link_report(const struct run *r)
 }
 
 void
-link_report_now(const struct run *r)
+link_report_now(const struct run *r, bool as_it_is)
 {
 	struct kmsg_report rep = report_of(r);
 
+	if (!as_it_is) {
+		rep.state = RUN_RUNNING;
+		rep.code = 0;
+		rep.ended_ms = 0;
+		rep.why = "";
+	}
 	if (l.client.fd != -1)
 		kmsg_put_report(&l.client.out, &rep);
 }
 
 void
-link_put_listed(void)
+link_listed_now(void)
 {
 	if (l.client.fd != -1)
-		kmsg_put_listed(&l.gate);
+		kmsg_put_listed(&l.client.out);
 }
 
 void

@@ -29,9 +29,10 @@ bool	link_has_client(void);
 /* Reports wait at the gate until link_release (after the journal). */
 void	link_report(const struct run *);
 void	link_put_report(const struct kmsg_report *);
-void	link_put_listed(void);
-/* Past the gate: a refusal because the journal cannot be written. */
-void	link_report_now(const struct run *);
+/* Past the gate: a list, and a refusal because the journal cannot be written.
+ * Else than as it is, r is running. */
+void	link_report_now(const struct run *, bool as_it_is);
+void	link_listed_now(void);
 void	link_release(void);
 
 /* Across a re-exec: descriptors to inherit, bytes under way. */

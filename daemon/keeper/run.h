@@ -41,6 +41,7 @@ struct run {
 	int		fd;			/* of the slot, or -1 */
 	int		cell;			/* child.h, or -1 */
 	char		why[KMSG_WHY];
+	uint64_t	ended_at;	/* the journal's; see journal_has_end */
 	/* Ending: TERM was sent, KILL follows at deadline. */
 	enum run_stop	stop;
 	bool		killing;

@@ -300,7 +300,7 @@ refuse(struct run *r, const char *why)
 	r->started = clock_wall();
 	end_run(r, RUN_REFUSED, 0);
 	if (stuck)
-		link_report_now(r);
+		link_report_now(r, true);
 }
 
 static void
@@ -415,11 +415,17 @@ super_forget(const char *id)
 	run_forget(r);
 }
 
+/* While the journal cannot be written: an end that is not on file waits at the
+ * gate, and until then the run goes on.  A refusal has been told. */
 static void
 list_one(struct run *r, void *unused)
 {
 	(void)unused;
-	if (!r->forgotten)
+	if (r->forgotten)
+		return;
+	link_report_now(r, r->state <= RUN_RUNNING ||
+	    r->state == RUN_REFUSED || journal_has_end(r));
+	if (r->state > RUN_RUNNING && !journal_has_end(r))
 		link_report(r);
 }
 
@@ -428,7 +434,7 @@ super_list(void)
 {
 	super_commit();
 	run_each(list_one, NULL);
-	link_put_listed();
+	link_listed_now();
 }
 
 /* ---- from asked to running ---- */

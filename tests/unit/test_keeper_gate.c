@@ -360,6 +360,66 @@ connects_without_a_descriptor(void **state)
 	world_end(&w);
 }
 
+static void
+limit_files(const struct world *w, rlim_t most)
+{
+	struct rlimit l;
+
+	assert_int_equal(prlimit(w->pid, RLIMIT_FSIZE, NULL, &l), 0);
+	l.rlim_cur = most;
+	assert_int_equal(prlimit(w->pid, RLIMIT_FSIZE, &l, NULL), 0);
+}
+
+/* A full disk: a musterd that connects has its keeper and can abort what runs,
+ * and no end is told that could be lost. */
+static void
+connects_on_a_full_disk(void **state)
+{
+	char go[128], path[128], script[256];
+	struct stat st;
+	struct world w;
+	pid_t ends, goes;
+	int fifo, fd;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script), "read x < %s; exit 6", go);
+	sh(&w, "ends", script);
+	sh(&w, "goes", "exec sleep 1000");
+	WAIT(&w, state_of(&w, "ends") == KEEPER_RUNNING &&
+	    state_of(&w, "goes") == KEEPER_RUNNING);
+	ends = (pid_t)w.seen[index_of(&w, "ends")].pid;
+	goes = (pid_t)w.seen[index_of(&w, "goes")].pid;
+	drop_client(&w);
+	(void)snprintf(path, sizeof(path), "%s/keeper/journal", w.dir);
+	assert_int_equal(stat(path, &st), 0);
+	limit_files(&w, (rlim_t)st.st_size);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	wait_dead(ends);
+	w.nseen = 0;
+	new_client(&w);
+	assert_int_equal(state_of(&w, "ends"), KEEPER_RUNNING);
+	assert_int_equal(state_of(&w, "goes"), KEEPER_RUNNING);
+	fd = (int)syscall(SYS_pidfd_open, goes, 0);
+	assert_int_equal(keeper_abort(w.k, "goes", 1000), 0);
+	(void)uv_run(&w.loop, UV_RUN_NOWAIT);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1,
+	    DEADLINE_MS), 1);
+	(void)close(fd);
+	sh(&w, "new", "exit 0");
+	WAIT(&w, ENDED(&w, "new"));
+	assert_int_equal(state_of(&w, "new"), KEEPER_REFUSED);
+	assert_false(ENDED(&w, "ends") || ENDED(&w, "goes"));
+	limit_files(&w, RLIM_INFINITY);
+	WAIT(&w, ENDED(&w, "ends") && ENDED(&w, "goes"));
+	assert_int_equal(state_of(&w, "ends"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "ends")].code, 6);
+	assert_int_equal(state_of(&w, "goes"), KEEPER_ABORTED);
+	(void)close(fifo);
+	world_end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -371,6 +431,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(leased_output),
 		cmocka_unit_test(stops_without_a_descriptor),
 		cmocka_unit_test(connects_without_a_descriptor),
+		cmocka_unit_test(connects_on_a_full_disk),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "leave_waiting") == 0)
