@@ -384,7 +384,7 @@ loop(void)
 		at = mono_min(at, link_next(now));
 		if (k.stop)
 			break;
-		if (k.upgrade && !journal_dirty())
+		if (k.upgrade && !journal_dirty() && !super_settle(false))
 			upgrade();
 		p[0] = (struct pollfd){ k.signals, POLLIN, 0 };
 		nlink = link_watch(p + 1);
@@ -571,7 +571,8 @@ main(int argc, char **argv)
 	if (!k.detach)
 		service_tell("READY=1");
 	loop();
-	/* What ended in the last turn would be lost to the next keeper. */
+	/* What has ended by now would be lost to the next keeper. */
+	(void)super_settle(true);
 	super_commit();
 	log_info("main", "end; %zu runs go on without a keeper",
 	    run_live_count());

@@ -25,6 +25,8 @@ struct run_proc {
 	char	 name[16];
 };
 
+struct slot_copy;
+
 struct run {
 	struct run     *next;		/* same bucket */
 	struct run     *live_next, **live_prev;	/* prev NULL: not live */
@@ -56,6 +58,12 @@ struct run {
 	bool		adopted;	/* not our child: of a keeper that died */
 	int		pidfd;		/* of such a one; -1: it is gone */
 	bool		straying;	/* ended, but left processes behind */
+	/* All is over but its output, which is copied; then it has ended with
+	 * this, unless it has before. */
+	bool		settling;
+	enum kmsg_state end_state;
+	int		end_code;
+	struct slot_copy *copy;		/* slot.c's */
 	bool		forgotten;	/* freed once nothing strays */
 };
 

@@ -15,13 +15,20 @@
 enum {
 	FREE_MAX = 64,		/* open and unused */
 	REST_MAX = 256,		/* unused, of runs that nobody forgot yet */
-	COPY = 65536
+	COPY = 65536,
+	STEP = 1 << 20		/* copied in one turn */
 };
 
 struct slot {
 	char  name[KMSG_SLOT];
 	int   fd;
 	uid_t uid;
+};
+
+/* What takes the place of an output that is too long. */
+struct slot_copy {
+	struct slot to;
+	off_t	    from, size;		/* done, of the output */
 };
 
 static struct {
@@ -199,24 +206,25 @@ slot_bound(struct run *r, bool *fast)
 		    strerror(errno));
 }
 
-/* Copies [from, from + n) of in to out; stops quietly at the end of file. */
+/* Copies some of [*from, end) of in to out; stops quietly at the end of file.
+ * Returns whether that was all, or -1. */
 static int
-copy(int out, int in, off_t from, off_t n)
+copy(int out, int in, off_t *from, off_t end)
 {
 	static char part[COPY];
 
-	while (n > 0) {
-		ssize_t got = pread(in, part, n < COPY ? (size_t)n : COPY,
-		    from);
+	for (off_t n = STEP; n > 0 && *from < end; n -= COPY) {
+		off_t left = end - *from;
+		ssize_t got = pread(in, part, left < COPY ? (size_t)left :
+		    COPY, *from);
 
 		if (got <= 0)
-			return got == 0 ? 0 : -1;
+			return got == 0 ? 1 : -1;
 		if (write(out, part, (size_t)got) != got)
 			return -1;
-		from += got;
-		n -= got;
+		*from += got;
 	}
-	return 0;
+	return *from >= end;
 }
 
 static int
@@ -226,33 +234,71 @@ mark(int fd, off_t left_out)
 	    (long long)left_out) < 0 ? -1 : 0;
 }
 
-/* Head, one line and tail in a new file that takes the place of name. */
-static void
-collapse(const struct run *r, int dir, const char *name, off_t size)
+static struct slot_copy *
+copy_begin(const struct stat *st, struct err *e)
+{
+	struct slot_copy *c = mem_zero(1, sizeof(*c));
+
+	c->to.fd = -1;
+	c->size = st->st_size;
+	if (create(&c->to, e) == 0 && own(c->to.fd, st->st_uid, e) == 0)
+		return c;
+	if (c->to.fd != -1) {
+		(void)unlinkat(pool.dir, c->to.name, 0);
+		(void)close(c->to.fd);
+	}
+	free(c);
+	return NULL;
+}
+
+/* Head, one line and tail.  Returns whether that was all, or -1. */
+static int
+copy_step(const struct run *r, struct slot_copy *c)
 {
 	off_t half = r->output_max / 2;
-	struct err e = { 0 };
-	struct stat st;
-	struct slot s;
+	int rc;
 
-	if (fstat(r->fd, &st) == 0 && create(&s, &e) == 0) {
-		if (own(s.fd, st.st_uid, &e) == 0 &&
-		    copy(s.fd, r->fd, 0, half) == 0 &&
-		    mark(s.fd, size - 2 * half) == 0 &&
-		    copy(s.fd, r->fd, size - half, half) == 0 &&
-		    renameat(pool.dir, s.name, dir, name) == 0) {
-			(void)close(s.fd);
-			return;
-		}
-		(void)snprintf(e.msg, sizeof(e.msg), "%s", strerror(errno));
-		(void)unlinkat(pool.dir, s.name, 0);
-		(void)close(s.fd);
+	if (c->from < half) {
+		if ((rc = copy(c->to.fd, r->fd, &c->from, half)) != 1)
+			return rc;
+		c->from = c->size - half;
+		return mark(c->to.fd, c->size - 2 * half);
 	}
+	return copy(c->to.fd, r->fd, &c->from, c->size);
+}
+
+/* A new file takes the place of name, a part of it in one turn: false when there
+ * is more to do. */
+static bool
+collapse(struct run *r, int dir, const char *name, const struct stat *st)
+{
+	struct err e = { 0 };
+	int rc = -1;
+
+	if (r->copy == NULL)
+		r->copy = copy_begin(st, &e);
+	if (r->copy != NULL) {
+		rc = copy_step(r, r->copy);
+		if (rc == 0)
+			return false;
+		if (rc == 1)
+			rc = renameat(pool.dir, r->copy->to.name, dir, name);
+		if (rc == -1) {
+			(void)err_sys(&e, "%s", r->copy->to.name);
+			(void)unlinkat(pool.dir, r->copy->to.name, 0);
+		}
+		(void)close(r->copy->to.fd);
+		free(r->copy);
+		r->copy = NULL;
+	}
+	if (rc == 0)
+		return true;
 	/* The disk is full: the head fits in any case. */
 	log_warn("slot", "run=%s keeps only the head of its output: %s", r->id,
 	    e.msg);
-	if (ftruncate(r->fd, half) == 0)
-		(void)mark(r->fd, size - half);
+	if (ftruncate(r->fd, r->output_max / 2) == 0)
+		(void)mark(r->fd, st->st_size - r->output_max / 2);
+	return true;
 }
 
 static void
@@ -264,7 +310,7 @@ drop(struct run *r)
 	r->slot[0] = '\0';
 }
 
-void
+bool
 slot_settle(struct run *r)
 {
 	char name[KMSG_ID + 8];
@@ -272,9 +318,11 @@ slot_settle(struct run *r)
 
 	(void)snprintf(name, sizeof(name), "%s.out", r->id);
 	if (r->fd != -1 && fstat(r->fd, &st) == 0 && st.st_nlink > 0 &&
-	    st.st_size > r->output_max)
-		collapse(r, pool.output, name, st.st_size);
+	    st.st_size > r->output_max &&
+	    !collapse(r, pool.output, name, &st))
+		return false;
 	drop(r);
+	return true;
 }
 
 /* The name may be another run's from now on. */
@@ -290,34 +338,36 @@ move(struct run *r)
 	r->slot[0] = '\0';
 }
 
-void
+bool
 slot_end(struct run *r, bool straying)
 {
 	struct stat st;
 
 	if (r->slot[0] == '\0')
-		return;
+		return true;
 	slot_reopen(r);
 	if (r->fd == -1 && errno == EWOULDBLOCK)
 		move(r);
 	if (r->fd == -1 || fstat(r->fd, &st) == -1)
-		return;
+		return true;
 	/* Nor shall musterd find one; ours is the same open file. */
 	(void)fcntl(r->fd, F_SETLEASE, F_UNLCK);
 	if (st.st_size == 0 && !straying) {
 		if (pool.nrest < REST_MAX) {
 			pool.nrest++;
-			return;
+			return true;
 		}
 		(void)unlinkat(pool.dir, r->slot, 0);
 		drop(r);
-		return;
+		return true;
 	}
-	if (!straying && st.st_size > r->output_max)
-		collapse(r, pool.dir, r->slot, st.st_size);
+	if (!straying && st.st_size > r->output_max &&
+	    !collapse(r, pool.dir, r->slot, &st))
+		return false;
 	move(r);
 	if (!straying)
 		drop(r);
+	return true;
 }
 
 void

@@ -32,9 +32,10 @@ void	slot_reopen(struct run *);
 /* Gives disk space back.  *fast is set when r writes quickly. */
 void	slot_bound(struct run *, bool *fast);
 /* r ended.  With processes left that may still write, the file moves to its
- * place as it is, and slot_settle follows when they are gone. */
-void	slot_end(struct run *, bool straying);
-void	slot_settle(struct run *);
+ * place as it is, and slot_settle follows when they are gone.  Both copy no
+ * more than a turn may take: false when they are to be called again. */
+bool	slot_end(struct run *, bool straying);
+bool	slot_settle(struct run *);
 /* r is forgotten: an unused slot is free again. */
 void	slot_release(struct run *);
 

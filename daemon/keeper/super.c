@@ -41,15 +41,30 @@ static bool stuck;		/* the journal cannot be written */
 
 /* ---- the end ---- */
 
+/* The last process that r left behind. */
 static void
-end_run(struct run *r, enum kmsg_state state, int code)
+stray_gone(struct run *r)
 {
-	r->state = state;
-	r->code = code;
-	r->ended = clock_wall();
-	if (state == RUN_REFUSED)
-		r->pid = 0;
-	slot_end(r, r->straying);
+	r->straying = false;
+	run_set_live(r, false);
+	if (r->forgotten)
+		run_forget(r);
+}
+
+/* On file and told, once its output is in place: false when it is not. */
+static bool
+settle_step(struct run *r)
+{
+	r->settling = r->state <= RUN_RUNNING ? !slot_end(r, r->straying) :
+	    !slot_settle(r);
+	if (r->settling)
+		return false;
+	if (r->state > RUN_RUNNING) {
+		stray_gone(r);
+		return true;
+	}
+	r->state = r->end_state;
+	r->code = r->end_code;
 	child_cell_free(r->cell);
 	r->cell = -1;
 	if (r->pidfd != -1)
@@ -58,6 +73,18 @@ end_run(struct run *r, enum kmsg_state state, int code)
 	run_set_live(r, r->straying);
 	journal_end(r);
 	link_report(r);
+	return true;
+}
+
+static void
+end_run(struct run *r, enum kmsg_state state, int code)
+{
+	r->end_state = state;
+	r->end_code = code;
+	r->ended = clock_wall();
+	if (state == RUN_REFUSED)
+		r->pid = 0;
+	(void)settle_step(r);
 }
 
 /* A reason may quote the job's own bytes: always text, and cut between
@@ -157,7 +184,7 @@ super_reap(void)
 	n = tree_orphans(orphans, ORPHANS);
 	for (r = run_live(); r != NULL; r = next) {
 		next = r->live_next;
-		if (!r->reaped || r->state != RUN_RUNNING ||
+		if (!r->reaped || r->settling || r->state != RUN_RUNNING ||
 		    r->stop != STOP_NONE)
 			continue;
 		r->straying = left_some(r, orphans, n);
@@ -240,16 +267,14 @@ stray_step(struct run *r, bool *fast)
 	slot_bound(r, fast);
 	if (tree_scan(r) > 0)
 		return;
-	slot_settle(r);
-	r->straying = false;
-	run_set_live(r, false);
-	if (r->forgotten)
-		run_forget(r);
+	(void)settle_step(r);
 }
 
 static mono
 next_of(const struct run *r)
 {
+	if (r->settling)
+		return (mono){ 0 };
 	if (r->state != RUN_RUNNING)
 		return MONO_NEVER;
 	if (r->stop != STOP_NONE)
@@ -262,11 +287,18 @@ next_of(const struct run *r)
 void
 super_tick(mono now)
 {
-	bool tick = now.us >= tick_at.us, fast = false;
+	bool tick = now.us >= tick_at.us, fast = false, copied = false;
 	struct run *r, *next;
 
 	for (r = run_live(); r != NULL; r = next) {
 		next = r->live_next;
+		/* One in a turn, which it makes long enough. */
+		if (r->settling) {
+			if (!copied)
+				(void)settle_step(r);
+			copied = true;
+			continue;
+		}
 		if (r->state == RUN_RUNNING && r->stop == STOP_NONE &&
 		    now.us >= next_of(r).us)
 			stop_begin(r, STOP_TIMEOUT, r->grace_ms, now);
@@ -279,6 +311,23 @@ super_tick(mono now)
 	}
 	if (tick)
 		tick_at = mono_add_ms(now, fast ? FAST_MS : TICK_MS);
+}
+
+bool
+super_settle(bool all)
+{
+	struct run *r = run_live(), *next;
+	bool any = false;
+
+	for (; r != NULL; r = next) {
+		next = r->live_next;
+		if (!r->settling)
+			continue;
+		any = true;
+		while (all && !settle_step(r))
+			;
+	}
+	return any;
 }
 
 mono
@@ -392,6 +441,8 @@ super_abort(const char *id, int64_t grace_ms)
 	/* A start in the same turn is a process only after the commit. */
 	if (r->state == RUN_UNKNOWN)
 		super_commit();
+	if (r->settling && r->state == RUN_RUNNING)
+		return;		/* its end follows */
 	if (r->state == RUN_RUNNING)
 		stop_begin(r, STOP_ABORT, grace_ms, clock_mono());
 	else
@@ -580,7 +631,8 @@ super_watched(void)
 		struct pollfd p = { r->pidfd, POLLIN, 0 };
 
 		next = r->live_next;
-		if (!r->adopted || r->reaped || r->state != RUN_RUNNING ||
+		if (!r->adopted || r->reaped || r->settling ||
+		    r->state != RUN_RUNNING ||
 		    (r->pidfd != -1 && poll(&p, 1, 0) != 1))
 			continue;
 		r->reaped = true;

@@ -31,6 +31,8 @@ void	super_commit(void);
 void	super_reap(void);
 /* Time-outs, grace, bounds of output. */
 void	super_tick(mono);
+/* Whether an output is being copied; all: no more is, after it. */
+bool	super_settle(bool all);
 /* When there is something to do even if nothing happens. */
 mono	super_next(mono now);
 

@@ -23,12 +23,12 @@
 #include <unistd.h>
 
 struct gate {
-	int	      call;		/* SYS_fdatasync or SYS_openat */
+	int	      call;		/* SYS_openat, or what waits or fails */
 	int	      listener, stop;	/* stop: an eventfd */
 	int	      ends[2][2];	/* pipes: the listener's number, go on */
 	pthread_t     thread;
-	atomic_bool   hold;		/* who syncs waits */
-	atomic_int    fail;		/* so many syncs do not work */
+	atomic_bool   hold;		/* who calls waits */
+	atomic_int    fail;		/* so many do not work */
 	_Atomic uint64_t held;		/* the one that waits, or 0 */
 	/* Who opens the file of this name waits for ever; "": nobody. */
 	char	      name[64];

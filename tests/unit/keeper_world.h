@@ -51,6 +51,7 @@ struct world {
 		char		  id[KEEPER_ID];
 		enum keeper_state state;
 		int		  code, starts, ends;
+		int		  start_at, end_at;	/* which report */
 		int64_t		  pid;
 		char		  why[KMSG_WHY];
 	} seen[SEEN];
@@ -79,6 +80,10 @@ on_report(void *ctx, const struct keeper_report *r)
 	w->seen[i].ends += r->state > KEEPER_RUNNING;
 	(void)MEM_STR(w->seen[i].why, r->why);
 	w->reports++;
+	if (r->state == KEEPER_RUNNING)
+		w->seen[i].start_at = w->reports;
+	else
+		w->seen[i].end_at = w->reports;
 	if (w->forgets && r->state > KEEPER_RUNNING)
 		(void)keeper_forget(w->k, r->id);
 }

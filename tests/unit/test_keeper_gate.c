@@ -360,6 +360,105 @@ connects_without_a_descriptor(void **state)
 	world_end(&w);
 }
 
+/* Its leader has ended, and the keeper holds at what it copies first. */
+static void
+great_output_held(struct world *w, struct gate *g)
+{
+	char told[128], go[128], script[400];
+	int fifo, fifo2;
+
+	world_up_gated(w, g, SYS_pread64);
+	fifo = make_fifo(w, "told", told);
+	fifo2 = make_fifo(w, "go", go);
+	(void)snprintf(script, sizeof(script), "echo HEAD; head -c 20000000 "
+	    "/dev/zero | tr '\\0' x; echo TAIL; echo $$ > %s; read x < %s; "
+	    "exit 6", told, go);
+	sh_with(w, "big", script, 0, 16 << 20);
+	WAIT(w, state_of(w, "big") == KEEPER_RUNNING);
+	(void)read_pid(fifo);
+	g->hold = true;
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	wait_held(w);
+	(void)close(fifo);
+	(void)close(fifo2);
+}
+
+static void
+assert_great_output(struct world *w)
+{
+	size_t len;
+	char *text = output(w, "big", &len);
+
+	assert_int_equal(state_of(w, "big"), KEEPER_EXITED);
+	assert_int_equal(w->seen[index_of(w, "big")].code, 6);
+	assert_true(len > 16 << 20 && len < (16 << 20) + 100);
+	assert_memory_equal(text, "HEAD\nxxx", 8);
+	assert_memory_equal(text + len - 6, "xTAIL\n", 6);
+	assert_memory_equal(text + (8 << 20),
+	    "\n[muster: 3222794 bytes of output left out here]\n", 49);
+	free(text);
+}
+
+/* A great output is shortened at the end of its run: the others do not wait
+ * until that is done, and the end is told after it. */
+static void
+great_output(void **state)
+{
+	struct world w;
+	struct gate g;
+	size_t big, small;
+
+	(void)state;
+	great_output_held(&w, &g);
+	sh(&w, "small", "exit 0");
+	(void)uv_run(&w.loop, UV_RUN_NOWAIT);
+	gate_open(&g);
+	WAIT(&w, ENDED(&w, "big") && ENDED(&w, "small"));
+	big = index_of(&w, "big");
+	small = index_of(&w, "small");
+	assert_true(w.seen[small].start_at < w.seen[big].end_at);
+	assert_int_equal(w.seen[big].ends, 1);
+	assert_great_output(&w);
+	world_end(&w);
+}
+
+/* Nor is its end lost with a keeper that is stopped or upgraded in between. */
+static void
+great_output_then_ended(void **state, int sig)
+{
+	struct world w;
+	struct gate g;
+
+	(void)state;
+	great_output_held(&w, &g);
+	drop_client(&w);
+	assert_int_equal(kill(w.pid, sig), 0);
+	gate_open(&g);
+	if (sig == SIGTERM) {
+		stop_keeper(&w, 0);
+		gate_end(&g);
+		w.gate = NULL;
+		start_keeper(&w, NULL);
+	}
+	w.nseen = 0;
+	new_client(&w);
+	WAIT(&w, ENDED(&w, "big"));
+	assert_great_output(&w);
+	world_end(&w);
+}
+
+static void
+great_output_then_stopped(void **state)
+{
+	great_output_then_ended(state, SIGTERM);
+}
+
+static void
+great_output_then_upgraded(void **state)
+{
+	great_output_then_ended(state, SIGHUP);
+}
+
 static void
 limit_files(const struct world *w, rlim_t most)
 {
@@ -432,6 +531,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(stops_without_a_descriptor),
 		cmocka_unit_test(connects_without_a_descriptor),
 		cmocka_unit_test(connects_on_a_full_disk),
+		cmocka_unit_test(great_output),
+		cmocka_unit_test(great_output_then_stopped),
+		cmocka_unit_test(great_output_then_upgraded),
 	};
 
 	if (argc == 4 && strcmp(argv[1], "leave_waiting") == 0)
