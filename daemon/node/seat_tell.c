@@ -157,7 +157,7 @@ seat_tell_heard(struct seat *s, int64_t seq)
 	if (s->rtt < 0 || s->rtt > QUICK_MS)
 		s->room = ROOM;
 	else if (s->room < ROOM_MOST)
-		s->room *= 2;
+		s->room *= 4;
 	seat_tell_on(s);
 }
 

@@ -18,6 +18,7 @@ static uv_loop_t loop;
 static struct store *store;
 static struct runs *runs;
 static struct seat *seat;
+static struct keeper *keeper;		/* of tests with runs that wrote */
 static struct {
 	struct session *session;	/* with the seat */
 	int		hellos;
@@ -204,6 +205,11 @@ down(void **state)
 {
 	json_decref(broker.grant);
 	json_decref(broker.ends);
+	if (keeper != NULL) {
+		runs_set_keeper(runs, NULL);
+		keeper_close(keeper, NULL, NULL);
+		keeper = NULL;
+	}
 	seat_free(seat);
 	seat = NULL;
 	store_drain(store);
@@ -364,18 +370,17 @@ ended(int run)
 	runs_keeper_ops.report(runs, &kr);
 }
 
-static struct keeper *
+static void
 keeps(void)
 {
 	char out[128];
-	struct keeper *k;
 
 	(void)snprintf(out, sizeof(out), "%s/output", dir);
 	assert_int_equal(mkdir(out, 0700), 0);
-	k = keeper_new(&loop, dir, "/nowhere/musterd", &runs_keeper_ops, runs);
-	runs_set_keeper(runs, k);
+	keeper = keeper_new(&loop, dir, "/nowhere/musterd", &runs_keeper_ops,
+	    runs);
+	runs_set_keeper(runs, keeper);
 	broker.ends = json_object();
-	return k;
 }
 
 static void
@@ -413,9 +418,8 @@ loses_its_link(void)
 static void
 what_many_runs_wrote_is_told_after_a_loss(void **state)
 {
-	struct keeper *k = keeps();
-
 	(void)state;
+	keeps();
 	loses_its_link();
 	many_end(1);
 	UNTIL(json_object_size(broker.ends) == MANY);
@@ -427,8 +431,6 @@ what_many_runs_wrote_is_told_after_a_loss(void **state)
 	says("link.tell", json_object());
 	UNTIL(json_object_size(broker.ends) == MANY);
 	assert_int_equal(broker.hellos, 3);
-	runs_set_keeper(runs, NULL);
-	keeper_close(k, NULL, NULL);
 }
 
 /* Hello has ten seconds, and heartbeats wait behind what runs wrote: a line of
@@ -436,10 +438,10 @@ what_many_runs_wrote_is_told_after_a_loss(void **state)
 static void
 a_slow_line_is_not_filled_with_output(void **state)
 {
-	struct keeper *k = keeps();
 	int64_t seq;
 
 	(void)state;
+	keeps();
 	broker.slow = true;
 	many_end(1);
 	seq = broker.seq;
@@ -454,8 +456,6 @@ a_slow_line_is_not_filled_with_output(void **state)
 	broker.slow = false;
 	UNTIL(json_object_size(broker.ends) == MANY);
 	assert_int_equal(broker.hellos, 2);
-	runs_set_keeper(runs, NULL);
-	keeper_close(k, NULL, NULL);
 }
 
 #define U(f) cmocka_unit_test_setup_teardown(f, up, down)
