@@ -337,13 +337,8 @@ static void
 leaving_works_without_the_broker(void **state)
 {
 	struct world *w = *state;
-	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
 
-	(void)json_object_set_new(json_object_get(status, "broker"),
-	    "connected", json_false());
-	model_put(&w->u.m, TOPIC_STATUS, status);
-	later(w, 41000);
-	shows(w, "STALE 41s");
+	loses_its_broker(w);
 	type(w, "S");
 	assert_null(w->u.m.question);
 	type(w, "L");
@@ -351,7 +346,7 @@ leaving_works_without_the_broker(void **state)
 	later(w, 400);
 	type(w, "node-c\n");
 	assert_int_equal(count_sent(w, "leave"), 1);
-	ui_answer(&w->u, UI_DO, "", status, NULL);
+	ui_answer(&w->u, UI_DO, "", w->u.m.topic[TOPIC_STATUS].doc, NULL);
 	w->now.mono = mono_add_ms(w->now.mono, 11000);
 	ui_tick(&w->u, w->now);
 	type(w, "L");

@@ -160,13 +160,8 @@ static void
 data_is_as_old_as_the_loss_of_the_broker(void **state)
 {
 	struct world *w = *state;
-	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
 
-	(void)json_object_set_new(json_object_get(status, "broker"),
-	    "connected", json_false());
-	model_put(&w->u.m, TOPIC_STATUS, status);
-	later(w, 41000);
-	shows(w, "STALE 41s");
+	loses_its_broker(w);
 	shows(w, "as of 10:42:07");
 	ui_link(&w->u, LINK_DOWN, "gone");
 	shows(w, "Data as of 10:42:07");

@@ -132,6 +132,19 @@ shows(struct world *w, const char *text)
 	looks(w, text, true);
 }
 
+/* The daemon here goes on answering. */
+static inline void
+loses_its_broker(struct world *w)
+{
+	json_t *status = json_deep_copy(w->u.m.topic[TOPIC_STATUS].doc);
+
+	(void)json_object_set_new(json_object_get(status, "broker"),
+	    "connected", json_false());
+	model_put(&w->u.m, TOPIC_STATUS, status);
+	later(w, 41000);
+	shows(w, "STALE 41s");
+}
+
 static inline void
 hides(struct world *w, const char *text)
 {
