@@ -27,7 +27,7 @@ struct seat {
 	bool		up;		/* hello was answered */
 	bool		untold;		/* a report came after hello was sent,
 					 * or was too long for it */
-	json_t	       *again;		/* of runs that are told yet, keys, */
+	json_t	       *again;		/* keys of runs yet to be told, */
 	size_t		again_at;	/* from this one on; NULL: none */
 	size_t		outgoing;	/* bytes of output on their way, … */
 	int64_t		outgoing_seq;	/* … behind this heartbeat */

@@ -281,6 +281,27 @@ turn(void)
 	(void)uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+/* A clock that shows so many ms more at each look at it. */
+static int64_t slow_ms, slow_step;
+
+static inline struct now
+slow_clock(void)
+{
+	struct now now = clock_now();
+
+	slow_ms += slow_step;
+	now.mono = mono_add_ms(now.mono, slow_ms);
+	return now;
+}
+
+static inline void
+slow_down(int64_t step)
+{
+	slow_ms = 0;
+	slow_step = step;
+	broker->clock = slow_clock;
+}
+
 /* Somebody else holds the lock of the store. */
 static inline void
 store_stops(void)

@@ -233,19 +233,6 @@ who_is_no_operator_any_more_is_told_so(void **state)
 	assert_non_null(strstr(e.msg, "another group for this operator"));
 }
 
-/* A second more at each look at it. */
-static int64_t slow_ms;
-
-static struct now
-slow_clock(void)
-{
-	struct now now = clock_now();
-
-	slow_ms += 1000;
-	now.mono = mono_add_ms(now.mono, slow_ms);
-	return now;
-}
-
 static struct now
 later_clock(void)
 {
@@ -265,8 +252,7 @@ a_member_has_a_share_of_the_loop(void **state)
 		turn();			/* the answer to hello */
 	memset(&mute, 0, sizeof(mute));
 	session_own(agent.session, &mute_ops, NULL);
-	slow_ms = 0;
-	broker->clock = slow_clock;
+	slow_down(1000);
 	for (int i = 0; i < 10; i++)
 		agent_says_id(i, "link.view", json_pack("{s:s}", "method",
 		    "event.list"));

@@ -307,19 +307,6 @@ who_has_said_all_is_answered_while_it_reads(void **state)
 	(void)close(fd);
 }
 
-static int64_t slow_ms;
-
-/* Some time more at each look at it. */
-static struct now
-slow_clock(void)
-{
-	struct now now = clock_now();
-
-	slow_ms += 120;
-	now.mono = mono_add_ms(now.mono, slow_ms);
-	return now;
-}
-
 /* Lost: the loop, and with it the leases of the cluster, to a viewer that asks
  * one long question after the other. */
 static void
@@ -331,8 +318,7 @@ a_session_has_a_share_of_the_loop(void **state)
 	client(PEER_LOCAL, 0);
 	assert_true(api_open(api, cl.far));
 	(void)say("{\"id\":1,\"method\":\"hello\"}");
-	slow_ms = 0;
-	broker->clock = slow_clock;
+	slow_down(120);
 	for (int i = 0; i < 20; i++)
 		utter("{\"id\":2,\"method\":\"status\"}");
 	for (int i = 0; i < 50; i++)
