@@ -395,7 +395,7 @@ sizes(void **state)
 	for (int id = 0; id < SCREEN_COUNT; id++)
 		for (int w = 1; w <= 300; w += w < 30 ? 1 : 27)
 			for (int h = 1; h <= 90; h += h < 16 ? 1 : 11)
-				for (int mode = 0; mode <= MODE_BARE; mode++) {
+				for (int mode = 0; mode <= MODE_LEAVE; mode++) {
 					if (mode == MODE_QUESTION)
 						continue;
 					buf_clear(&b);

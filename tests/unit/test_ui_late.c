@@ -206,6 +206,87 @@ a_hidden_token_is_kept(void **state)
 	assert_null(w->u.m.question);
 }
 
+/* Leaving loses for good what is shown once: q says what, and q is not what
+ * answers it. */
+static void
+q_does_not_lose_a_hidden_token(void **state)
+{
+	static const char *const stay[] = { "q", "n", "\n", " ", "j" };
+	struct world *w = *state;
+
+	token_is_asked(w);
+	ui_key(&w->u, KEY_ESC);
+	type(w, "1q");			/* made, perhaps, and on its way */
+	assert_false(w->u.quit);
+	shows(w, "Nobody has read the token of node-f");
+	later(w, 400);
+	type(w, "n");
+	token_comes(w);
+	for (size_t i = 0; i < sizeof(stay) / sizeof(stay[0]); i++) {
+		type(w, "qy");		/* too early */
+		assert_false(w->u.quit);
+		shows(w, "Nobody has read the token of node-f");
+		shows(w, "y leaves");
+		hides(w, "jt-ABC");
+		later(w, 400);
+		type(w, stay[i]);
+		assert_false(w->u.quit);
+		hides(w, "Nobody has read");
+	}
+	assert_int_equal(w->u.m.screen, SCREEN_AGENTS);
+	shows(w, "the token of node-f is here: 2, then T shows it");
+	ui_key(&w->u, KEY_K_F1 + 9);
+	later(w, 400);
+	type(w, "y");
+	assert_true(w->u.quit);
+}
+
+static void
+q_leaves_when_the_token_was_read(void **state)
+{
+	struct world *w = *state;
+
+	token_is_asked(w);
+	ui_key(&w->u, KEY_ESC);
+	token_comes(w);
+	type(w, "T");
+	shows(w, "jt-ABC");
+	later(w, 400);
+	ui_key(&w->u, KEY_ESC);
+	type(w, "q");
+	assert_true(w->u.quit);
+}
+
+/* The same of one that the `:` line asked for. */
+static void
+q_does_not_lose_a_token_of_the_line(void **state)
+{
+	struct world *w = *state;
+	json_t *r = world_json("{\"token\":\"jt-ABC\",\"command\":\"muster "
+	    "join complete node-a jt-ABC\"}");
+
+	type(w, ":join token node-f\n");
+	json_decref(sent(w, "join.token"));
+	type(w, "q");
+	assert_false(w->u.quit);
+	shows(w, "Nobody has read the answer of join token");
+	later(w, 400);
+	type(w, "n:x");
+	ui_answer(&w->u, UI_COMMAND, "", r, NULL);
+	json_decref(r);
+	ui_key(&w->u, KEY_ESC);
+	type(w, "q");			/* before it opens */
+	assert_false(w->u.quit);
+	shows(w, "Nobody has read the answer of join token");
+	later(w, 400);
+	type(w, "n");
+	later(w, 10);
+	shows(w, "jt-ABC");
+	later(w, 400);
+	type(w, "qq");
+	assert_true(w->u.quit);
+}
+
 static void
 an_outcome_is_read_before_it_closes(void **state)
 {
@@ -328,6 +409,9 @@ main(void)
 		TEST(what_is_asked_again_does_not_take_the_keys),
 		TEST(a_token_is_closed_by_esc_alone),
 		TEST(a_hidden_token_is_kept),
+		TEST(q_does_not_lose_a_hidden_token),
+		TEST(q_leaves_when_the_token_was_read),
+		TEST(q_does_not_lose_a_token_of_the_line),
 		TEST(an_outcome_is_read_before_it_closes),
 		TEST(what_is_not_drawn_is_not_answered),
 		TEST(a_question_outlives_the_link),

@@ -58,8 +58,10 @@ enum link_word {
 
 enum mode {
 	MODE_LIST, MODE_FILTER, MODE_COMMAND, MODE_QUESTION, MODE_HELP,
-	MODE_MENU, MODE_OUTPUT, MODE_BARE
+	MODE_MENU, MODE_OUTPUT, MODE_BARE, MODE_LEAVE
 };
+
+enum { LEAVE_WHAT = VIEW_ID + 16 };
 
 /* Text in a box that is scrolled: what a command said. */
 struct output {
@@ -120,6 +122,7 @@ struct model {
 	struct output late;	/* came while something was typed: opens when
 				 * that is over */
 	struct question *question; /* MODE_QUESTION; owned */
+	char   leave[LEAVE_WHAT]; /* MODE_LEAVE: what would be lost */
 	char   message[512];	/* row 22 */
 	bool   message_bad;
 	bool   frozen;

@@ -474,7 +474,10 @@ message_text(const struct model *m, struct buf *b)
 {
 	const struct question *q = m->question;
 
-	if (m->message[0] != '\0')
+	if (m->mode == MODE_LEAVE)
+		buf_fmt(b, "Nobody has read %s, and it would be lost for "
+		    "good.\ny leaves, any other key stays.", m->leave);
+	else if (m->message[0] != '\0')
 		buf_puts(b, m->message);
 	else if (m->late.text != NULL)
 		buf_fmt(b, "%s: its answer is here, Esc shows it",
@@ -525,7 +528,8 @@ put_message(const struct area *a, int y, unsigned attr, const char *text)
 static void
 message_row(const struct model *m, const struct area *a, int y)
 {
-	bool bad = m->message_bad && m->message[0] != '\0';
+	bool bad = m->mode == MODE_LEAVE || (m->message_bad &&
+	    m->message[0] != '\0');
 	bool types = m->mode == MODE_FILTER || m->mode == MODE_COMMAND;
 	struct buf text = BUF_INIT(1024);
 
@@ -673,8 +677,8 @@ small(const struct model *m, const struct area *a)
 
 	(void)area_fmt(a, 0, 0, GRID_PLAIN, "%s", model_word_text(m, t));
 	if (a->h > 1)
-		(void)area_str(a, a->h - 1, 0, GRID_PLAIN, "20x4 needed, q "
-		    "leaves");
+		(void)area_str(a, a->h - 1, 0, GRID_PLAIN, m->mode ==
+		    MODE_LEAVE ? "y loses a token" : "20x4 needed, q leaves");
 }
 
 void

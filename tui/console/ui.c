@@ -84,6 +84,7 @@ ui_drawn(struct ui *u)
 {
 	struct question *q = u->m.question;
 
+	ui_leave_drawn(u);
 	if (q == NULL || q->drawn || u->m.mode != MODE_QUESTION)
 		return;
 	q->drawn = true;
@@ -542,7 +543,7 @@ look(struct ui *u, const struct key *k)
 		break;
 	case ACT_REDRAW:	u->redraw = true; break;
 	case ACT_MARK:		toggle_mark(u); break;
-	case ACT_QUIT:		u->quit = true; break;
+	case ACT_QUIT:		ui_leave(u); break;
 	case ACT_INTERRUPT:	model_say(m, false, "q leaves"); break;
 	case ACT_WIDER:		m->split++; break;
 	case ACT_NARROWER:	m->split--; break;
@@ -737,6 +738,9 @@ ui_key(struct ui *u, int key)
 	case MODE_OUTPUT:
 	case MODE_BARE:
 		output_key(u, key);
+		return;
+	case MODE_LEAVE:
+		ui_leave_key(u, key);
 		return;
 	case MODE_LIST:
 		break;

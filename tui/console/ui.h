@@ -46,6 +46,8 @@ struct ui {
 	bool	unsettled;		/* rows changed under the selection */
 	char	drawn[VIEW_ID];		/* the row that was drawn as selected */
 	bool	token_asked;		/* for the own request, once */
+	bool	leave_drawn;		/* what q asks is on the terminal, */
+	mono	leave_at;		/* since then */
 	int64_t seen_seq, seen_epoch;	/* when the link went */
 	wall	lost_at;
 };
@@ -99,6 +101,10 @@ void	ui_command_answer(struct ui *, enum ui_tag, const json_t *,
 void	ui_command_part(struct ui *, const json_t *);
 void	ui_command_lost(struct ui *);
 void	ui_output(struct ui *, const char *title, const char *text);
+/* q, and the key that answers what it may ask. */
+void	ui_leave(struct ui *);
+void	ui_leave_key(struct ui *, int key);
+void	ui_leave_drawn(struct ui *);
 /* Nothing is typed or read: what comes now may take the keys. */
 bool	ui_free(const struct ui *);
 /* Opens what came while they were not free. */
