@@ -72,8 +72,10 @@ setup(void **state)
 	ui_init(&w->u, GLYPHS_ASCII, "test");
 	world_fill(&w->u.m);
 	w->u.up = true;
-	for (int t = 0; t < TOPIC_COUNT; t++)
+	for (int t = 0; t < TOPIC_COUNT; t++) {
 		w->u.sub[t] = t + 1;
+		w->u.quick[t] = true;
+	}
 	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "node-c");
 	later(w, 0);
 	json_array_clear(w->u.out);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "question.h"
 #include "screen.h"
 
 size_t
@@ -46,7 +47,8 @@ help_draw(const struct model *m, const struct area *a)
 		const struct key *k = &keys[list[top + (size_t)y]];
 		bool sel = top + (size_t)y == (size_t)m->help_at;
 		struct err e = { 0 };
-		bool may = !key_asks(k->act) || model_may(m, k->cmd, &e) == 0;
+		bool may = !key_asks(k->act) || question_may(m, k->act, k->cmd,
+		    &e) == 0;
 		int x = area_fmt(&in, y, 2, sel ? GRID_BOLD : may ? GRID_PLAIN
 		    : GRID_DIM, "%-10s %s", k->shown, k->help);
 

@@ -371,6 +371,15 @@ model_fail(struct model *m, enum topic t, const struct err *e)
 }
 
 void
+model_outdate(struct model *m, enum topic t, wall at)
+{
+	struct topic_doc *d = &m->topic[t];
+
+	d->old = d->doc != NULL;
+	d->at = d->at.ms > at.ms ? d->at : at;
+}
+
+void
 model_hello(struct model *m, const json_t *doc)
 {
 	json_t *word;
@@ -452,6 +461,18 @@ model_may(const struct model *m, enum cmd_id id, struct err *e)
 		    "see operators in musterd.conf(5)",
 		    cmd_priv_word(c->priv));
 	return 0;
+}
+
+int
+model_fresh(const struct model *m, enum topic t, struct err *e)
+{
+	const struct topic_doc *d = &m->topic[t];
+	char when[SAY];
+
+	if (!d->old && d->err.code == ERR_OK)
+		return 0;
+	return err_set(e, ERR_FAILED, "rows as of %s: nothing is changed on "
+	    "old data", say_when(&m->say, d->at, when));
 }
 
 const json_t *

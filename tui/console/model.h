@@ -25,7 +25,7 @@ struct topic_about {
 	const char *method;
 	const char *params;	/* JSON */
 	const char *key;	/* NULL: not a list, or one without ids */
-	int	    every;	/* seconds, while its screen is hidden */
+	int	    every;	/* seconds, until its screen is shown */
 };
 extern const struct topic_about topics[TOPIC_COUNT];
 
@@ -33,6 +33,7 @@ struct topic_doc {
 	json_t	   *doc;	/* NULL: not yet */
 	wall	    at;		/* when it last came or was confirmed */
 	struct err  err;	/* ERR_OK, or why there is none, or none newer */
+	bool	    old;	/* asked for anew */
 	unsigned long rev;	/* grows with each change */
 	json_t	   *index;	/* id -> place in doc, or NULL: not made */
 };
@@ -142,6 +143,8 @@ void	model_put(struct model *, enum topic, json_t *doc);
  * newer; borrowed. */
 void	model_update(struct model *, enum topic, const json_t *params);
 void	model_fail(struct model *, enum topic, const struct err *);
+/* What is here was so at that time, and is asked for anew. */
+void	model_outdate(struct model *, enum topic, wall at);
 /* The answer to hello; borrowed. */
 void	model_hello(struct model *, const json_t *);
 
@@ -152,6 +155,8 @@ enum link_word model_word(const struct model *);
 char   *model_word_text(const struct model *, char out[SAY]);
 /* May a capital be pressed now?  ERR_FAILED says why not. */
 int	model_may(const struct model *, enum cmd_id, struct err *);
+/* Are its rows as they are now?  ERR_FAILED says of when they are. */
+int	model_fresh(const struct model *, enum topic, struct err *);
 /* The row of a list with this id, or NULL. */
 const json_t *model_row(const struct model *, enum topic, const char *id);
 /* control_status is off: the broker moves nothing. */

@@ -310,6 +310,18 @@ about_act(struct question *q, const struct model *m, struct err *e)
 	return about_row(q, m, row, e);
 }
 
+int
+question_may(const struct model *m, enum act act, enum cmd_id cmd,
+    struct err *e)
+{
+	if (model_may(m, cmd, e) == -1)
+		return -1;
+	if (act == ACT_NONE || act == ACT_JOIN || act == ACT_LEAVE || act ==
+	    ACT_NEW)
+		return 0;
+	return model_fresh(m, topic_of(cmd), e);
+}
+
 struct question *
 question_new(const struct model *m, enum act act, struct err *e)
 {
@@ -318,7 +330,8 @@ question_new(const struct model *m, enum act act, struct err *e)
 	q->act = act;
 	q->epoch = -1;
 	q->shown = m->now.mono;
-	if (about_act(q, m, e) == -1 || model_may(m, q->cmd, e) == -1) {
+	if (about_act(q, m, e) == -1 || question_may(m, act, q->cmd, e) ==
+	    -1) {
 		question_free(q);
 		return NULL;
 	}

@@ -56,6 +56,10 @@ struct question {
  * e: there is none. */
 struct question *question_new(const struct model *, enum act, struct err *);
 void	question_free(struct question *);
+/* May this be asked and done now?  ERR_FAILED says why not: nothing is done to
+ * a row that is old. */
+int	question_may(const struct model *, enum act, enum cmd_id,
+	    struct err *);
 /* Writes its text from what is known now (again, when that has changed). */
 void	question_text(struct question *, const struct model *);
 /* The parameters for one of several targets; NULL: it has just one.  New

@@ -237,6 +237,7 @@ data_at(const struct model *m)
 char *
 screen_as_of(const struct model *m, char out[SAY])
 {
+	const struct topic_doc *d = &m->topic[screens[m->screen].topic];
 	enum link_word w = model_word(m);
 	char t[SAY];
 
@@ -247,6 +248,9 @@ screen_as_of(const struct model *m, char out[SAY])
 	    w == WORD_OLD)
 		(void)snprintf(out, SAY, "as of %s", say_when(&m->say,
 		    data_at(m), t));
+	else if (d->old && d->err.code == ERR_OK)	/* else with why */
+		(void)snprintf(out, SAY, "as of %s", say_when(&m->say, d->at,
+		    t));
 	return out;
 }
 

@@ -206,6 +206,7 @@ go(struct ui *u, enum screen_id id)
 	m->detail_id[0] = '\0';
 	m->detail_err.code = ERR_OK;
 	u->next_detail = u->next_stats = u->next_line = (mono){ 0 };
+	ui_fresh(u);
 	ui_settle(u);
 }
 

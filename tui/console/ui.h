@@ -25,6 +25,7 @@ struct ui {
 	/* private */
 	bool up, pasting;
 	int64_t sub[TOPIC_COUNT];	/* 0: none yet; -1: asked */
+	bool	quick[TOPIC_COUNT];	/* it is looked at as one that is seen */
 	mono	next_sub, next_ping, next_detail, next_stats, next_line;
 	unsigned long line_crew;	/* of which the line was asked last */
 	mono	ping_sent;
@@ -75,6 +76,8 @@ void	ui_part(struct ui *, enum ui_tag, const char *about,
 	    const json_t *params);
 
 /* For ui_*.c. */
+/* The list of this screen is to be as fresh as one that is seen. */
+void	ui_fresh(struct ui *);
 /* Lists changed: the selection stays on its id, or moves to a neighbour. */
 void	ui_settle(struct ui *);
 /* The same, if anything changed: a burst of updates is settled once. */

@@ -13,6 +13,7 @@ enum {
 	PING_MS = 2000, SILENT_MS = 10000, DETAIL_MS = 5000,
 	STATS_MS = 10000, LINE_MS = 10000,
 	RESUB_MS = 5000, REST_MS = 250, STATS_MAX = 40,
+	SEEN = 3,			/* seconds: LIVE is no older */
 	TAIL = 128 << 10		/* bytes of a log that is opened */
 };
 
@@ -30,20 +31,25 @@ due(const struct ui *u, mono *next, int64_t ms)
 static void
 subscribe(struct ui *u)
 {
+	enum topic seen = screens[u->m.screen].topic;
+
 	for (int t = 0; t < TOPIC_COUNT; t++) {
+		int every = topics[t].every;
 		json_t *params;
 		char about[8];
 
+		every = t == (int)seen && every > SEEN ? SEEN : every;
 		if (u->sub[t] != 0 || t == TOPIC_STATUS)
 			continue;
 		(void)snprintf(about, sizeof(about), "%d", t);
 		params = json_pack("{s:s,s:o,s:i}", "method",
 		    topics[t].method, "params", json_loads(topics[t].params, 0,
-		    NULL), "every", topics[t].every);
+		    NULL), "every", every);
 		if (topics[t].key != NULL)
 			(void)json_object_set_new(params, "key",
 			    json_string(topics[t].key));
 		u->sub[t] = -1;
+		u->quick[t] = every <= SEEN;
 		ui_ask(u, UI_SUBSCRIBE, about, "subscribe", params);
 	}
 }
@@ -250,6 +256,8 @@ ui_link(struct ui *u, enum link_state state, const char *why)
 	m->link = m->heard_at.ms == 0 ? LINK_TRYING : LINK_DOWN;
 	json_array_clear(u->out);
 	memset(u->sub, 0, sizeof(u->sub));
+	for (int t = 0; t < TOPIC_COUNT; t++)
+		model_outdate(m, (enum topic)t, m->heard_at);
 	u->log_old = true;
 	say_hello(u);
 }
@@ -423,6 +431,22 @@ ask_anew(struct ui *u, enum topic t)
 	ui_ask(u, UI_CANCEL, "", "unsubscribe", json_pack("{s:I}", "sub",
 	    (json_int_t)u->sub[t]));
 	u->sub[t] = 0;
+}
+
+/* What nobody saw was looked at now and then: its rows are as old as that. */
+void
+ui_fresh(struct ui *u)
+{
+	enum topic t = screens[u->m.screen].topic;
+	int64_t every = topics[t].every * INT64_C(1000);
+
+	if (!u->up || u->quick[t] || u->sub[t] == -1)
+		return;
+	if (u->sub[t] > 0) {
+		ask_anew(u, t);
+		model_outdate(&u->m, t, (wall){ u->m.now.wall.ms - every });
+	}
+	u->next_sub = (mono){ 0 };
 }
 
 void

@@ -83,7 +83,7 @@ send(struct ui *u, struct question *q)
 	json_t *id;
 	size_t i;
 
-	if (model_may(&u->m, q->cmd, &e) == -1) {
+	if (question_may(&u->m, q->act, q->cmd, &e) == -1) {
 		(void)MEM_STR(q->notice, e.msg);
 		return;
 	}
@@ -215,7 +215,8 @@ offer_token(struct ui *u)
 	if (m->question != NULL && m->question->state == QUESTION_OVER &&
 	    m->question->cmd == CMD_JOIN_REQUEST)
 		close_question(u);
-	if (u->token_asked || m->question != NULL || !ui_free(u))
+	if (u->token_asked || m->question != NULL || !ui_free(u) ||
+	    model_fresh(m, TOPIC_JOINS, NULL) == -1)
 		return;
 	u->token_asked = true;
 	m->screen = SCREEN_JOIN;
