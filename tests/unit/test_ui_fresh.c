@@ -169,6 +169,150 @@ the_token_is_asked_for_when_its_request_is_here(void **state)
 	shows(w, "Paste the token:");
 }
 
+/* ---- parts of a list -------------------------------------------------- */
+
+/* The answer to the ping that is under way. */
+static json_t *
+ping(struct world *w)
+{
+	json_t *r;
+
+	later(w, 10);
+	r = sent(w, "status");
+	assert_non_null(r);
+	return r;
+}
+
+static void
+pong(struct world *w, json_t *r)
+{
+	json_t *status = json_incref(w->u.m.topic[TOPIC_STATUS].doc);
+
+	ui_answer(&w->u, UI_PING, js_str(r, "about", ""), status, NULL);
+	json_decref(status);
+	json_decref(r);
+	later(w, 10);
+}
+
+/* Some rows of those that are here. */
+static json_t *
+some(const struct world *w, enum topic t, size_t from, size_t to)
+{
+	const json_t *list = w->u.m.topic[t].doc;
+	json_t *out = json_array();
+
+	for (size_t i = from; i < to && i < json_array_size(list); i++)
+		(void)json_array_append(out, json_array_get(list, i));
+	return out;
+}
+
+static void
+part_comes(struct world *w, json_t *rows)
+{
+	json_t *doc = json_pack("{s:I,s:i,s:o}", "sub",
+	    (json_int_t)w->u.sub[TOPIC_AGENTS], "seq", 1, "set", rows);
+
+	ui_update(&w->u, doc);
+	json_decref(doc);
+	later(w, 10);
+}
+
+/* A list of thousands comes in parts, one after the other; what the daemon is
+ * asked after the last one, it answers after the last one. */
+static void
+the_first_agents_are_not_all(void **state)
+{
+	struct world *w = *state;
+	json_t *first = some(w, TOPIC_AGENTS, 0, 1), *r;
+	json_t *second = some(w, TOPIC_AGENTS, 1, 2);
+	json_t *third = some(w, TOPIC_AGENTS, 2, 9);
+
+	model_put(&w->u.m, TOPIC_WHY, json_array());
+	ui_link(&w->u, LINK_DOWN, "gone");
+	later(w, 1000);
+	link_is_back(w);
+	r = ping(w);			/* before any of them */
+	subscribed(w, TOPIC_AGENTS, first);
+	json_decref(first);
+	shows(w, "1 agent so far");
+	hides(w, "online");
+	hides(w, "No other agents yet");
+	shows(w, "SCHED:?");
+	for (const char *k = "136"; *k != '\0'; k++) {
+		ui_key(&w->u, *k);
+		hides(w, "NOBODY");
+		hides(w, "nobody holds");
+	}
+	type(w, "S");
+	assert_null(w->u.m.question);
+	shows(w, "who holds the role is not known yet");
+	type(w, "1/zzz");
+	shows(w, "0 of 1 so far match");
+	ui_key(&w->u, KEY_ESC);
+	pong(w, r);
+	shows(w, "1 agent so far");
+	r = ping(w);
+	part_comes(w, second);
+	pong(w, r);
+	shows(w, "2 agents so far");
+	shows(w, "SCHED:node-b");
+	r = ping(w);
+	part_comes(w, third);
+	pong(w, r);
+	shows(w, "4 agents so far");
+	/* Who was selected is selected, and was not here for a while. */
+	assert_string_equal(w->u.m.view[SCREEN_AGENTS].sel, "node-c");
+	pong(w, ping(w));
+	shows(w, "4 agents, 3 online. Scheduler: node-b.");
+	/* One that joins now is one more. */
+	part_comes(w, world_json("[" AGENT("node-x", "true", "spare", "off",
+	    "good", "4", "", "0", "1", "") "]"));
+	shows(w, "5 agents, 4 online.");
+}
+
+/* No more than the newest are asked for. */
+static void
+what_is_cut_is_at_least_that_many(void **state)
+{
+	struct world *w = *state;
+	json_t *runs = json_array(), *joins = json_array();
+	const json_t *run = json_array_get(w->u.m.topic[TOPIC_RUNS].doc, 1);
+	const json_t *join = json_array_get(w->u.m.topic[TOPIC_JOINS].doc, 1);
+
+	for (int i = 0; i < 200; i++) {
+		json_t *r = json_deep_copy(run), *j = json_deep_copy(join);
+
+		(void)json_object_set_new(r, "id", json_integer(9000 - i));
+		(void)json_object_set_new(j, "id", json_sprintf("%d", i));
+		(void)json_array_append_new(runs, r);
+		(void)json_array_append_new(joins, j);
+	}
+	model_put(&w->u.m, TOPIC_RUNS, runs);
+	model_put(&w->u.m, TOPIC_JOINS, joins);
+	shows(w, "Runs(200+)");
+	type(w, "2");
+	shows(w, "Join(200+)");
+	shows(w, "REQUESTS (200+ pending, 0+ accepted)");
+}
+
+static void
+events_that_were_missed_may_be_more(void **state)
+{
+	struct world *w = *state;
+	json_t *events = json_deep_copy(w->u.m.topic[TOPIC_EVENTS].doc), *e;
+	size_t i;
+
+	ui_link(&w->u, LINK_DOWN, "gone");
+	later(w, 1000);
+	link_is_back(w);
+	json_array_foreach(events, i, e)
+		(void)json_object_set_new(e, "seq", json_integer(90000 -
+		    (json_int_t)i));
+	subscribed(w, TOPIC_EVENTS, events);
+	json_decref(events);
+	shows(w, "missed: 4 or more events");
+}
+
 int
 main(void)
 {
@@ -179,6 +323,9 @@ main(void)
 		TEST(a_question_about_old_rows_is_not_sent),
 		TEST(refused_rows_are_not_acted_on),
 		TEST(the_token_is_asked_for_when_its_request_is_here),
+		TEST(the_first_agents_are_not_all),
+		TEST(what_is_cut_is_at_least_that_many),
+		TEST(events_that_were_missed_may_be_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

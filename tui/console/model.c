@@ -10,15 +10,15 @@
 #include "question.h"
 
 const struct topic_about topics[TOPIC_COUNT] = {
-	[TOPIC_STATUS] = { "status", "{}", NULL, 2 },
-	[TOPIC_AGENTS] = { "agent.list", "{}", "name", 2 },
-	[TOPIC_JOINS] = { "join.list", "{\"limit\":200}", "id", 3 },
-	[TOPIC_JOBS] = { "job.list", "{}", "name", 10 },
-	[TOPIC_RUNS] = { "run.list", "{\"limit\":200}", "id", 3 },
-	[TOPIC_EVENTS] = { "event.list", "{\"limit\":300}", "seq", 5 },
-	[TOPIC_WHY] = { "why", "{\"limit\":50}", "decision", 5 },
-	[TOPIC_SETTINGS] = { "setting.list", "{}", "name", 10 },
-	[TOPIC_NEXT] = { "job.next", "{\"limit\":5}", NULL, 5 },
+	[TOPIC_STATUS] = { "status", 0, NULL, 2 },
+	[TOPIC_AGENTS] = { "agent.list", 0, "name", 2 },
+	[TOPIC_JOINS] = { "join.list", 200, "id", 3 },
+	[TOPIC_JOBS] = { "job.list", 0, "name", 10 },
+	[TOPIC_RUNS] = { "run.list", 200, "id", 3 },
+	[TOPIC_EVENTS] = { "event.list", 300, "seq", 5 },
+	[TOPIC_WHY] = { "why", 50, "decision", 5 },
+	[TOPIC_SETTINGS] = { "setting.list", 0, "name", 10 },
+	[TOPIC_NEXT] = { "job.next", 5, NULL, 5 },
 };
 
 enum { SLOW_MS = 3000, STALE_MS = 10000 };
@@ -371,6 +371,13 @@ model_fail(struct model *m, enum topic t, const struct err *e)
 }
 
 void
+model_begin(struct model *m, enum topic t, json_t *doc)
+{
+	model_put(m, t, doc);
+	m->topic[t].part = topics[t].key != NULL && json_array_size(doc) > 0;
+}
+
+void
 model_outdate(struct model *m, enum topic t, wall at)
 {
 	struct topic_doc *d = &m->topic[t];
@@ -475,6 +482,15 @@ model_fresh(const struct model *m, enum topic t, struct err *e)
 	    "old data", say_when(&m->say, d->at, when));
 }
 
+const char *
+model_more(const struct model *m, enum topic t)
+{
+	const struct topic_doc *d = &m->topic[t];
+
+	return d->part || (topics[t].limit > 0 && json_array_size(d->doc) >=
+	    (size_t)topics[t].limit) ? "+" : "";
+}
+
 const json_t *
 model_row(const struct model *m, enum topic t, const char *id)
 {
@@ -494,6 +510,14 @@ const json_t *
 model_holder(const struct model *m)
 {
 	return m->holder;
+}
+
+bool
+model_vacant(const struct model *m)
+{
+	const struct topic_doc *d = &m->topic[TOPIC_AGENTS];
+
+	return m->holder == NULL && json_is_array(d->doc) && !d->part;
 }
 
 const json_t *

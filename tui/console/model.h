@@ -23,7 +23,7 @@ enum topic {
 
 struct topic_about {
 	const char *method;
-	const char *params;	/* JSON */
+	int	    limit;	/* rows that are asked for; 0: all */
 	const char *key;	/* NULL: not a list, or one without ids */
 	int	    every;	/* seconds, until its screen is shown */
 };
@@ -34,6 +34,7 @@ struct topic_doc {
 	wall	    at;		/* when it last came or was confirmed */
 	struct err  err;	/* ERR_OK, or why there is none, or none newer */
 	bool	    old;	/* asked for anew */
+	bool	    part;	/* of a list whose rest may be on its way */
 	unsigned long rev;	/* grows with each change */
 	json_t	   *index;	/* id -> place in doc, or NULL: not made */
 };
@@ -143,6 +144,8 @@ void	model_put(struct model *, enum topic, json_t *doc);
  * newer; borrowed. */
 void	model_update(struct model *, enum topic, const json_t *params);
 void	model_fail(struct model *, enum topic, const struct err *);
+/* The beginning of a list, or all of it; stolen. */
+void	model_begin(struct model *, enum topic, json_t *doc);
 /* What is here was so at that time, and is asked for anew. */
 void	model_outdate(struct model *, enum topic, wall at);
 /* The answer to hello; borrowed. */
@@ -157,12 +160,16 @@ char   *model_word_text(const struct model *, char out[SAY]);
 int	model_may(const struct model *, enum cmd_id, struct err *);
 /* Are its rows as they are now?  ERR_FAILED says of when they are. */
 int	model_fresh(const struct model *, enum topic, struct err *);
+/* "" if its rows are all that there are, else "+": there may be more. */
+const char *model_more(const struct model *, enum topic);
 /* The row of a list with this id, or NULL. */
 const json_t *model_row(const struct model *, enum topic, const char *id);
 /* control_status is off: the broker moves nothing. */
 bool	model_control_off(const struct model *);
 /* The agent that holds the role, or NULL. */
 const json_t *model_holder(const struct model *);
+/* Nobody holds it: all agents are known, and none of them does. */
+bool	model_vacant(const struct model *);
 /* The candidates if it were killed, as whatif tells; NULL while that is not known
  * of the crew as it is. */
 const json_t *model_in_line(const struct model *);

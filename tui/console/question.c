@@ -264,7 +264,8 @@ take_marks(struct question *q, const struct model *m, struct err *e)
 			(void)json_array_append_new(q->targets, js_text(id));
 	}
 	return json_array_size(q->targets) == n ? 0 : err_set(e, ERR_NOTFOUND,
-	    "a row that was marked is gone: Esc unmarks");
+	    "a row that was marked is %s: Esc unmarks", m->topic[t].part
+	    ? "not here yet" : "gone");
 }
 
 /* One question for all of them, so one command: params are those of the last
@@ -319,6 +320,10 @@ question_may(const struct model *m, enum act act, enum cmd_id cmd,
 	if (act == ACT_NONE || act == ACT_JOIN || act == ACT_LEAVE || act ==
 	    ACT_NEW)
 		return 0;
+	if (act == ACT_SCHEDULER && model_holder(m) == NULL &&
+	    !model_vacant(m))
+		return err_set(e, ERR_FAILED, "not all agents are here: who "
+		    "holds the role is not known yet");
 	return model_fresh(m, topic_of(cmd), e);
 }
 
@@ -362,7 +367,9 @@ now_holder(struct question *q, const struct model *m)
 {
 	const json_t *h = model_holder(m);
 
-	if (h == NULL)
+	if (h == NULL && !model_vacant(m))
+		add(q, "Now     who holds it is not known yet");
+	else if (h == NULL)
 		add(q, "Now     NOBODY schedules (epoch %lld)",
 		    (long long)q->epoch);
 	else

@@ -205,8 +205,9 @@ screen_table(const struct model *m, const struct area *a, widget_cell *cell,
 	else if (d->doc == NULL)
 		(void)area_str(a, 1, 1, GRID_DIM, "waiting for the daemon ...");
 	else if (r.n == 0 && r.all > 0 && v->filter[0] != '\0')
-		(void)area_fmt(&rest, 1, 1, GRID_BOLD, "0 of %zu match \"%s\". "
-		    "Esc clears.", r.all, v->filter);
+		(void)area_fmt(&rest, 1, 1, GRID_BOLD, "0 of %zu%s match "
+		    "\"%s\". Esc clears.", r.all, d->part ? " so far" : "",
+		    v->filter);
 	else if (r.n == 0)
 		(void)area_wrap(&rest, 1, 1, 6, GRID_PLAIN, empty);
 	else
@@ -300,10 +301,8 @@ sched_field(const struct model *m, struct buf *b)
 	buf_puts(b, "SCHED:");
 	if (!model_clustered(m))
 		buf_puts(b, "self");
-	else if (name == NULL && !json_is_array(m->topic[TOPIC_AGENTS].doc))
-		buf_puts(b, "?");
 	else if (name == NULL)
-		buf_puts(b, "NOBODY!");
+		buf_puts(b, model_vacant(m) ? "NOBODY!" : "?");
 	else
 		buf_fmt(b, "%s%s", name, js_bool(holder, "connected", true)
 		    ? "" : "?");
@@ -419,9 +418,11 @@ screens_bar(const struct model *m, const struct area *a)
 		char count[32] = "";
 
 		if (i == SCREEN_JOIN && joins > 0)
-			(void)snprintf(count, sizeof(count), "(%zu)", joins);
+			(void)snprintf(count, sizeof(count), "(%zu%s)", joins,
+			    model_more(m, TOPIC_JOINS));
 		if (i == SCREEN_RUNS && runs > 0)
-			(void)snprintf(count, sizeof(count), "(%zu)", runs);
+			(void)snprintf(count, sizeof(count), "(%zu%s)", runs,
+			    model_more(m, TOPIC_RUNS));
 		if (i == SCREEN_EVENTS && model_alerts(m) > 0)
 			(void)snprintf(count, sizeof(count), "(%zu!)",
 			    model_alerts(m));

@@ -142,7 +142,7 @@ screen_next_in_line(const struct model *m, struct buf *b)
 		n++;
 	}
 	if (n == 0)
-		buf_puts(b, model_holder(m) == NULL ? "nobody holds the role"
+		buf_puts(b, model_vacant(m) ? "nobody holds the role"
 		    : list == NULL ? "not known yet"
 		    : "nobody could take over");
 }
@@ -255,13 +255,19 @@ headline(const struct model *m, const struct area *a)
 
 	for (size_t i = 0; i < json_array_size(list); i++)
 		up += js_bool(json_array_get(list, i), "connected", false);
-	buf_fmt(&b, "%zu agent%s, %zu online. ", json_array_size(list),
-	    json_array_size(list) == 1 ? "" : "s", up);
+	buf_fmt(&b, "%zu agent%s", json_array_size(list),
+	    json_array_size(list) == 1 ? "" : "s");
+	if (m->topic[TOPIC_AGENTS].part)
+		buf_puts(&b, " so far. ");
+	else
+		buf_fmt(&b, ", %zu online. ", up);
 	if (!model_clustered(m))
 		buf_puts(&b, "Standalone: its own scheduler. J asks a broker.");
 	else if (model_control_off(m) && holder != NULL)
 		buf_fmt(&b, "Scheduler: %s. Control is off.",
 		    js_str(holder, "name", "?"));
+	else if (holder == NULL && !model_vacant(m))
+		buf_puts(&b, "Scheduler: not known yet.");
 	else if (model_control_off(m))
 		buf_puts(&b, "NOBODY schedules, and control is off "
 		    "(control_status).");
@@ -275,8 +281,8 @@ headline(const struct model *m, const struct area *a)
 	(void)snprintf(right, sizeof(right), "%s  sort:%s%s", screen_as_of(m,
 	    t), sort < 0 ? "name" : agent_columns[sort].title,
 	    m->view[SCREEN_AGENTS].desc ? "-" : "");
-	screen_head(a, holder != NULL || !model_clustered(m) ? GRID_PLAIN
-	    : GRID_BOLD | GRID_RED, b.p, right);
+	screen_head(a, model_vacant(m) && model_clustered(m) ? GRID_BOLD |
+	    GRID_RED : GRID_PLAIN, b.p, right);
 	buf_free(&b);
 }
 
@@ -322,7 +328,8 @@ screen_agents(const struct model *m, const struct area *a)
 	      "THIS-HOST. Or go to 2 Join, press N, and run there what it "
 	      "shows.") == 0)
 		return;
-	if (json_array_size(m->topic[TOPIC_AGENTS].doc) == 1 && list.h >= 6)
+	if (json_array_size(m->topic[TOPIC_AGENTS].doc) == 1 && list.h >= 6 &&
+	    !m->topic[TOPIC_AGENTS].part)
 		(void)area_wrap(&list, 3, 1, 3, GRID_DIM, model_clustered(m)
 		    ? "No other agents yet. On the new machine: muster join "
 		      "request THIS-HOST. Or go to 2 Join, press N, and run "

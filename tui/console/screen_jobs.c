@@ -175,10 +175,12 @@ screen_jobs(const struct model *m, const struct area *a)
 	char t[SAY], left[160], right[160];
 	int h = wide ? 13 : 8;
 
-	(void)snprintf(left, sizeof(left), "%zu jobs. %s%.63s",
-	    json_array_size(m->topic[TOPIC_JOBS].doc), !model_clustered(m)
+	(void)snprintf(left, sizeof(left), "%zu jobs%s. %s%.63s",
+	    json_array_size(m->topic[TOPIC_JOBS].doc),
+	    m->topic[TOPIC_JOBS].part ? " so far" : "", !model_clustered(m)
 	    ? "Started by this node" : holder != NULL ? "Started by "
-	    : "NOBODY schedules", js_str(holder, "name", ""));
+	    : model_vacant(m) ? "NOBODY schedules"
+	    : "Scheduler not known yet", js_str(holder, "name", ""));
 	(void)snprintf(right, sizeof(right), "%s  filter: %.60s",
 	    screen_as_of(m, t), *filter != '\0' ? filter : "none");
 	screen_head(a, GRID_PLAIN, left, right);

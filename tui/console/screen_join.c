@@ -147,11 +147,12 @@ screen_join(const struct model *m, const struct area *a)
 	const json_t *row = screen_selected(m);
 	bool wide = a->w >= 140, below = a->h >= 14;
 	struct area list, part;
+	const char *more = model_more(m, TOPIC_JOINS);
 	char t[SAY];
 
-	(void)area_fmt(a, 0, 1, GRID_PLAIN, "REQUESTS (%zu pending, %zu "
+	(void)area_fmt(a, 0, 1, GRID_PLAIN, "REQUESTS (%zu%s pending, %zu%s "
 	    "accepted)  %s", model_count(m, TOPIC_JOINS, "state", "pending"),
-	    model_count(m, TOPIC_JOINS, "state", "accepted"),
+	    more, model_count(m, TOPIC_JOINS, "state", "accepted"), more,
 	    screen_as_of(m, t));
 	list = area_part(a, 1, 0, wide || !below ? -1 : a->h - 1 - 9,
 	    wide ? a->w - 58 : -1);

@@ -124,6 +124,8 @@ now_line(const struct model *m, const struct area *a)
 		    (long long)model_epoch(m), js_bool(holder, "suspended",
 		    false) ? "SUSPENDED" : js_str(role, "state", "HELD"),
 		    say_when(&m->say, since, t), screen_as_of(m, old));
+	else if (!model_vacant(m))
+		(void)area_str(a, 0, 10, GRID_PLAIN, "not known yet");
 	else if (model_control_off(m))
 		(void)area_fmt(a, 0, 10, GRID_BOLD | GRID_RED, "NOBODY "
 		    "schedules (epoch %lld), and control is off.",

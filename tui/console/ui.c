@@ -177,6 +177,9 @@ ui_settle(struct ui *u)
 	if (v->sel[0] == '\0' && (m->screen == SCREEN_RUNS ||
 	    m->screen == SCREEN_EVENTS || m->screen == SCREEN_SCHED))
 		return;
+	/* It may be in the part that is to come. */
+	if (m->topic[screens[m->screen].topic].part)
+		return;
 	/* A run that was just made may not be in the list yet. */
 	if (m->screen == SCREEN_RUNS && strtoll(v->sel, NULL, 10) >
 	    js_int(json_array_get(m->topic[TOPIC_RUNS].doc, 0), "id", 0))

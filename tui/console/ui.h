@@ -29,6 +29,10 @@ struct ui {
 	mono	next_sub, next_ping, next_detail, next_stats, next_line;
 	unsigned long line_crew;	/* of which the line was asked last */
 	mono	ping_sent;
+	int64_t pings;			/* how many were sent */
+	/* Of a list that comes in parts: the ping that is answered after all
+	 * of them, for it was sent after the last one came. */
+	int64_t after[TOPIC_COUNT];
 	int64_t log_serial;		/* of the request: one run may be asked
 					 * for again before the first ends */
 	bool	log_old;		/* of the link before: asked for anew */

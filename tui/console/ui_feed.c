@@ -42,9 +42,11 @@ subscribe(struct ui *u)
 		if (u->sub[t] != 0 || t == TOPIC_STATUS)
 			continue;
 		(void)snprintf(about, sizeof(about), "%d", t);
-		params = json_pack("{s:s,s:o,s:i}", "method",
-		    topics[t].method, "params", json_loads(topics[t].params, 0,
-		    NULL), "every", every);
+		params = json_pack("{s:s,s:{},s:i}", "method",
+		    topics[t].method, "params", "every", every);
+		if (topics[t].limit > 0)
+			(void)json_object_set_new(json_object_get(params,
+			    "params"), "limit", json_integer(topics[t].limit));
 		if (topics[t].key != NULL)
 			(void)json_object_set_new(params, "key",
 			    json_string(topics[t].key));
@@ -115,7 +117,8 @@ ask_line(struct ui *u)
 	if (u->line_crew != u->m.crew)
 		u->next_line = (mono){ 0 };
 	if ((u->m.screen != SCREEN_AGENTS && u->m.screen != SCREEN_SCHED) ||
-	    holder == NULL || !due(u, &u->next_line, LINE_MS))
+	    holder == NULL || u->m.topic[TOPIC_AGENTS].part ||
+	    !due(u, &u->next_line, LINE_MS))
 		return;
 	u->line_crew = u->m.crew;
 	(void)snprintf(about, sizeof(about), "%lu", u->line_crew);
@@ -159,6 +162,17 @@ ask_log(struct ui *u)
 	    "{s:s,s:b,s:i}", "run", id, "follow", 1, "tail", TAIL));
 }
 
+static void
+ask_ping(struct ui *u)
+{
+	char about[32];
+
+	u->ping_sent = u->m.now.mono;
+	(void)snprintf(about, sizeof(about), "ping %lld",
+	    (long long)++u->pings);
+	ui_ask(u, UI_PING, about, "status", NULL);
+}
+
 void
 ui_tick(struct ui *u, struct now now)
 {
@@ -176,10 +190,8 @@ ui_tick(struct ui *u, struct now now)
 		return;
 	/* A daemon that is silent is not asked for more and more. */
 	silent = mono_diff_ms(now.mono, m->heard) > SILENT_MS;
-	if (due(u, &u->next_ping, silent ? SILENT_MS : PING_MS)) {
-		u->ping_sent = now.mono;
-		ui_ask(u, UI_PING, "", "status", NULL);
-	}
+	if (due(u, &u->next_ping, silent ? SILENT_MS : PING_MS))
+		ask_ping(u);
 	if (silent || denied)
 		return;
 	if (due(u, &u->next_sub, RESUB_MS))
@@ -217,8 +229,9 @@ missed(struct ui *u)
 		n += js_int(json_array_get(list, i), "seq", 0) > u->seen_seq;
 	if (bad)
 		buf_fmt(&b, "%s.  ", u->m.message);
-	buf_fmt(&b, "%s missed: %zu events, ", say_span(u->m.now.wall.ms -
-	    u->lost_at.ms, t), n);
+	buf_fmt(&b, "%s missed: %zu %sevents, ", say_span(u->m.now.wall.ms -
+	    u->lost_at.ms, t), n, n > 0 && n == json_array_size(list)
+	    ? "or more " : "");
 	if (epoch != u->seen_epoch)
 		buf_fmt(&b, "the role moved (epoch %lld, was %lld)",
 		    (long long)epoch, (long long)u->seen_epoch);
@@ -296,8 +309,11 @@ on_subscribed(struct ui *u, const char *about, const json_t *result,
 		return;
 	}
 	u->sub[t] = js_int(result, "sub", -1);
-	model_put(&u->m, (enum topic)t, json_deep_copy(json_object_get(result,
-	    "doc")));
+	model_begin(&u->m, (enum topic)t, json_deep_copy(json_object_get(
+	    result, "doc")));
+	u->after[t] = u->pings + 1;
+	if (u->m.topic[t].part)
+		u->next_ping = (mono){ 0 };
 	ui_settle(u);
 	ui_question_facts(u);
 	if (t == TOPIC_EVENTS)
@@ -309,6 +325,22 @@ heard(struct ui *u)
 {
 	u->m.heard = u->m.now.mono;
 	u->m.heard_at = u->m.now.wall;
+}
+
+/* What was sent before the answer to this ping is here. */
+static void
+on_parts(struct ui *u, int64_t ping)
+{
+	for (int t = 0; t < TOPIC_COUNT; t++) {
+		struct topic_doc *d = &u->m.topic[t];
+
+		if (!d->part)
+			continue;
+		d->part = ping < u->after[t];
+		if (d->part)
+			u->next_ping = (mono){ 0 };
+		u->unsettled = true;
+	}
 }
 
 /* An operator whose entry has gone is answered all the time, and told
@@ -389,6 +421,7 @@ ui_answer(struct ui *u, enum ui_tag tag, const char *about,
 		break;
 	case UI_PING:
 		on_ping(u, result, e);
+		on_parts(u, strtoll(about + strcspn(about, " "), NULL, 10));
 		break;
 	case UI_SUBSCRIBE:
 		on_subscribed(u, about, result, e);
@@ -459,7 +492,11 @@ ui_update(struct ui *u, const json_t *params)
 		heard(u);
 	for (int t = 0; t < TOPIC_COUNT; t++)
 		if (u->sub[t] == sub) {
+			size_t n = json_array_size(u->m.topic[t].doc);
+
 			model_update(&u->m, (enum topic)t, params);
+			if (json_array_size(u->m.topic[t].doc) > n)
+				u->after[t] = u->pings + 1;
 			if (refused)
 				ask_anew(u, (enum topic)t);
 			u->unsettled = true;
