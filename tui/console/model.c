@@ -7,7 +7,6 @@
 
 #include "js.h"
 #include "mem.h"
-#include "question.h"
 
 const struct topic_about topics[TOPIC_COUNT] = {
 	[TOPIC_STATUS] = { "status", 0, NULL, 2 },
@@ -54,8 +53,6 @@ model_clear(struct model *m)
 	runlog_clear(&m->log);
 	free(m->output.text);
 	free(m->late.text);
-	question_free(m->question);
-	m->question = NULL;
 }
 
 /* ---- what the daemon says --------------------------------------------- */

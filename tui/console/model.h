@@ -123,7 +123,7 @@ struct model {
 	struct output output;
 	struct output late;	/* came while something was typed: opens when
 				 * that is over */
-	struct question *question; /* MODE_QUESTION; owned */
+	struct question *question; /* MODE_QUESTION; the ui's, or NULL */
 	char   leave[LEAVE_WHAT]; /* MODE_LEAVE: what would be lost */
 	char   message[512];	/* row 22 */
 	bool   message_bad;

@@ -30,6 +30,7 @@ ui_init(struct ui *u, enum glyphs glyphs, const char *where)
 void
 ui_clear(struct ui *u)
 {
+	question_free(u->m.question);
 	model_clear(&u->m);
 	json_decref(u->out);
 	json_decref(u->cmd_params);
