@@ -317,7 +317,7 @@ ask(struct model *m, enum screen_id id, const char *sel, enum act act,
 
 	m->screen = id;
 	(void)MEM_STR(m->view[id].sel, sel);
-	q = question_new(m, act, &e);
+	q = question_new(m, act, screen_selected(m), &e);
 	if (q == NULL) {
 		buf_fmt(b, "== refused: %s ==\n", e.msg);
 		return;

@@ -20,6 +20,16 @@ const struct topic_about topics[TOPIC_COUNT] = {
 	[TOPIC_NEXT] = { "job.next", 5, NULL, 5 },
 };
 
+const enum topic screen_topics[SCREEN_COUNT] = {
+	[SCREEN_AGENTS] = TOPIC_AGENTS,
+	[SCREEN_JOIN] = TOPIC_JOINS,
+	[SCREEN_JOBS] = TOPIC_JOBS,
+	[SCREEN_RUNS] = TOPIC_RUNS,
+	[SCREEN_EVENTS] = TOPIC_EVENTS,
+	[SCREEN_SCHED] = TOPIC_WHY,
+	[SCREEN_SETTINGS] = TOPIC_SETTINGS,
+};
+
 enum { SLOW_MS = 3000, STALE_MS = 10000 };
 
 void
@@ -501,6 +511,19 @@ model_row(const struct model *m, enum topic t, const char *id)
 			return row;
 	}
 	return NULL;
+}
+
+char *
+model_setting(const struct model *m, const char *name, const char *dflt,
+    char out[SAY])
+{
+	const json_t *row = model_row(m, TOPIC_SETTINGS, name);
+
+	if (row == NULL)
+		(void)mem_str(out, SAY, dflt);
+	else
+		(void)say_setting(row, out);
+	return out;
 }
 
 const json_t *

@@ -28,6 +28,8 @@ struct topic_about {
 	int	    every;	/* seconds, until its screen is shown */
 };
 extern const struct topic_about topics[TOPIC_COUNT];
+/* The list that the selection of a screen is in. */
+extern const enum topic screen_topics[SCREEN_COUNT];
 
 struct topic_doc {
 	json_t	   *doc;	/* NULL: not yet */
@@ -164,6 +166,9 @@ int	model_fresh(const struct model *, enum topic, struct err *);
 const char *model_more(const struct model *, enum topic);
 /* The row of a list with this id, or NULL. */
 const json_t *model_row(const struct model *, enum topic, const char *id);
+/* The value of a setting as it is written, or dflt; returns out. */
+char   *model_setting(const struct model *, const char *name,
+	    const char *dflt, char out[SAY]);
 /* control_status is off: the broker moves nothing. */
 bool	model_control_off(const struct model *);
 /* The agent that holds the role, or NULL. */

@@ -7,7 +7,6 @@
 
 #include "js.h"
 #include "mem.h"
-#include "screen.h"
 #include "text.h"
 
 void
@@ -244,7 +243,7 @@ static int
 take_marks(struct question *q, const struct model *m, struct err *e)
 {
 	const struct view *v = &m->view[m->screen];
-	enum topic t = screens[m->screen].topic;
+	enum topic t = screen_topics[m->screen];
 	const json_t *list = m->topic[t].doc;
 	size_t n = json_object_size(v->marks);
 	char id[VIEW_ID];
@@ -278,7 +277,7 @@ about_several(struct question *q, const struct model *m, struct err *e)
 	size_t i;
 
 	json_array_foreach(q->targets, i, id) {
-		if (about_row(q, m, model_row(m, screens[m->screen].topic,
+		if (about_row(q, m, model_row(m, screen_topics[m->screen],
 		    json_string_value(id)), e) == -1)
 			return -1;
 		if (i > 0 && q->cmd != cmd)
@@ -293,10 +292,9 @@ about_several(struct question *q, const struct model *m, struct err *e)
 }
 
 static int
-about_act(struct question *q, const struct model *m, struct err *e)
+about_act(struct question *q, const struct model *m, const json_t *row,
+    struct err *e)
 {
-	const json_t *row = screen_selected(m);
-
 	if (take_marks(q, m, e) == -1)
 		return -1;
 	if (json_array_size(q->targets) > 1)
@@ -304,7 +302,7 @@ about_act(struct question *q, const struct model *m, struct err *e)
 	if (q->act == ACT_SCHEDULER && m->screen == SCREEN_SCHED)
 		row = role_target(m);
 	else if (q->targets != NULL)	/* one mark is the row */
-		row = model_row(m, screens[m->screen].topic,
+		row = model_row(m, screen_topics[m->screen],
 		    json_string_value(json_array_get(q->targets, 0)));
 	json_decref(q->targets);
 	q->targets = NULL;
@@ -328,15 +326,16 @@ question_may(const struct model *m, enum act act, enum cmd_id cmd,
 }
 
 struct question *
-question_new(const struct model *m, enum act act, struct err *e)
+question_new(const struct model *m, enum act act, const json_t *selected,
+    struct err *e)
 {
 	struct question *q = mem_zero(1, sizeof(*q));
 
 	q->act = act;
 	q->epoch = -1;
 	q->shown = m->now.mono;
-	if (about_act(q, m, e) == -1 || question_may(m, act, q->cmd, e) ==
-	    -1) {
+	if (about_act(q, m, selected, e) == -1 ||
+	    question_may(m, act, q->cmd, e) == -1) {
 		question_free(q);
 		return NULL;
 	}
@@ -438,7 +437,7 @@ text_on(struct question *q, const struct model *m)
 	else if (to != NULL)
 		add(q, "After   %s holds it (epoch %lld), pinned for %s", to,
 		    (long long)js_int(q->dry, "epoch", q->epoch + 1),
-		    screen_setting(m, "manual_hold", "10m", t));
+		    model_setting(m, "manual_hold", "10m", t));
 	else
 		add(q, "After   %s", js_str(q->dry, "outcome",
 		    "nothing changes"));
@@ -478,7 +477,7 @@ text_agent(struct question *q, const struct model *m)
 	else if (q->cmd == CMD_AGENT_OFF)
 		text_off(q, m);
 	else if (q->cmd == CMD_AGENT_DRAIN) {
-		add(q, "Now     %s, %lld runs", screen_agent_state(row), runs);
+		add(q, "Now     %s, %lld runs", say_agent(row), runs);
 		add(q, "After   it gets no new runs; those it has go on to "
 		    "their end");
 		if (holds(row)) {	/* perhaps only since it is asked */
@@ -492,7 +491,7 @@ text_agent(struct question *q, const struct model *m)
 	else {
 		if (row != NULL)
 			add(q, "Now     %s, %lld runs",
-			    screen_agent_state(row), runs);
+			    say_agent(row), runs);
 		else
 			add(q, "Now     no agent of this name is in the list");
 		add(q, "After   it is told, becomes standalone, and its key is "
@@ -528,7 +527,7 @@ text_join(struct question *q, const struct model *m)
 		add(q, "After   accepted; then T shows its token");
 	} else if (q->cmd == CMD_JOIN_TOKEN)
 		add(q, "It is shown once and good for %s; one shown before is "
-		    "void.", screen_setting(m, "token_ttl", "15m", t));
+		    "void.", model_setting(m, "token_ttl", "15m", t));
 	else
 		add(q, "After   it is told so; its key may ask again");
 }
@@ -558,7 +557,7 @@ after_several(enum cmd_id cmd)
 static void
 one_of_several(struct question *q, const char *id, const json_t *row)
 {
-	const char *state = screen_agent_state(row);
+	const char *state = say_agent(row);
 	const char *agent = js_str(row, "agent", NULL);
 
 	if (row == NULL)

@@ -52,9 +52,10 @@ struct question {
 	struct strs outcome;
 };
 
-/* A question for the act on the marked rows, or on the selected one; NULL with
- * e: there is none. */
-struct question *question_new(const struct model *, enum act, struct err *);
+/* A question for the act on the marked rows, or on the selected one, which may
+ * be NULL; NULL with e: there is none. */
+struct question *question_new(const struct model *, enum act,
+	    const json_t *selected, struct err *);
 void	question_free(struct question *);
 /* May this be asked and done now?  ERR_FAILED says why not: nothing is done to
  * a row that is old. */

@@ -5,8 +5,8 @@
 
 #include "mem.h"
 #include "question.h"
-#include "screen.h"
 #include "text.h"
+#include "widget.h"
 
 enum {
 	BOX = 76,

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "js.h"
 #include "mem.h"
+#include "text.h"
 
 char *
 say_span(int64_t ms, char out[SAY])
@@ -115,6 +117,46 @@ say_level_value(const char *level)
 		if (strcmp(levels[i], level) == 0)
 			return i;
 	return 0;
+}
+
+char *
+say_setting(const json_t *row, char out[SAY])
+{
+	const json_t *v = json_object_get(row, "value");
+	const char *dflt = js_str(row, "default", "");
+	char dur[TEXT_DUR];
+
+	if (json_is_boolean(v))
+		(void)mem_str(out, SAY, json_is_true(v) ? "true" : "false");
+	else if (json_is_number(v) && dflt[0] != '\0' &&
+	    strchr("smhd", dflt[strlen(dflt) - 1]) != NULL)
+		(void)mem_str(out, SAY, text_dur_fmt((int64_t)
+		    (json_number_value(v) * 1000 + 0.5), dur));
+	else
+		(void)say_value(v, out);
+	return out;
+}
+
+const char *
+say_agent(const json_t *row)
+{
+	if (!js_bool(row, "connected", false))
+		return "OFFLINE";
+	if (strcmp(js_str(row, "role", ""), "scheduler") == 0)
+		return js_bool(row, "suspended", false) ? "SUSPENDED"
+		    : "SCHEDULER";
+	if (js_bool(row, "drained", false))
+		return "DRAIN";
+	if (js_bool(row, "held_off", false))
+		return "off";
+	if (strcmp(js_str(row, "mode", ""), "worker") == 0)
+		return "worker";
+	/* While control is off no role is told; this one fires. */
+	if (strcmp(js_str(row, "status", ""), "on") == 0 &&
+	    strcmp(js_str(row, "role", ""), "none") == 0)
+		return js_bool(row, "suspended", false) ? "SUSPENDED" : "ON";
+	return strcmp(js_str(row, "role", ""), "spare") == 0 ? "spare"
+	    : "agent";
 }
 
 const char *

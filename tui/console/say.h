@@ -1,5 +1,5 @@
-/* How the console says times, durations and levels: short, the same on every
- * screen.  Each returns its argument. */
+/* How the console says times, durations, values and states: short, the same on
+ * every screen.  Those with out return it. */
 #ifndef CONSOLE_SAY_H
 #define CONSOLE_SAY_H
 
@@ -27,6 +27,10 @@ char   *say_when(const struct say *, wall, char out[SAY]);
 char   *say_clock(const struct say *, wall, char out[SAY]);
 /* The value of a member, as text: "-" for null, arrays joined by ", ". */
 char   *say_value(const json_t *, char out[SAY]);
+/* That of a setting's row, as it is written. */
+char   *say_setting(const json_t *row, char out[SAY]);
+/* What an agent is in one word: SCHEDULER, spare, off, DRAIN, OFFLINE, … */
+const char *say_agent(const json_t *row);
 /* "excellent" -> "exclnt" where there are only six cells. */
 const char *say_level(const char *level, int cells);
 /* 5 for excellent, 0 for what is not known. */

@@ -7,23 +7,18 @@
 #include "js.h"
 #include "mem.h"
 #include "question.h"
-#include "text.h"
 #include "utf8.h"
 
 enum { MESSAGE_ROWS = 3 };
 
 const struct screen screens[SCREEN_COUNT] = {
-	[SCREEN_AGENTS] = { "Agents", TOPIC_AGENTS, agent_columns, 9,
-		screen_agents },
-	[SCREEN_JOIN] = { "Join", TOPIC_JOINS, join_columns, 7, screen_join },
-	[SCREEN_JOBS] = { "Jobs", TOPIC_JOBS, job_columns, 8, screen_jobs },
-	[SCREEN_RUNS] = { "Runs", TOPIC_RUNS, run_columns, 7, screen_runs },
-	[SCREEN_EVENTS] = { "Events", TOPIC_EVENTS, event_columns, 5,
-		screen_events },
-	[SCREEN_SCHED] = { "Sched", TOPIC_WHY, sched_columns, 6,
-		screen_sched },
-	[SCREEN_SETTINGS] = { "Settings", TOPIC_SETTINGS, setting_columns, 4,
-		screen_settings },
+	[SCREEN_AGENTS] = { "Agents", agent_columns, 9, screen_agents },
+	[SCREEN_JOIN] = { "Join", join_columns, 7, screen_join },
+	[SCREEN_JOBS] = { "Jobs", job_columns, 8, screen_jobs },
+	[SCREEN_RUNS] = { "Runs", run_columns, 7, screen_runs },
+	[SCREEN_EVENTS] = { "Events", event_columns, 5, screen_events },
+	[SCREEN_SCHED] = { "Sched", sched_columns, 6, screen_sched },
+	[SCREEN_SETTINGS] = { "Settings", setting_columns, 4, screen_settings },
 };
 
 /* ---- the list of a screen --------------------------------------------- */
@@ -86,7 +81,7 @@ remembered(const struct model *m, enum screen_id id)
 	const struct rows_memo *o = &m->memo[id];
 	const struct view *v = &m->view[id];
 
-	return o->rows.row != NULL && o->rev == m->topic[screens[id].topic].rev
+	return o->rows.row != NULL && o->rev == m->topic[screen_topics[id]].rev
 	    && o->raised == raised_rev(m, id) &&
 	    strcmp(o->filter, v->filter) == 0 && o->sort == v->sort &&
 	    o->desc == v->desc && o->audit == m->audit &&
@@ -99,18 +94,19 @@ screen_rows(const struct model *m, enum screen_id id, struct view_rows *r)
 	const struct screen *s = &screens[id];
 	const struct view *v = &m->view[id];
 	struct rows_memo *o = &m->memo[id];
-	json_t *list = m->topic[s->topic].doc;
+	const enum topic topic = screen_topics[id];
+	json_t *list = m->topic[topic].doc;
 	bool lensed = id == SCREEN_EVENTS && (m->audit || m->alerts);
 
 	if (!remembered(m, id)) {
 		view_rows_free(&o->rows);
 		/* Rows are borrowed from the model's own, lens or not. */
 		list = lensed ? lens(m, list) : json_incref(list);
-		view_rows(v, list, topics[s->topic].key, v->sort >= 0 &&
+		view_rows(v, list, topics[topic].key, v->sort >= 0 &&
 		    v->sort < s->ncolumns ? s->columns[v->sort].path : NULL,
 		    &o->rows);
 		json_decref(list);
-		o->rev = m->topic[s->topic].rev;
+		o->rev = m->topic[topic].rev;
 		o->raised = raised_rev(m, id);
 		(void)MEM_STR(o->filter, v->filter);
 		o->sort = v->sort;
@@ -120,7 +116,7 @@ screen_rows(const struct model *m, enum screen_id id, struct view_rows *r)
 	}
 	*r = o->rows;
 	r->borrowed = true;
-	view_find(v, topics[s->topic].key, r);
+	view_find(v, topics[topic].key, r);
 }
 
 const json_t *
@@ -188,10 +184,11 @@ screen_table(const struct model *m, const struct area *a, widget_cell *cell,
 {
 	const struct screen *s = &screens[m->screen];
 	const struct view *v = &m->view[m->screen];
-	const struct topic_doc *d = &m->topic[s->topic];
+	const enum topic topic = screen_topics[m->screen];
+	const struct topic_doc *d = &m->topic[topic];
 	const struct screen_ctx ctx = { m, a->g->glyphs };
 	const struct widget_table t = { s->columns, s->ncolumns, cell, &ctx,
-		topics[s->topic].key };
+		topics[topic].key };
 	struct area rest = *a;
 	struct view_rows r;
 	size_t n;
@@ -238,7 +235,7 @@ data_at(const struct model *m)
 char *
 screen_as_of(const struct model *m, char out[SAY])
 {
-	const struct topic_doc *d = &m->topic[screens[m->screen].topic];
+	const struct topic_doc *d = &m->topic[screen_topics[m->screen]];
 	enum link_word w = model_word(m);
 	char t[SAY];
 
@@ -252,37 +249,6 @@ screen_as_of(const struct model *m, char out[SAY])
 	else if (d->old && d->err.code == ERR_OK)	/* else with why */
 		(void)snprintf(out, SAY, "as of %s", say_when(&m->say, d->at,
 		    t));
-	return out;
-}
-
-char *
-screen_setting_value(const json_t *row, char out[SAY])
-{
-	const json_t *v = json_object_get(row, "value");
-	const char *dflt = js_str(row, "default", "");
-	char dur[TEXT_DUR];
-
-	if (json_is_boolean(v))
-		(void)mem_str(out, SAY, json_is_true(v) ? "true" : "false");
-	else if (json_is_number(v) && dflt[0] != '\0' &&
-	    strchr("smhd", dflt[strlen(dflt) - 1]) != NULL)
-		(void)mem_str(out, SAY, text_dur_fmt((int64_t)
-		    (json_number_value(v) * 1000 + 0.5), dur));
-	else
-		(void)say_value(v, out);
-	return out;
-}
-
-char *
-screen_setting(const struct model *m, const char *name, const char *dflt,
-    char out[SAY])
-{
-	const json_t *row = model_row(m, TOPIC_SETTINGS, name);
-
-	if (row == NULL)
-		(void)mem_str(out, SAY, dflt);
-	else
-		(void)screen_setting_value(row, out);
 	return out;
 }
 

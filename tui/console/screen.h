@@ -8,7 +8,6 @@
 
 struct screen {
 	const char *name;
-	enum topic  topic;		/* the list that the selection is in */
 	const struct widget_column *columns;
 	int	    ncolumns;
 	void (*draw)(const struct model *, const struct area *);
@@ -53,8 +52,6 @@ struct screen_ctx {
 /* A table of the screen's rows in the area, or why it is empty; 0 then. */
 size_t	screen_table(const struct model *, const struct area *,
 	    widget_cell *, const char *empty);
-/* What an agent is in one word: SCHEDULER, spare, off, DRAIN, OFFLINE, … */
-const char *screen_agent_state(const json_t *row);
 /* "name (level), then …" of those that could take over, or why it names none. */
 void	screen_next_in_line(const struct model *, struct buf *);
 /* The first row of a screen: what it shows, and at the right how. */
@@ -62,11 +59,6 @@ void	screen_head(const struct area *, unsigned attr, const char *left,
 	    const char *right);
 /* "as of 10:41:53" when the data is old, else "". */
 char   *screen_as_of(const struct model *, char out[SAY]);
-/* The value of a setting as it is written, or dflt; returns out. */
-char   *screen_setting(const struct model *, const char *name,
-	    const char *dflt, char out[SAY]);
-/* The same of its row. */
-char   *screen_setting_value(const json_t *row, char out[SAY]);
 
 /* Overlays. */
 void	help_draw(const struct model *, const struct area *);

@@ -198,7 +198,7 @@ screen_agent(const struct model *m, const struct area *a)
 
 	widget_health(say_level_value(level), &b);
 	(void)area_fmt(a, 0, 1, GRID_BOLD, "Agents > %-12s %-10s %s %s", name,
-	    screen_agent_state(row), b.p, say_level(level, 20));
+	    say_agent(row), b.p, say_level(level, 20));
 	buf_clear(&b);
 	buf_fmt(&b, "%s last %s", screen_as_of(m, t), window_name(m->window));
 	area_right(a, 0, a->w - 2, GRID_DIM, b.p);

@@ -20,28 +20,6 @@ const struct widget_column agent_columns[] = {
 };
 const int agent_ncolumns = sizeof(agent_columns) / sizeof(agent_columns[0]);
 
-const char *
-screen_agent_state(const json_t *row)
-{
-	if (!js_bool(row, "connected", false))
-		return "OFFLINE";
-	if (strcmp(js_str(row, "role", ""), "scheduler") == 0)
-		return js_bool(row, "suspended", false) ? "SUSPENDED"
-		    : "SCHEDULER";
-	if (js_bool(row, "drained", false))
-		return "DRAIN";
-	if (js_bool(row, "held_off", false))
-		return "off";
-	if (strcmp(js_str(row, "mode", ""), "worker") == 0)
-		return "worker";
-	/* While control is off no role is told; this one fires. */
-	if (strcmp(js_str(row, "status", ""), "on") == 0 &&
-	    strcmp(js_str(row, "role", ""), "none") == 0)
-		return js_bool(row, "suspended", false) ? "SUSPENDED" : "ON";
-	return strcmp(js_str(row, "role", ""), "spare") == 0 ? "spare"
-	    : "agent";
-}
-
 static unsigned
 state_attr(const char *state)
 {
@@ -88,7 +66,7 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 			buf_puts(b, " me");
 		break;
 	case STATE:
-		buf_puts(b, screen_agent_state(row));
+		buf_puts(b, say_agent(row));
 		*attr = state_attr(b->p);
 		break;
 	case HEALTH:
@@ -165,7 +143,7 @@ about_role(const struct model *m, const struct area *a, const json_t *row,
     int y)
 {
 	const char *name = js_str(row, "name", "?");
-	const char *state = screen_agent_state(row);
+	const char *state = say_agent(row);
 	struct buf b = BUF_INIT(1024);
 	char t[SAY];
 	int used;
@@ -173,11 +151,11 @@ about_role(const struct model *m, const struct area *a, const json_t *row,
 	if (strcmp(js_str(row, "role", ""), "scheduler") == 0) {
 		buf_fmt(&b, "Holds the Scheduler role (epoch %lld). It moves "
 		    "by itself if %s is unheard for %s", (long long)js_int(row,
-		    "epoch", 0), name, screen_setting(m, "connection_timeout",
+		    "epoch", 0), name, model_setting(m, "connection_timeout",
 		    "15s", t));
-		if (strcmp(screen_setting(m, "transfer_on_condition", "",
+		if (strcmp(model_setting(m, "transfer_on_condition", "",
 		    t), "true") == 0)
-			buf_fmt(&b, ", or when %s", screen_setting(m,
+			buf_fmt(&b, ", or when %s", model_setting(m,
 			    "switch_condition", "its switch condition holds",
 			    t));
 		buf_puts(&b, ".\nNext in line: ");

@@ -137,11 +137,11 @@ now_line(const struct model *m, const struct area *a)
 	(void)area_str(a, 1, 1, GRID_BOLD, "RULE");
 	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s   unheard limit %s   "
 	    "%s", model_control_off(m) ? "off (control_status): nothing is "
-	    "moved" : js_str(status, "control", screen_setting(m, "control",
-	    "?", t)), screen_setting(m, "connection_timeout", "?", old),
-	    strcmp(screen_setting(m,
+	    "moved" : js_str(status, "control", model_setting(m, "control",
+	    "?", t)), model_setting(m, "connection_timeout", "?", old),
+	    strcmp(model_setting(m,
 	    "transfer_on_condition", "false", s), "true") == 0
-	        ? screen_setting(m, "switch_condition", "", s) : "no switch "
+	        ? model_setting(m, "switch_condition", "", s) : "no switch "
 	          "condition");
 	(void)area_str(a, 2, 1, GRID_BOLD, "NEXT");
 	role = json_object_get(role, "proposal");

@@ -28,7 +28,7 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	if (column == HELP)
 		buf_puts(b, js_str(row, "help", ""));
 	else if (column == VALUE)
-		buf_puts(b, screen_setting_value(row, t));
+		buf_puts(b, say_setting(row, t));
 	else
 		buf_puts(b, say_value(json_object_get(row, members[column]),
 		    t));

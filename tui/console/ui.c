@@ -58,8 +58,8 @@ ui_draw(struct ui *u, struct grid *g)
 
 	ui_settled(u);
 	if (!u->m.frozen)
-		view_id(screen_selected(&u->m), topics[screens[
-		    u->m.screen].topic].key, u->drawn);
+		view_id(screen_selected(&u->m), topics[screen_topics[
+		    u->m.screen]].key, u->drawn);
 	if (!u->m.frozen || u->m.mode != MODE_LIST) {
 		screen_draw(&u->m, g);
 		return;
@@ -144,7 +144,7 @@ static void
 move(struct ui *u, long n)
 {
 	struct model *m = &u->m;
-	const char *key = topics[screens[m->screen].topic].key;
+	const char *key = topics[screen_topics[m->screen]].key;
 	struct view *v = &m->view[m->screen];
 	struct view_rows r;
 	int log_h = u->h / 2;
@@ -179,14 +179,14 @@ ui_settle(struct ui *u)
 	    m->screen == SCREEN_EVENTS || m->screen == SCREEN_SCHED))
 		return;
 	/* It may be in the part that is to come. */
-	if (m->topic[screens[m->screen].topic].part)
+	if (m->topic[screen_topics[m->screen]].part)
 		return;
 	/* A run that was just made may not be in the list yet. */
 	if (m->screen == SCREEN_RUNS && strtoll(v->sel, NULL, 10) >
 	    js_int(json_array_get(m->topic[TOPIC_RUNS].doc, 0), "id", 0))
 		return;
 	screen_rows(m, m->screen, &r);
-	view_settle(v, &r, topics[screens[m->screen].topic].key);
+	view_settle(v, &r, topics[screen_topics[m->screen]].key);
 	view_rows_free(&r);
 }
 
@@ -386,7 +386,7 @@ toggle_mark(struct ui *u)
 
 	if (row == NULL)
 		return;
-	view_id(row, topics[screens[u->m.screen].topic].key, id);
+	view_id(row, topics[screen_topics[u->m.screen]].key, id);
 	view_toggle_mark(&u->m.view[u->m.screen], id);
 	move(u, 1);
 }
@@ -577,7 +577,7 @@ pin(struct ui *u)
 		return;
 	(void)MEM_STR(v->sel, u->drawn);
 	if (v->sel[0] == '\0' || screen_selected(m) == NULL)
-		view_id(row, topics[screens[m->screen].topic].key, v->sel);
+		view_id(row, topics[screen_topics[m->screen]].key, v->sel);
 }
 
 static void

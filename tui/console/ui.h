@@ -25,7 +25,7 @@ struct ui {
 	/* private */
 	bool up, pasting;
 	int64_t sub[TOPIC_COUNT];	/* 0: none yet; -1: asked */
-	bool	quick[TOPIC_COUNT];	/* it is looked at as one that is seen */
+	bool	quick[TOPIC_COUNT];	/* looked at as one that is seen */
 	mono	next_sub, next_ping, next_detail, next_stats, next_line;
 	unsigned long line_crew;	/* of which the line was asked last */
 	mono	ping_sent;

@@ -31,7 +31,7 @@ due(const struct ui *u, mono *next, int64_t ms)
 static void
 subscribe(struct ui *u)
 {
-	enum topic seen = screens[u->m.screen].topic;
+	enum topic seen = screen_topics[u->m.screen];
 
 	for (int t = 0; t < TOPIC_COUNT; t++) {
 		int every = topics[t].every;
@@ -70,7 +70,7 @@ ask_detail(struct ui *u)
 
 	if (row == NULL || how[u->m.screen].method == NULL)
 		return;
-	view_id(row, topics[screens[u->m.screen].topic].key, id);
+	view_id(row, topics[screen_topics[u->m.screen]].key, id);
 	(void)snprintf(about, sizeof(about), "%d:%s", (int)u->m.screen, id);
 	if (strcmp(about, u->m.detail_id) != 0) {
 		u->next_detail = (mono){ 0 };
@@ -470,7 +470,7 @@ ask_anew(struct ui *u, enum topic t)
 void
 ui_fresh(struct ui *u)
 {
-	enum topic t = screens[u->m.screen].topic;
+	enum topic t = screen_topics[u->m.screen];
 	int64_t every = topics[t].every * INT64_C(1000);
 
 	if (!u->up || u->quick[t] || u->sub[t] == -1)

@@ -59,7 +59,7 @@ ui_question(struct ui *u, enum act act)
 		ui_question_up(u, u->m.question);	/* one at a time */
 		return;
 	}
-	q = question_new(&u->m, act, &e);
+	q = question_new(&u->m, act, screen_selected(&u->m), &e);
 	if (q == NULL)
 		model_say(&u->m, true, "%s", e.msg);
 	else
