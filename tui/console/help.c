@@ -38,7 +38,7 @@ help_draw(const struct model *m, const struct area *a)
 
 	box = area_part(a, (a->h - h) / 2, (a->w - w) / 2, h, w);
 	(void)snprintf(title, sizeof(title), "%s: %s", m->mode == MODE_MENU
-	    ? "actions" : "keys", screens[m->screen].name);
+	    ? "actions" : "keys", screen_names[m->screen]);
 	widget_box(&box, title);
 	in = area_part(&box, 1, 2, box.h - 3, box.w - 4);
 	if (m->help_at >= in.h)

@@ -1,5 +1,15 @@
 #include "key.h"
 
+const char *const screen_names[SCREEN_COUNT] = {
+	[SCREEN_AGENTS] = "Agents",
+	[SCREEN_JOIN] = "Join",
+	[SCREEN_JOBS] = "Jobs",
+	[SCREEN_RUNS] = "Runs",
+	[SCREEN_EVENTS] = "Events",
+	[SCREEN_SCHED] = "Sched",
+	[SCREEN_SETTINGS] = "Settings",
+};
+
 #define ALL KEY_EVERYWHERE
 #define ON(screen) (1u << SCREEN_##screen)
 

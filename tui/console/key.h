@@ -54,6 +54,7 @@ enum screen_id {
 	SCREEN_AGENTS, SCREEN_JOIN, SCREEN_JOBS, SCREEN_RUNS, SCREEN_EVENTS,
 	SCREEN_SCHED, SCREEN_SETTINGS, SCREEN_COUNT
 };
+extern const char *const screen_names[SCREEN_COUNT];
 #define KEY_EVERYWHERE	((1u << SCREEN_COUNT) - 1)
 
 struct key {

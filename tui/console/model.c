@@ -437,6 +437,14 @@ model_word(const struct model *m)
 	return age >= SLOW_MS ? WORD_SLOW : WORD_LIVE;
 }
 
+/* A daemon that has no broker answers all the time, and of the cluster it tells
+ * what it heard before that. */
+wall
+model_at(const struct model *m)
+{
+	return m->broker_lost.ms != 0 ? m->broker_lost : m->heard_at;
+}
+
 char *
 model_word_text(const struct model *m, char out[SAY])
 {

@@ -156,6 +156,8 @@ void	model_hello(struct model *, const json_t *);
 /* ---- what holds ------------------------------------------------------- */
 
 enum link_word model_word(const struct model *);
+/* Of when what it told is. */
+wall	model_at(const struct model *);
 /* "LIVE", "SLOW 4s", … */
 char   *model_word_text(const struct model *, char out[SAY]);
 /* May a capital be pressed now?  ERR_FAILED says why not. */

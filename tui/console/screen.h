@@ -7,7 +7,6 @@
 #include "widget.h"
 
 struct screen {
-	const char *name;
 	const struct widget_column *columns;
 	int	    ncolumns;
 	void (*draw)(const struct model *, const struct area *);
