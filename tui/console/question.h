@@ -61,6 +61,10 @@ void	question_free(struct question *);
  * a row that is old. */
 int	question_may(const struct model *, enum act, enum cmd_id,
 	    struct err *);
+/* The list that the targets of a command are in. */
+enum topic question_topic(enum cmd_id);
+/* Does this agent hold the role? */
+bool	question_holder(const json_t *agent);
 /* Writes its text from what is known now (again, when that has changed). */
 void	question_text(struct question *, const struct model *);
 /* The parameters for one of several targets; NULL: it has just one.  New
