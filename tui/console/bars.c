@@ -182,16 +182,11 @@ bars_hints(const struct model *m, const struct area *a, int y)
 static void
 prompt(const struct area *a, int y, const char *what, const struct line *l)
 {
-	int x = area_str(a, y, 1, GRID_BOLD, what) + 1, cells;
-	size_t from = 0;
+	int x = area_str(a, y, 1, GRID_BOLD, what) + 1;
+	size_t from = line_from(l, a->w - x - 2);
 
-	cells = (int)utf8_cells(l->text, l->at);
-	while (cells > a->w - x - 2 && from < l->at) {
-		from++;
-		cells = (int)utf8_cells(l->text + from, l->at - from);
-	}
 	(void)area_str(a, y, x, GRID_PLAIN, l->text + from);
-	area_cursor(a, y, x + cells);
+	area_cursor(a, y, x + (int)utf8_cells(l->text + from, l->at - from));
 }
 
 /* What is said; or what is here and does not take the keys. */

@@ -197,6 +197,8 @@ area_right(const struct area *a, int y, int x, unsigned attr, const char *s)
 	int n = (int)utf8_cells(s, strlen(s));
 
 	(void)area_str(a, y, x - n + 1, attr, s);
+	if (n > x + 1)
+		area_put(a, y, 0, attr | GRID_BOLD, '<');
 }
 
 bool
@@ -216,6 +218,23 @@ area_line(const struct area *a, int y, int x, int left, unsigned attr,
 	return used - left > row.w;
 }
 
+size_t
+grid_fits(const char *s, size_t n, int cells)
+{
+	size_t fit = 0;
+	uint32_t cp;
+
+	while (fit < n) {
+		size_t used = utf8_next(s + fit, n - fit, &cp);
+
+		cells -= used == 0 ? 1 : utf8_width(cp);
+		if (cells < 0 && fit > 0)
+			break;
+		fit += used == 0 ? 1 : used;
+	}
+	return fit;
+}
+
 int
 area_wrap(const struct area *a, int y, int x, int rows, unsigned attr,
     const char *s)
@@ -232,7 +251,7 @@ area_wrap(const struct area *a, int y, int x, int rows, unsigned attr,
 			while (back > 0 && s[back - 1] != ' ')
 				back--;
 			/* A word longer than the row is cut where it ends. */
-			cut = back > 1 ? back - 1 : (size_t)width;
+			cut = back > 1 ? back - 1 : grid_fits(s, cut, width);
 			if (back <= 1)
 				break;
 		}

@@ -69,6 +69,8 @@ int	area_fmt(const struct area *, int y, int x, unsigned attr,
 /* The same, its last cell at column x. */
 void	area_right(const struct area *, int y, int x, unsigned attr,
 	    const char *);
+/* How many bytes of a text fit into that many cells; at least a letter. */
+size_t	grid_fits(const char *, size_t len, int cells);
 /* Text broken at spaces from row y on, at most rows of them.  Returns the rows
  * used. */
 int	area_wrap(const struct area *, int y, int x, int rows, unsigned attr,

@@ -13,6 +13,21 @@ line_set(struct line *l, const char *s)
 	l->len = l->at = strlen(l->text);
 }
 
+size_t
+line_from(const struct line *l, int cells)
+{
+	size_t from = 0;
+	uint32_t cp;
+
+	while (from < l->at && (int)utf8_cells(l->text + from, l->at - from) >
+	    cells) {
+		size_t used = utf8_next(l->text + from, l->at - from, &cp);
+
+		from += used > 0 ? used : 1;
+	}
+	return from;
+}
+
 static size_t
 before(const struct line *l)
 {

@@ -16,5 +16,8 @@ struct line {
 void	line_set(struct line *, const char *);
 /* A key of key.h; true when the line takes such keys (it may be full). */
 bool	line_key(struct line *, int key);
+/* The first byte that is shown where the text up to the cursor has so many
+ * cells. */
+size_t	line_from(const struct line *, int cells);
 
 #endif

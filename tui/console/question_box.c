@@ -6,6 +6,7 @@
 #include "mem.h"
 #include "question.h"
 #include "text.h"
+#include "utf8.h"
 #include "widget.h"
 
 enum {
@@ -102,6 +103,7 @@ static void
 ask_row(const struct question *q, const struct area *in, int y)
 {
 	struct area field;
+	size_t from = 0;
 	int x;
 
 	if (q->field[0] != '\0')
@@ -124,11 +126,13 @@ ask_row(const struct question *q, const struct area *in, int y)
 	if (q->secret)
 		area_fill(&field, 0, 0, (int)(q->input.len < 40 ? q->input.len
 		    : 40), GRID_PLAIN, '*');
-	else
-		(void)area_str(&field, 0, 0, GRID_PLAIN, q->input.text);
+	else {
+		from = line_from(&q->input, field.w - 1);
+		(void)area_str(&field, 0, 0, GRID_PLAIN, q->input.text + from);
+	}
 	area_put(in, y, in->w - 1, GRID_BOLD, ']');
-	area_cursor(&field, 0, (int)q->input.at < field.w ? (int)q->input.at
-	    : field.w - 1);
+	x = (int)utf8_cells(q->input.text + from, q->input.at - from);
+	area_cursor(&field, 0, x < field.w ? x : field.w - 1);
 }
 
 /* ---- its rows --------------------------------------------------------- */

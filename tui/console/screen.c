@@ -274,14 +274,18 @@ output_draw(const struct model *m, const struct area *a)
 static void
 bare_draw(const struct model *m, const struct area *a)
 {
-	int w = a->w < 1 ? 1 : a->w, y = 0;
 	const char *p = m->output.text != NULL ? m->output.text : "";
-	size_t n = strlen(p);
+	struct buf b = BUF_INIT(1 << 18);
+	size_t n;
+	int y = 0;
 
 	/* Cut at the edge without a space: what is selected is whole. */
-	for (size_t at = 0; at < n && y < a->h; at += (size_t)w, y++)
-		(void)area_strn(a, y, 0, w, GRID_PLAIN, p + at, n - at <
-		    (size_t)w ? n - at : (size_t)w);
+	buf_safe(&b, p, strlen(p));
+	for (size_t at = 0; at < b.len && y < a->h; at += n, y++) {
+		n = grid_fits(b.p + at, b.len - at, a->w);
+		(void)area_strn(a, y, 0, -1, GRID_PLAIN, b.p + at, n);
+	}
+	buf_free(&b);
 }
 
 static void

@@ -1,0 +1,126 @@
+/* Hundreds of agents, and text that is not ASCII: nothing that matters is cut
+ * away, unmarked or out of reach. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ui_world.h"
+
+#define A10 "\303\244\303\244\303\244\303\244\303\244" \
+	"\303\244\303\244\303\244\303\244\303\244"
+#define NI10 "\346\227\245\346\227\245\346\227\245\346\227\245\346\227\245" \
+	"\346\227\245\346\227\245\346\227\245\346\227\245\346\227\245"
+
+static void
+screen_has(struct world *w, const char *text, bool there)
+{
+	struct grid *g = grid_new(80, 24, GLYPHS_UTF8);
+	struct buf b = BUF_INIT(1 << 20);
+
+	ui_draw(&w->u, g);
+	grid_text(g, &b);
+	if ((strstr(b.p, text) != NULL) != there)
+		fail_msg("\"%s\" is %son the screen:\n%s", text, there
+		    ? "not " : "", b.p);
+	buf_free(&b);
+	grid_free(g);
+}
+
+/* ---- cells ------------------------------------------------------------ */
+
+/* 12 seconds are not 2. */
+static void
+a_number_that_does_not_fit_says_so(void **state)
+{
+	struct world *w = *state;
+	json_t *row = json_array_get(w->u.m.topic[TOPIC_AGENTS].doc, 0);
+
+	(void)json_object_set_new(row, "latency", json_real(12345));
+	hides(w, " 2345ms");
+	shows(w, " <345ms");
+}
+
+/* A word without a space is cut between letters. */
+static void
+a_long_word_is_whole(void **state)
+{
+	struct grid *g = grid_new(15, 4, GLYPHS_UTF8);
+	struct area a = grid_area(g);
+	struct buf b = BUF_INIT(4096);
+
+	(void)state;
+	assert_int_equal(area_wrap(&a, 0, 0, 4, GRID_PLAIN, NI10 " " A10 A10),
+	    4);
+	grid_text(g, &b);
+	assert_string_equal(b.p, "\346\227\245\346\227\245\346\227\245\346\227"
+	    "\245\346\227\245\346\227\245\346\227\245\n\346\227\245\346\227"
+	    "\245\346\227\245\n" A10 "\303\244\303\244\303\244\303\244\303\244"
+	    "\n\303\244\303\244\303\244\303\244\303\244\n");
+	buf_free(&b);
+	grid_free(g);
+}
+
+/* What the mouse selects is the text. */
+static void
+a_bare_row_is_whole(void **state)
+{
+	struct world *w = *state;
+	json_t *row = json_array_get(w->u.m.topic[TOPIC_EVENTS].doc, 0);
+
+	(void)json_object_set_new(row, "message", json_string("x" A10 A10 A10
+	    A10 A10 A10 A10 A10 NI10 NI10 NI10 NI10 NI10 "\033end"));
+	type(w, "5v");
+	screen_has(w, "\\x", false);
+	screen_has(w, "^[en\nd, CODE", true);
+}
+
+/* The cursor is where the next letter goes, and that is on the screen. */
+static void
+what_is_typed_is_seen(void **state)
+{
+	struct world *w = *state;
+	struct grid *g = grid_new(80, 24, GLYPHS_UTF8);
+
+	type(w, ":");
+	for (int i = 0; i < 100; i++)
+		ui_key(&w->u, 0xe4);
+	type(w, "end");
+	screen_has(w, "\303\244end\n", true);
+	screen_has(w, "\\x", false);
+	ui_key(&w->u, KEY_ESC);
+	(void)json_object_set_new(w->u.m.topic[TOPIC_STATUS].doc, "mode",
+	    json_string("standalone"));
+	type(w, "J");
+	later(w, 400);
+	for (int i = 0; i < 10; i++)
+		ui_key(&w->u, 0xe4);
+	ui_draw(&w->u, g);
+	assert_int_equal(g->cell[g->cursor_y * 80 + g->cursor_x - 1].cp, 0xe4);
+	assert_int_equal(g->cell[g->cursor_y * 80 + g->cursor_x].cp, ' ');
+	for (int i = 0; i < 60; i++)
+		ui_key(&w->u, 0xe4);
+	type(w, ":7422");
+	screen_has(w, "\303\244:7422", true);
+	screen_has(w, "\\x", false);
+	grid_free(g);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_number_that_does_not_fit_says_so),
+		TEST(a_long_word_is_whole),
+		TEST(a_bare_row_is_whole),
+		TEST(what_is_typed_is_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
