@@ -18,6 +18,22 @@
 	"\346\227\245\346\227\245\346\227\245\346\227\245\346\227\245"
 
 static void
+agents(struct world *w, int n)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < n; i++) {
+		json_t *row = json_deep_copy(json_array_get(
+		    w->u.m.topic[TOPIC_AGENTS].doc, i == 1 ? 1 : 0));
+
+		(void)json_object_set_new(row, "name", json_sprintf("n%03d",
+		    i));
+		(void)json_array_append_new(list, row);
+	}
+	model_put(&w->u.m, TOPIC_AGENTS, list);
+}
+
+static void
 screen_has(struct world *w, const char *text, bool there)
 {
 	struct grid *g = grid_new(80, 24, GLYPHS_UTF8);
@@ -30,6 +46,62 @@ screen_has(struct world *w, const char *text, bool there)
 		    ? "not " : "", b.p);
 	buf_free(&b);
 	grid_free(g);
+}
+
+/* ---- hundreds --------------------------------------------------------- */
+
+/* What it means for the one that is chosen is not below the names of all. */
+static void
+healthier_ones_do_not_hide_a_warning(void **state)
+{
+	struct world *w = *state;
+	json_t *row;
+
+	agents(w, 300);
+	row = json_array_get(w->u.m.topic[TOPIC_AGENTS].doc, 299);
+	(void)json_object_set_new(json_object_get(row, "health"), "level",
+	    json_string("ok"));
+	(void)json_object_set_new(row, "condition_met", json_true());
+	(void)MEM_STR(w->u.m.view[SCREEN_AGENTS].sel, "n299");
+	type(w, "S");
+	answer_dry(w, "n299");
+	shows(w, "! n000 is healthier (good)");
+	shows(w, "! 295 more are healthier");
+	shows(w, "! n299 meets the switch condition");
+	hides(w, "more: Down");
+}
+
+static void
+any_name_is_completed(void **state)
+{
+	struct world *w = *state;
+
+	agents(w, 300);
+	type(w, ":agent show n29");
+	ui_key(&w->u, KEY_TAB);
+	shows(w, "n290  n291");
+	type(w, "9");
+	ui_key(&w->u, KEY_TAB);
+	assert_string_equal(w->u.m.line.text, "agent show n299 ");
+}
+
+/* The row was found with a filter, and is far down without it. */
+static void
+graphs_are_of_the_rows_shown(void **state)
+{
+	struct world *w = *state;
+	bool found = false;
+
+	agents(w, 300);
+	type(w, "/n250\n");
+	ui_key(&w->u, KEY_ESC);
+	json_array_clear(w->u.out);
+	later(w, 10000);
+	shows(w, "> n250");
+	for (size_t i = 0; i < json_array_size(w->u.out); i++)
+		found |= strcmp(js_str(json_array_get(w->u.out, i), "about",
+		    ""), "n250") == 0;
+	assert_true(found);
 }
 
 /* ---- cells ------------------------------------------------------------ */
@@ -116,6 +188,9 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(healthier_ones_do_not_hide_a_warning),
+		TEST(any_name_is_completed),
+		TEST(graphs_are_of_the_rows_shown),
 		TEST(a_number_that_does_not_fit_says_so),
 		TEST(a_long_word_is_whole),
 		TEST(a_bare_row_is_whole),

@@ -9,6 +9,8 @@
 #include "mem.h"
 #include "question.h"
 
+enum { NAMED = 3 };			/* of those who are healthier */
+
 enum topic
 question_topic(enum cmd_id cmd)
 {
@@ -82,6 +84,7 @@ warnings(struct question *q, const struct model *m)
 {
 	const json_t *row = model_row(m, TOPIC_AGENTS, q->target);
 	const json_t *list = m->topic[TOPIC_AGENTS].doc;
+	size_t more = 0, named = 0;
 	int own = say_level_value(js_str(json_object_get(row, "health"),
 	    "level", "unknown"));
 
@@ -95,10 +98,16 @@ warnings(struct question *q, const struct model *m)
 		    js_bool(a, "connected", false) &&
 		    js_bool(a, "controlled", false) &&
 		    !js_bool(a, "drained", false) &&
-		    say_level_value(level) > own)
-			add(q, "! %s is healthier (%s)", js_str(a, "name",
-			    "?"), say_level(level, 20));
+		    say_level_value(level) > own) {
+			if (named++ < NAMED)
+				add(q, "! %s is healthier (%s)", js_str(a,
+				    "name", "?"), say_level(level, 20));
+			else
+				more++;
+		}
 	}
+	if (more > 0)
+		add(q, "! %zu more are healthier", more);
 	if (js_bool(row, "condition_met", false))
 		add(q, "! %s meets the switch condition", q->target);
 	if (!js_bool(row, "connected", true))

@@ -361,14 +361,17 @@ names(const struct model *m, struct buf *b, const char *prefix)
 
 	for (size_t k = 0; k < sizeof(from) / sizeof(from[0]); k++) {
 		const json_t *list = m->topic[from[k].topic].doc;
+		size_t n = 0;
 
-		for (size_t i = 0; i < json_array_size(list) && i < CANDIDATES;
+		for (size_t i = 0; i < json_array_size(list) && n < CANDIDATES;
 		     i++) {
 			const char *name = js_str(json_array_get(list, i),
 			    from[k].member, "");
 
-			if (strncmp(name, prefix, strlen(prefix)) == 0)
-				buf_fmt(b, "%s\n", name);
+			if (strncmp(name, prefix, strlen(prefix)) != 0)
+				continue;
+			buf_fmt(b, "%s\n", name);
+			n++;
 		}
 	}
 }

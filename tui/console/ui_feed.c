@@ -86,6 +86,7 @@ ask_detail(struct ui *u)
 static void
 ask_stats(struct ui *u)
 {
+	struct view shown = u->m.view[SCREEN_AGENTS];
 	struct view_rows r;
 	size_t from, n = 0;
 
@@ -94,7 +95,8 @@ ask_stats(struct ui *u)
 	    !due(u, &u->next_stats, STATS_MS))
 		return;
 	screen_rows(&u->m, SCREEN_AGENTS, &r);
-	from = u->m.open ? r.sel : u->m.view[SCREEN_AGENTS].top;
+	view_scroll(&shown, &r, (size_t)screen_page(&u->m, u->h));
+	from = u->m.open ? r.sel : shown.top;
 	for (size_t i = from; i < r.n && n < STATS_MAX; i++, n++) {
 		const char *name = js_str(r.row[i], "name", "");
 
