@@ -183,6 +183,20 @@ what_is_typed_is_seen(void **state)
 	grid_free(g);
 }
 
+/* ---- the bar ---------------------------------------------------------- */
+
+/* LIVE, and who held the role before the link was lost. */
+static void
+a_holder_of_before_is_in_doubt(void **state)
+{
+	struct err e = { ERR_FAILED, "the broker is very busy" };
+	struct world *w = *state;
+
+	shows(w, "SCHED:node-b e42");
+	model_fail(&w->u.m, TOPIC_AGENTS, &e);
+	shows(w, "SCHED:node-b? e42");
+}
+
 int
 main(void)
 {
@@ -195,6 +209,7 @@ main(void)
 		TEST(a_long_word_is_whole),
 		TEST(a_bare_row_is_whole),
 		TEST(what_is_typed_is_seen),
+		TEST(a_holder_of_before_is_in_doubt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

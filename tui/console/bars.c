@@ -9,7 +9,8 @@
 
 enum { MESSAGE_ROWS = 3 };
 
-/* SCHED:node-b e42, SCHED:NOBODY!, SCHED:node-b? (not heard), b>c moving. */
+/* SCHED:node-b e42, SCHED:NOBODY!, SCHED:node-b? (not heard, or not known
+ * anew), b>c moving. */
 static void
 sched_field(const struct model *m, struct buf *b)
 {
@@ -25,8 +26,8 @@ sched_field(const struct model *m, struct buf *b)
 	else if (name == NULL)
 		buf_puts(b, model_vacant(m) ? "NOBODY!" : "?");
 	else
-		buf_fmt(b, "%s%s", name, js_bool(holder, "connected", true)
-		    ? "" : "?");
+		buf_fmt(b, "%s%s", name, js_bool(holder, "connected", true) &&
+		    model_fresh(m, TOPIC_AGENTS, NULL) == 0 ? "" : "?");
 	if (moving)
 		buf_fmt(b, ">%s", js_str(q->vacant ? NULL : q->dry, "to",
 		    q->cmd == CMD_AGENT_ON ? q->target : "NOBODY"));
