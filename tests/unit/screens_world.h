@@ -196,8 +196,10 @@ world_fill(struct model *m)
 		model_put(m, (enum topic)t, world_json(world_docs[t]));
 	for (int i = 0; i < 4; i++) {
 		char name[] = { 'n', 'o', 'd', 'e', '-', (char)('a' + i), 0 };
+		char key[STATS_KEY];
 
-		(void)json_object_set_new(m->stats, name, world_stats(i));
+		(void)json_object_set_new(m->stats, model_stats_key(name,
+		    LIST_WINDOW, key), world_stats(i));
 	}
 	m->whatif_crew = m->crew;
 	m->whatif = world_json("{\"candidates\":[{\"name\":\"node-a\","

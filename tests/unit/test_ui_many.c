@@ -100,7 +100,7 @@ graphs_are_of_the_rows_shown(void **state)
 	shows(w, "> n250");
 	for (size_t i = 0; i < json_array_size(w->u.out); i++)
 		found |= strcmp(js_str(json_array_get(w->u.out, i), "about",
-		    ""), "n250") == 0;
+		    ""), "n250/600") == 0;
 	assert_true(found);
 }
 

@@ -96,6 +96,39 @@ details_that_are_refused_say_why(void **state)
 	shows(w, "very busy");
 }
 
+/* A day's curve is no curve of ten minutes, nor the other way round; and while
+ * the link is lost no other comes. */
+static void
+graphs_are_of_the_time_they_say(void **state)
+{
+	struct world *w = *state;
+	json_t *day = world_json("{\"from\":\"2026-11-17T10:42:00.000Z\",\"to\":"
+	    "\"2026-11-18T10:42:00.000Z\",\"step\":60,\"metrics\":{\"cpu\":{"
+	    "\"mean\":[7],\"max\":[7]}}}"), *r;
+
+	type(w, "\n");
+	shows(w, "CPU  max 93%");
+	shows(w, "last 10 min");
+	type(w, "w");
+	shows(w, "last 60 min");
+	hides(w, "CPU  max 93%");
+	shows(w, "no samples yet");
+	type(w, "w");
+	later(w, 10);
+	r = sent(w, "agent.stats");
+	assert_int_equal(js_int(json_object_get(r, "params"), "window", 0),
+	    86400);
+	ui_answer(&w->u, UI_STATS, js_str(r, "about", ""), day, NULL);
+	json_decref(r);
+	json_decref(day);
+	shows(w, "CPU  max 7%");
+	ui_link(&w->u, LINK_DOWN, "gone");
+	type(w, "w");
+	shows(w, "CPU  max 93%");
+	ui_key(&w->u, KEY_ESC);
+	shows(w, " 31ms    1 :....::  #|:....::|##");
+}
+
 static void
 a_log_is_of_the_run_shown(void **state)
 {
@@ -565,6 +598,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(details_are_of_the_agent_shown),
 		TEST(details_that_are_refused_say_why),
+		TEST(graphs_are_of_the_time_they_say),
 		TEST(a_log_is_of_the_run_shown),
 		TEST(the_end_of_an_old_log_is_not_the_new_ones),
 		TEST(data_is_as_old_as_the_loss_of_the_broker),

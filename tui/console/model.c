@@ -39,7 +39,7 @@ model_init(struct model *m)
 	for (int i = 0; i < SCREEN_COUNT; i++)
 		m->view[i].sort = -1;
 	m->rtt_ms = -1;
-	m->window = 600;
+	m->window = LIST_WINDOW;
 	m->stats = json_object();
 	m->memo = mem_zero(SCREEN_COUNT, sizeof(*m->memo));
 }
@@ -532,6 +532,21 @@ model_setting(const struct model *m, const char *name, const char *dflt,
 	else
 		(void)say_setting(row, out);
 	return out;
+}
+
+char *
+model_stats_key(const char *agent, int window, char out[STATS_KEY])
+{
+	(void)snprintf(out, STATS_KEY, "%.95s/%d", agent, window);
+	return out;
+}
+
+const json_t *
+model_stats(const struct model *m, const char *agent, int window)
+{
+	char key[STATS_KEY];
+
+	return json_object_get(m->stats, model_stats_key(agent, window, key));
 }
 
 const json_t *

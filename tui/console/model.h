@@ -65,7 +65,11 @@ enum mode {
 	MODE_MENU, MODE_OUTPUT, MODE_BARE, MODE_LEAVE
 };
 
-enum { LEAVE_WHAT = VIEW_ID + 16 };
+enum {
+	LEAVE_WHAT = VIEW_ID + 16,
+	STATS_KEY = VIEW_ID + 16,
+	LIST_WINDOW = 600	/* seconds: of the graphs in the list */
+};
 
 /* Text in a box that is scrolled: what a command said. */
 struct output {
@@ -100,7 +104,7 @@ struct model {
 	int64_t	     agents_epoch;	/* the highest in their rows */
 	json_t *raised;		/* open alerts as rows of events, newest first;
 				 * their "seq" is a text */
-	json_t *stats;		/* agent -> agent.stats document */
+	json_t *stats;		/* key -> agent.stats document */
 	json_t *detail;		/* about the selected row, or NULL */
 	char   detail_id[VIEW_ID + 8];
 	struct err detail_err;	/* why there is none for that id */
@@ -171,6 +175,11 @@ const json_t *model_row(const struct model *, enum topic, const char *id);
 /* The value of a setting as it is written, or dflt; returns out. */
 char   *model_setting(const struct model *, const char *name,
 	    const char *dflt, char out[SAY]);
+/* The samples of an agent over so many seconds, or NULL; borrowed. */
+const json_t *model_stats(const struct model *, const char *agent,
+	    int window);
+/* By what they are kept; returns out. */
+char   *model_stats_key(const char *agent, int window, char out[STATS_KEY]);
 /* control_status is off: the broker moves nothing. */
 bool	model_control_off(const struct model *);
 /* The agent that holds the role, or NULL. */

@@ -188,7 +188,7 @@ screen_agent(const struct model *m, const struct area *a)
 	};
 	const json_t *row = screen_selected(m);
 	const char *name = js_str(row, "name", "?");
-	const json_t *stats = json_object_get(m->stats, name);
+	const json_t *stats = model_stats(m, name, m->window);
 	const char *level = js_str(json_object_get(row, "health"), "level",
 	    "unknown");
 	int each = a->h >= 38 ? 4 : 1, y = 1;

@@ -47,8 +47,8 @@ static const json_t *
 series(const struct model *m, const char *agent, const char *metric,
     const char *kind)
 {
-	return json_object_get(json_object_get(json_object_get(
-	    json_object_get(m->stats, agent), "metrics"), metric), kind);
+	return json_object_get(json_object_get(json_object_get(model_stats(m,
+	    agent, LIST_WINDOW), "metrics"), metric), kind);
 }
 
 static void

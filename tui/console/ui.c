@@ -493,7 +493,8 @@ window(struct ui *u)
 		enter_mode(u, ACT_WINDOW);
 		return;
 	}
-	m->window = m->window == 600 ? 3600 : m->window == 3600 ? 86400 : 600;
+	m->window = m->window == LIST_WINDOW ? 3600
+	    : m->window == 3600 ? 86400 : LIST_WINDOW;
 	u->next_stats = (mono){ 0 };
 }
 

@@ -87,6 +87,7 @@ static void
 ask_stats(struct ui *u)
 {
 	struct view shown = u->m.view[SCREEN_AGENTS];
+	int window = u->m.open ? u->m.window : LIST_WINDOW;
 	struct view_rows r;
 	size_t from, n = 0;
 
@@ -99,10 +100,11 @@ ask_stats(struct ui *u)
 	from = u->m.open ? r.sel : shown.top;
 	for (size_t i = from; i < r.n && n < STATS_MAX; i++, n++) {
 		const char *name = js_str(r.row[i], "name", "");
+		char key[STATS_KEY];
 
-		ui_ask(u, UI_STATS, name, "agent.stats", json_pack(
-		    "{s:s,s:i}", "agent", name, "window", u->m.open
-		    ? u->m.window : 600));
+		ui_ask(u, UI_STATS, model_stats_key(name, window, key),
+		    "agent.stats", json_pack("{s:s,s:i}", "agent", name,
+		    "window", window));
 		if (u->m.open)
 			break;
 	}
@@ -397,15 +399,15 @@ on_detail(struct model *m, const char *about, const json_t *result,
 
 /* Samples that are here stay, and say from when they are. */
 static void
-on_stats(struct model *m, const char *agent, const json_t *result,
+on_stats(struct model *m, const char *key, const json_t *result,
     const struct err *e)
 {
 	if (e == NULL)
-		(void)json_object_set_new(m->stats, agent,
+		(void)json_object_set_new(m->stats, key,
 		    json_deep_copy(result));
-	else if (json_object_get(json_object_get(m->stats, agent),
+	else if (json_object_get(json_object_get(m->stats, key),
 	    "metrics") == NULL)
-		(void)json_object_set_new(m->stats, agent, json_pack("{s:o}",
+		(void)json_object_set_new(m->stats, key, json_pack("{s:o}",
 		    "error", js_text(e->msg)));
 }
 
