@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "broker/astray.h"
 #include "broker/attendance.h"
 #include "broker/catalog.h"
 #include "broker/departure.h"
@@ -115,6 +116,7 @@ broker_new(struct store *store, const struct key *key, const char *name,
 		goto fail;
 	load_settings(b);
 	b->events = events_new(store);
+	astray_load(b);
 	b->catalog = catalog_load(b, e);
 	if (b->catalog == NULL || roster_load(b, e) == NULL)
 		goto fail;

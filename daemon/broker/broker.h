@@ -28,6 +28,7 @@
  *   placing         the shell around core/place
  *   dispatch        runs are made, get an agent and a slot, are sent
  *   restored        what a restored store does not know
+ *   astray          what a clock that was far ahead leaves behind
  *   retain          how long history is kept
  *   runlist         runs as operators ask for them
  *   outcome         what becomes of runs, and what follows
@@ -51,6 +52,7 @@
 #include "broker/event.h"
 #include "broker/run.h"
 #include "clock.h"
+#include "core/jump.h"
 #include "core/setting.h"
 #include "net/key.h"
 #include "store/store.h"
@@ -81,6 +83,8 @@ struct broker {
 	mono		  retain_at;	/* next look at old history */
 	int64_t		  tidied;	/* runs up to this had room made … */
 	bool		  untidy;	/* … and the next ones not yet */
+	struct jump	  jump;		/* of this node's wall clock */
+	int		  silent;	/* jobs that the alert speaks of */
 	mono		  spool_at;	/* next look at its alerts; 0 none */
 	struct events	 *events;
 	struct run	 *live;		/* see live.h */

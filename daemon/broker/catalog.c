@@ -384,7 +384,8 @@ on_single(enum store_rc rc, void *arg)
 		j->paused = s->paused;
 		j->rev = s->b->catalog->rev;
 		if (!s->paused) {
-			if (s->from.ms > j->cursor.ms)
+			if (s->from.ms > j->cursor.ms ||
+			    catalog_astray(s->b, j->cursor))
 				j->cursor = s->from;
 			j->files = s->files;
 		}
@@ -420,6 +421,12 @@ on_newest(const struct row *r, void *arg)
 	return 1;
 }
 
+bool
+catalog_astray(const struct broker *b, wall cursor)
+{
+	return cursor.ms > b->now.wall.ms + JUMP_MS;
+}
+
 wall
 catalog_from_now(const struct broker *b, const char *name,
     const struct cat_job *j)
@@ -431,7 +438,8 @@ catalog_from_now(const struct broker *b, const char *name,
 	else	/* there may have been one of this name */
 		(void)store_query(b->store, S_OCC_NEWEST, on_newest, &on_record,
 		    "t", name);
-	return on_record.ms > b->now.wall.ms ? on_record : b->now.wall;
+	return on_record.ms > b->now.wall.ms && !catalog_astray(b, on_record)
+	    ? on_record : b->now.wall;
 }
 
 void

@@ -80,9 +80,12 @@ char   *catalog_text(const struct catalog *);
 json_t *catalog_replica(const struct broker *);
 /* {job: cursor in ms}, for grants. */
 json_t *catalog_cursors(const struct catalog *);
+/* Whether a cursor stands more than a day ahead: the clock that moved it there
+ * was wrong, and nothing comes due until then. */
+bool	catalog_astray(const struct broker *, wall cursor);
 /* Where the cursor of the job of this name starts over: now, but never before
  * what is on record, also of one that was removed (NULL), lest a clock that was
- * set back lets it fire again. */
+ * set back lets it fire again.  One that is astray is no reason. */
 wall	catalog_from_now(const struct broker *, const char *name,
 	    const struct cat_job *);
 /* Files that are there already count no more. */

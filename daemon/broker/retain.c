@@ -1,5 +1,6 @@
 #include "broker/retain.h"
 
+#include "broker/astray.h"
 #include "broker/catalog.h"
 #include "broker/dispatch.h"
 #include "core/file_trigger.h"
@@ -17,17 +18,31 @@ static const int64_t most = 10000000;
 static const int64_t file_days = FILE_FLOOR_DAYS + 1;
 
 static void
+purge_old(const struct broker *b, struct batch *batch)
+{
+	int64_t before = b->now.wall.ms - days * day_ms;
+
+	batch_add(batch, S_OCC_PURGE_ENDED, "ii", before, (int64_t)SLICE);
+	batch_add(batch, S_RUN_HIST_PURGE, "ii", before, (int64_t)SLICE);
+	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);
+	batch_add(batch, S_FILE_PURGE, "ii", b->now.wall.ms -
+	    file_days * day_ms, (int64_t)SLICE);
+}
+
+static void
 purge_occurrences(struct broker *b, struct batch *batch)
 {
 	for (const struct cat_job *j = b->catalog->jobs; j != NULL;
 	     j = j->hh.next) {
+		int64_t to = j->cursor.ms < b->now.wall.ms ? j->cursor.ms
+							   : b->now.wall.ms;
 		char occ[CLOCK_RFC3339];
 
-		if (j->cursor.ms <= day_ms || due_next(j->due, (wall){ 0 }).ms ==
+		if (to <= day_ms || due_next(j->due, (wall){ 0 }).ms ==
 		    WALL_NEVER.ms)
 			continue;
 		batch_add(batch, S_OCC_PURGE, "tt", j->def.name,
-		    clock_rfc3339((wall){ j->cursor.ms - day_ms }, occ));
+		    clock_rfc3339((wall){ to - day_ms }, occ));
 	}
 }
 
@@ -51,7 +66,6 @@ falls_behind(struct broker *b)
 mono
 retain_turn(struct broker *b)
 {
-	int64_t before = b->now.wall.ms - days * day_ms;
 	int64_t oldest = dispatch_oldest(b, most);
 	bool whole = !b->untidy;
 	struct batch *batch;
@@ -61,15 +75,13 @@ retain_turn(struct broker *b)
 	b->untidy = falls_behind(b);
 	b->retain_at = mono_add_ms(b->now.mono, b->untidy ? SOON_MS : EVERY_MS);
 	batch = batch_new();
-	batch_add(batch, S_OCC_PURGE_ENDED, "ii", before, (int64_t)SLICE);
-	batch_add(batch, S_RUN_HIST_PURGE, "ii", before, (int64_t)SLICE);
+	if (astray_turn(b, batch)) {
+		purge_old(b, batch);
+		if (whole)		/* a statement a job: not so often */
+			purge_occurrences(b, batch);
+	}
 	batch_add(batch, S_OCC_TRIM_ENDED, "ii", oldest, (int64_t)SLICE);
 	batch_add(batch, S_RUN_HIST_TRIM, "ii", oldest, (int64_t)SLICE);
-	batch_add(batch, S_EVENT_PURGE, "ii", before, (int64_t)SLICE);
-	batch_add(batch, S_FILE_PURGE, "ii", b->now.wall.ms -
-	    file_days * day_ms, (int64_t)SLICE);
-	if (whole)			/* a statement a job: not so often */
-		purge_occurrences(b, batch);
 	store_submit(b->store, batch, NULL, NULL);
 	return b->retain_at;
 }

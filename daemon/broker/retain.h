@@ -2,7 +2,8 @@
  * more than ten million of them; occurrences go once their cursor has passed
  * them by a day, which keeps them from firing again without their row.  A slice
  * at a time, so that the writer stays free; slices follow each other as fast as
- * runs come.  Stands on dispatch and catalog.  Loop thread. */
+ * runs come.  Nothing goes by its age while the clock has just jumped (astray).
+ * Stands on dispatch, catalog and astray.  Loop thread. */
 #ifndef BROKER_RETAIN_H
 #define BROKER_RETAIN_H
 

@@ -428,12 +428,15 @@ mono
 node_turn(struct node *n, struct now now)
 {
 	mono next = MONO_NEVER;
+	int64_t by;
 
 	n->now = now;
 	if (n->trimmed.us == 0 ||
 	    mono_diff_ms(now.mono, n->trimmed) > TRIM_MS) {
 		n->trimmed = now.mono;
-		outputs_trim(n->cfg->state_dir);
+		(void)jump_look(&n->jump, now, &by);
+		if (jump_settled(&n->jump, now.mono))
+			outputs_trim(n->cfg->state_dir);
 	}
 	if (n->disowned)
 		go_home(n);

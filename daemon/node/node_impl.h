@@ -2,6 +2,7 @@
 #ifndef NODE_NODE_IMPL_H
 #define NODE_NODE_IMPL_H
 
+#include "core/jump.h"
 #include "node/keeper.h"
 #include "node/member.h"
 #include "node/node.h"
@@ -24,6 +25,7 @@ struct node {
 	struct sampler		sampler;
 	json_t		       *sample;		/* newest */
 	mono			sampled, checked, trimmed;
+	struct jump		jump;		/* of the wall clock */
 	bool			disk_full;
 	char			boot[40];
 	int64_t			start;
