@@ -43,7 +43,8 @@ struct misfire {
 	wall		       now;
 	wall		       from[2];	/* due before: passed, for why[i] */
 	const char	      *why[2];
-	int64_t		       told;
+	int64_t		       told;	/* passes so far: carried over by who
+					 * goes on with another plan */
 };
 
 /* schedule is borrowed until the last step. */

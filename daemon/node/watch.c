@@ -27,6 +27,7 @@ struct wjob {
 	wall	       next;		/* due then; WALL_NEVER */
 	mono	       retry;		/* not before */
 	size_t	       pending;
+	int64_t	       passed;		/* over, since the last that is fired */
 	bool	       refused;		/* one at a time, until one is taken */
 	bool	       sent;		/* since it was told of the last gap */
 	mono	       asked;		/* when the newest was sent */
@@ -263,6 +264,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 	struct misfire plan;
 
 	misfire_init(&plan, &policy, due_schedule(j->due), j->cursor, now);
+	plan.told = j->passed;
 	while (json_array_size(w->pending) < WINDOW && !asks(j) &&
 	    misfire_step(&plan, &act) != MISFIRE_DONE) {
 		json_t *fire = fire_of(j, &act);
@@ -273,6 +275,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 		j->sent = true;
 		j->asked = w->now;
 		set_cursor(j, act.last);
+		j->passed = act.what == MISFIRE_FIRE ? 0 : plan.told;
 	}
 }
 

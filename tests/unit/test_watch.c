@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "js.h"
 #include "mem.h"
@@ -34,16 +35,22 @@ down(void **state)
 
 /* One job, due every second, nothing of it recorded since now. */
 static void
-load(const char *name)
+load_with(const char *name, const char *misfire)
 {
 	json_t *doc = json_pack("{s:i,s:s,s:[],s:[{s:I,s:b,s:{s:s,s:[s],s:s,"
 	    "s:[{s:i}]}}]}", "rev", 1, "zone", "UTC", "calendars", "jobs",
 	    "cursor", (json_int_t)now.wall.ms, "paused", 0, "job", "name", name,
-	    "command", "/bin/true", "misfire", "all", "triggers", "every", 1);
+	    "command", "/bin/true", "misfire", misfire, "triggers", "every", 1);
 
 	assert_non_null(doc);
 	watch_load(watch, doc);
 	json_decref(doc);
+}
+
+static void
+load(const char *name)
+{
+	load_with(name, "all");
 }
 
 static void
@@ -134,6 +141,40 @@ test_one_asks_when_they_are_refused(void **state)
 	assert_true(watch_next(watch).ms <= now.wall.ms);
 	assert_int_equal(fired(), 101);
 	assert_int_equal(under_way(), 101);
+}
+
+/* Everybody was away for a hundred days, or the clock was set: the first thousand
+ * are passed over one by one, and the rest at once.  Otherwise the job fires
+ * again when 8640000 records have been written. */
+static void
+test_a_long_outage_is_a_few_records(void **state)
+{
+	int64_t count = 0;
+	bool fires = false;
+	json_t *due, *f;
+	size_t i;
+
+	(void)state;
+	load_with("j", "once");
+	watch_start(watch, NULL);
+	later(8640000);
+	for (int turn = 0; !fires && turn < 3; turn++) {
+		due = watch_due(watch, now);
+		json_array_foreach(due, i, f) {
+			fires = strcmp(js_str(f, "act", ""), "fire") == 0;
+			count += js_int(f, "count", 0);
+		}
+		json_array_foreach(due, i, f)
+			answer("j", js_int(f, "at", 0), "run", 1);
+		json_decref(due);
+	}
+	assert_true(fires);
+	assert_int_equal(count, 8640000);
+	/* The next one does not go with those. */
+	later(3);
+	due = watch_due(watch, now);
+	assert_int_equal(json_array_size(due), 3);
+	json_decref(due);
 }
 
 /* Each of a hundred that were sent together is answered when one is on record
@@ -259,6 +300,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		U(test_each_is_under_way_until_it_is_answered),
 		U(test_one_asks_when_they_are_refused),
+		U(test_a_long_outage_is_a_few_records),
 		U(test_one_that_is_not_answered_asks_again),
 		U(test_a_gap_holds_up_for_some_milliseconds),
 		U(test_a_removed_job_leaves_nothing_under_way),
