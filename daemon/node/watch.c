@@ -11,6 +11,7 @@
 
 enum {
 	WINDOW = 1000,		/* fires on their way */
+	LOOK = 2 * MISFIRE_RANGE, /* occurrences in a look: milliseconds */
 	BUSY_MS = 1000,		/* the broker could not store: later again */
 	CLOCK_MS = 250,		/* ahead of the broker's clock */
 	AGAIN_MS = 10,		/* the same gap once more */
@@ -256,8 +257,9 @@ ask_again(struct watch *w, struct wjob *j)
 	set_cursor(j, j->told);
 }
 
+/* *room: how many more occurrences may be counted in this look. */
 static void
-job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
+job_due(struct watch *w, struct wjob *j, wall now, int64_t *room, json_t *out)
 {
 	struct misfire_policy policy = due_misfire(&j->def);
 	struct misfire_act act;
@@ -265,7 +267,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 
 	misfire_init(&plan, &policy, due_schedule(j->due), j->cursor, now);
 	plan.told = j->passed;
-	while (json_array_size(w->pending) < WINDOW && !asks(j) &&
+	while (json_array_size(w->pending) < WINDOW && !asks(j) && *room > 0 &&
 	    misfire_step(&plan, &act) != MISFIRE_DONE) {
 		json_t *fire = fire_of(j, &act);
 
@@ -276,6 +278,7 @@ job_due(struct watch *w, struct wjob *j, wall now, json_t *out)
 		j->asked = w->now;
 		set_cursor(j, act.last);
 		j->passed = act.what == MISFIRE_FIRE ? 0 : plan.told;
+		*room -= act.count;
 	}
 }
 
@@ -283,6 +286,7 @@ json_t *
 watch_due(struct watch *w, struct now now)
 {
 	json_t *out = NULL;
+	int64_t room = LOOK;
 
 	w->now = now.mono;
 	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next) {
@@ -292,7 +296,7 @@ watch_due(struct watch *w, struct now now)
 			continue;
 		if (out == NULL)
 			out = json_array();
-		job_due(w, j, now.wall, out);
+		job_due(w, j, now.wall, &room, out);
 	}
 	if (out != NULL && json_array_size(out) == 0) {
 		json_decref(out);

@@ -33,14 +33,17 @@ down(void **state)
 	return 0;
 }
 
-/* One job, due every second, nothing of it recorded since now. */
+/* One job, due every second by cron or every, nothing of it recorded since
+ * now. */
 static void
-load_with(const char *name, const char *misfire)
+load_with(const char *name, const char *misfire, bool cron)
 {
 	json_t *doc = json_pack("{s:i,s:s,s:[],s:[{s:I,s:b,s:{s:s,s:[s],s:s,"
-	    "s:[{s:i}]}}]}", "rev", 1, "zone", "UTC", "calendars", "jobs",
+	    "s:[o]}}]}", "rev", 1, "zone", "UTC", "calendars", "jobs",
 	    "cursor", (json_int_t)now.wall.ms, "paused", 0, "job", "name", name,
-	    "command", "/bin/true", "misfire", misfire, "triggers", "every", 1);
+	    "command", "/bin/true", "misfire", misfire, "triggers", cron ?
+	    json_pack("{s:s}", "cron", "* * * * * *") :
+	    json_pack("{s:i}", "every", 1));
 
 	assert_non_null(doc);
 	watch_load(watch, doc);
@@ -50,7 +53,7 @@ load_with(const char *name, const char *misfire)
 static void
 load(const char *name)
 {
-	load_with(name, "all");
+	load_with(name, "all", false);
 }
 
 static void
@@ -155,7 +158,7 @@ test_a_long_outage_is_a_few_records(void **state)
 	size_t i;
 
 	(void)state;
-	load_with("j", "once");
+	load_with("j", "once", false);
 	watch_start(watch, NULL);
 	later(8640000);
 	for (int turn = 0; !fires && turn < 3; turn++) {
@@ -175,6 +178,37 @@ test_a_long_outage_is_a_few_records(void **state)
 	due = watch_due(watch, now);
 	assert_int_equal(json_array_size(due), 3);
 	json_decref(due);
+}
+
+/* Those are counted, and a look that counts them all keeps heartbeats waiting. */
+static void
+test_a_long_outage_is_counted_in_several_looks(void **state)
+{
+	int64_t count = 0, n;
+	bool fires = false;
+	json_t *due, *f;
+	size_t i;
+
+	(void)state;
+	load_with("j", "once", true);
+	watch_start(watch, NULL);
+	later(8640000);
+	for (int look = 0; !fires && look < 100; look++) {
+		n = 0;
+		assert_true(watch_next(watch).ms <= now.wall.ms);
+		due = watch_due(watch, now);
+		json_array_foreach(due, i, f) {
+			fires = strcmp(js_str(f, "act", ""), "fire") == 0;
+			n += js_int(f, "count", 0);
+		}
+		json_array_foreach(due, i, f)
+			answer("j", js_int(f, "at", 0), "run", 1);
+		json_decref(due);
+		assert_in_range(n, 1, 150000);
+		count += n;
+	}
+	assert_true(fires);
+	assert_int_equal(count, 8640000);
 }
 
 /* Each of a hundred that were sent together is answered when one is on record
@@ -301,6 +335,7 @@ main(void)
 		U(test_each_is_under_way_until_it_is_answered),
 		U(test_one_asks_when_they_are_refused),
 		U(test_a_long_outage_is_a_few_records),
+		U(test_a_long_outage_is_counted_in_several_looks),
 		U(test_one_that_is_not_answered_asks_again),
 		U(test_a_gap_holds_up_for_some_milliseconds),
 		U(test_a_removed_job_leaves_nothing_under_way),
