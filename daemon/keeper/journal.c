@@ -92,16 +92,29 @@ put_pid(struct buf *b, const struct run *r)
 }
 
 static void
-put_end(struct buf *b, const struct run *r)
+put_over(struct buf *b, char type, const struct run *r, enum kmsg_state state,
+    int code)
 {
-	size_t at = begin(b, 'E');
+	size_t at = begin(b, type);
 
 	pack_str(b, r->id);
-	pack_int(b, (uint64_t)r->state, PACK_8);
-	pack_int(b, (uint64_t)r->code, PACK_32);
+	pack_int(b, (uint64_t)state, PACK_8);
+	pack_int(b, (uint64_t)code, PACK_32);
 	pack_int(b, (uint64_t)r->ended.ms, PACK_64);
 	pack_str(b, r->why);
 	end(b, at);
+}
+
+static void
+put_outcome(struct buf *b, const struct run *r)
+{
+	put_over(b, 'O', r, r->end_state, r->end_code);
+}
+
+static void
+put_end(struct buf *b, const struct run *r)
+{
+	put_over(b, 'E', r, r->state, r->code);
 }
 
 static void
@@ -123,6 +136,8 @@ put_run(struct run *r, void *ctx)
 		put_pid(b, r);
 	if (r->state > RUN_RUNNING)
 		put_end(b, r);
+	else if (r->settling)
+		put_outcome(b, r);
 	if (r->forgotten)
 		put_forget(b, r);
 }
@@ -154,6 +169,13 @@ journal_pid(const struct run *r)
 }
 
 void
+journal_outcome(struct run *r)
+{
+	put_outcome(&j.pend, r);
+	r->ended_at = j.writes;
+}
+
+void
 journal_end(struct run *r)
 {
 	put_end(&j.pend, r);
@@ -163,7 +185,8 @@ journal_end(struct run *r)
 bool
 journal_has_end(const struct run *r)
 {
-	return r->state > RUN_RUNNING && r->ended_at < j.writes;
+	return (r->state > RUN_RUNNING || r->settling) &&
+	    r->ended_at < j.writes;
 }
 
 void
@@ -212,13 +235,26 @@ apply_pid(struct unpack *u, struct run *r)
 	r->began.us = (int64_t)unpack_int(u, PACK_64);
 }
 
+/* It is over, and its leader was waited for. */
+static void
+apply_outcome(struct unpack *u, struct run *r)
+{
+	r->end_state = read_state(u);
+	r->end_code = (int)unpack_int(u, PACK_32);
+	r->ended.ms = (int64_t)unpack_int(u, PACK_64);
+	(void)MEM_STR(r->why, unpack_str(u, KMSG_WHY - 1));
+	r->settling = r->reaped = true;
+	if (r->end_state <= RUN_RUNNING)
+		u->bad = true;
+}
+
 static void
 apply_end(struct unpack *u, struct run *r)
 {
-	r->state = read_state(u);
-	r->code = (int)unpack_int(u, PACK_32);
-	r->ended.ms = (int64_t)unpack_int(u, PACK_64);
-	(void)MEM_STR(r->why, unpack_str(u, KMSG_WHY - 1));
+	apply_outcome(u, r);
+	r->state = r->end_state;
+	r->code = r->end_code;
+	r->settling = false;
 	run_set_live(r, false);
 }
 
@@ -266,6 +302,8 @@ apply(char type, struct unpack *u, struct journal_head *h)
 		apply_start(u, r);
 	else if (type == 'P')
 		apply_pid(u, r);
+	else if (type == 'O')
+		apply_outcome(u, r);
 	else if (type == 'E')
 		apply_end(u, r);
 	else if (type == 'F')

@@ -1,8 +1,9 @@
 /* The keeper's memory on disk: STATE_DIR/keeper/journal, append only.
  *
  * Order is everything, because the report can be lost, the record not: a start
- * is on file before the fork, the pid after it, the end before it is reported.
- * Records are collected and written by one write(2) a turn.
+ * is on file before the fork, the pid after it, how the run ended before a long
+ * output is shortened, the end before it is reported.  Records are collected and
+ * written by one write(2) a turn.
  *
  * A start, and it alone, outlasts the power too (journal_sync): one that was
  * forgotten would be done again.  For the rest the page cache is enough, which
@@ -36,13 +37,16 @@ int	journal_resume(int dir_fd, const struct journal_head *, struct err *);
 
 void	journal_start(const struct run *);
 void	journal_pid(const struct run *);
+/* How r ended (end_state and so on), while its output is not in its place;
+ * journal_end follows. */
+void	journal_outcome(struct run *);
 void	journal_end(struct run *);
 void	journal_forget(const struct run *);
 /* Writes what was collected.  On -1 nothing of it is on file; it stays
  * collected and the next call tries again. */
 int	journal_flush(struct err *);
 bool	journal_dirty(void);
-/* r has ended, and that is on file. */
+/* r has ended, but for its output perhaps, and that is on file. */
 bool	journal_has_end(const struct run *);
 /* What was written outlasts a crash of the machine.  On -1 it may not. */
 int	journal_sync(struct err *);

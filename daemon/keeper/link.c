@@ -311,7 +311,7 @@ report_of(const struct run *r)
 	return (struct kmsg_report){ .id = r->id, .state = r->state,
 		.code = r->code, .pid = r->pid, .started_ms = r->started.ms,
 		.ended_ms = r->state == RUN_RUNNING ? 0 : r->ended.ms,
-		.why = r->why,
+		.why = r->state == RUN_RUNNING ? "" : r->why,
 		.slot = r->state == RUN_RUNNING ? r->slot : "" };
 }
 

@@ -178,6 +178,10 @@ slot_reopen(struct run *r)
 		r->fd = open_again(pool.dir, r->slot);
 		if (r->fd != -1 || errno != ENOENT)
 			return;
+		if (r->settling) {
+			r->slot[0] = '\0';
+			return;
+		}
 	}
 	/* Moved already: a run that left processes behind. */
 	(void)snprintf(name, sizeof(name), "%s.out", r->id);
@@ -267,11 +271,20 @@ copy_step(const struct run *r, struct slot_copy *c)
 	return copy(c->to.fd, r->fd, &c->from, c->size);
 }
 
-/* A new file takes the place of name, a part of it in one turn: false when there
- * is more to do. */
-static bool
-collapse(struct run *r, int dir, const char *name, const struct stat *st)
+/* The output in its place. */
+static void
+place_name(const struct run *r, char out[KMSG_ID + 8])
 {
+	(void)snprintf(out, KMSG_ID + 8, "%s.out", r->id);
+}
+
+/* A new file takes the place of the output, a part of it in one turn: false when
+ * there is more to do.  The whole one goes only then, so that it can be done
+ * again at any time. */
+static bool
+collapse(struct run *r, const struct stat *st)
+{
+	char name[KMSG_ID + 8];
 	struct err e = { 0 };
 	int rc = -1;
 
@@ -281,8 +294,10 @@ collapse(struct run *r, int dir, const char *name, const struct stat *st)
 		rc = copy_step(r, r->copy);
 		if (rc == 0)
 			return false;
+		place_name(r, name);
 		if (rc == 1)
-			rc = renameat(pool.dir, r->copy->to.name, dir, name);
+			rc = renameat(pool.dir, r->copy->to.name, pool.output,
+			    name);
 		if (rc == -1) {
 			(void)err_sys(&e, "%s", r->copy->to.name);
 			(void)unlinkat(pool.dir, r->copy->to.name, 0);
@@ -291,8 +306,12 @@ collapse(struct run *r, int dir, const char *name, const struct stat *st)
 		free(r->copy);
 		r->copy = NULL;
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		if (r->slot[0] != '\0')
+			(void)unlinkat(pool.dir, r->slot, 0);
+		r->slot[0] = '\0';
 		return true;
+	}
 	/* The disk is full: the head fits in any case. */
 	log_warn("slot", "run=%s keeps only the head of its output: %s", r->id,
 	    e.msg);
@@ -310,32 +329,31 @@ drop(struct run *r)
 	r->slot[0] = '\0';
 }
 
-bool
-slot_settle(struct run *r)
-{
-	char name[KMSG_ID + 8];
-	struct stat st;
-
-	(void)snprintf(name, sizeof(name), "%s.out", r->id);
-	if (r->fd != -1 && fstat(r->fd, &st) == 0 && st.st_nlink > 0 &&
-	    st.st_size > r->output_max &&
-	    !collapse(r, pool.output, name, &st))
-		return false;
-	drop(r);
-	return true;
-}
-
 /* The name may be another run's from now on. */
 static void
 move(struct run *r)
 {
 	char name[KMSG_ID + 8];
 
-	(void)snprintf(name, sizeof(name), "%s.out", r->id);
+	place_name(r, name);
 	if (renameat(pool.dir, r->slot, pool.output, name) == -1)
 		log_error("slot", "run=%s output stays in %s: %s", r->id,
 		    r->slot, strerror(errno));
 	r->slot[0] = '\0';
+}
+
+bool
+slot_settle(struct run *r)
+{
+	struct stat st;
+
+	if (r->fd != -1 && fstat(r->fd, &st) == 0 && st.st_nlink > 0 &&
+	    st.st_size > r->output_max && !collapse(r, &st))
+		return false;
+	if (r->slot[0] != '\0')
+		move(r);
+	drop(r);
+	return true;
 }
 
 bool
@@ -361,8 +379,7 @@ slot_end(struct run *r, bool straying)
 		drop(r);
 		return true;
 	}
-	if (!straying && st.st_size > r->output_max &&
-	    !collapse(r, pool.dir, r->slot, &st))
+	if (!straying && st.st_size > r->output_max)
 		return false;
 	move(r);
 	if (!straying)

@@ -27,14 +27,20 @@ int	slot_init(int keeper_fd, int output_fd, uid_t, gid_t, struct err *);
 /* Gives r a slot that belongs to uid (when the keeper is root). */
 int	slot_take(struct run *, uid_t, struct err *);
 /* Opens r->slot again after a restart; without it r->fd stays -1, and while a
- * job has a lease on it: the next slot_bound and slot_end try again. */
+ * job has a lease on it: the next slot_bound and slot_end try again.  Of a run
+ * that is settling, a slot that is gone is in its place and short: r->slot is
+ * "" then. */
 void	slot_reopen(struct run *);
 /* Gives disk space back.  *fast is set when r writes quickly. */
 void	slot_bound(struct run *, bool *fast);
-/* r ended.  With processes left that may still write, the file moves to its
- * place as it is, and slot_settle follows when they are gone.  Both copy no
- * more than a turn may take: false when they are to be called again. */
+/* r ended; its output moves to its place.  With processes left that may still
+ * write it does so as it is, and slot_settle follows when they are gone.  False
+ * when it is too long, and slot_settle is to follow at once: nothing has
+ * happened to it yet. */
 bool	slot_end(struct run *, bool straying);
+/* Shortens what is too long and puts it in its place.  Copies no more than a
+ * turn may take: false when it is to be called again.  When the keeper is killed
+ * meanwhile the next one begins again, and comes to the same. */
 bool	slot_settle(struct run *);
 /* r is forgotten: an unused slot is free again. */
 void	slot_release(struct run *);

@@ -39,6 +39,26 @@ static size_t npending;
 static mono tick_at;
 static bool stuck;		/* the journal cannot be written */
 
+/* ---- on file ---- */
+
+static int
+flush(bool starts)
+{
+	struct err e = { 0 };
+
+	if (journal_flush(&e) == 0 && (!starts || journal_sync(&e) == 0)) {
+		if (stuck)
+			log_info("journal", "written again");
+		stuck = false;
+		return 0;
+	}
+	if (!stuck)
+		log_error("journal", "%s: no run is started until it works",
+		    e.msg);
+	stuck = true;
+	return -1;
+}
+
 /* ---- the end ---- */
 
 /* The last process that r left behind. */
@@ -51,13 +71,26 @@ stray_gone(struct run *r)
 		run_forget(r);
 }
 
+/* Copying takes its time: how r ended is on file before it, so that it is not
+ * lost with a keeper that is killed meanwhile.  While nothing can be written
+ * the output does not wait for that: it may be what fills the disk. */
+static bool
+settle_output(struct run *r)
+{
+	if (!r->settling && r->state <= RUN_RUNNING) {
+		r->settling = !slot_end(r, r->straying);
+		if (r->settling)
+			journal_outcome(r);
+	} else if (stuck || r->state > RUN_RUNNING || journal_has_end(r))
+		r->settling = !slot_settle(r);
+	return !r->settling;
+}
+
 /* On file and told, once its output is in place: false when it is not. */
 static bool
 settle_step(struct run *r)
 {
-	r->settling = r->state <= RUN_RUNNING ? !slot_end(r, r->straying) :
-	    !slot_settle(r);
-	if (r->settling)
+	if (!settle_output(r))
 		return false;
 	if (r->state > RUN_RUNNING) {
 		stray_gone(r);
@@ -319,6 +352,8 @@ super_settle(bool all)
 	struct run *r = run_live(), *next;
 	bool any = false;
 
+	if (all)
+		(void)flush(false);
 	for (; r != NULL; r = next) {
 		next = r->live_next;
 		if (!r->settling)
@@ -511,24 +546,6 @@ launch(struct run *r, const struct kmsg_start *s)
 	link_report(r);
 }
 
-static int
-flush(bool starts)
-{
-	struct err e = { 0 };
-
-	if (journal_flush(&e) == 0 && (!starts || journal_sync(&e) == 0)) {
-		if (stuck)
-			log_info("journal", "written again");
-		stuck = false;
-		return 0;
-	}
-	if (!stuck)
-		log_error("journal", "%s: no run is started until it works",
-		    e.msg);
-	stuck = true;
-	return -1;
-}
-
 void
 super_commit(void)
 {
@@ -601,7 +618,9 @@ super_recover(const struct journal_head *old, const char *boot_id)
 
 	for (r = run_live(); r != NULL; r = next) {
 		next = r->live_next;
-		if (same)
+		if (r->settling)
+			slot_reopen(r);	/* super_tick goes on with it */
+		else if (same)
 			recover(r);
 		else {
 			r->pid = 0;	/* another boot's number */
