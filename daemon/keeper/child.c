@@ -269,12 +269,15 @@ execute(const char *const *argv)
 	errno = keep;
 }
 
+/* Every source of groups is asked, also for a local user, and a directory
+ * service that is away is waited for: here, where it holds up this run alone and
+ * is ended with it, and nothing of the keeper's is open any more. */
 static void
 become(const struct who *w, int cell)
 {
 	if (!w->change)
 		return;
-	if (setgroups((size_t)w->ngroups, w->groups) == -1 ||
+	if (initgroups(w->name, w->gid) == -1 ||
 	    setresgid(w->gid, w->gid, w->gid) == -1 ||
 	    setresuid(w->uid, w->uid, w->uid) == -1)
 		fail(cell, "user %s", w->name);

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,13 +321,6 @@ look_up(const char *name, struct err *e)
 	g.turn = (g.turn + 1) % CACHED;
 	fill(w, pw);
 	w->change = true;
-	w->ngroups = WHO_GROUPS;
-	if (getgrouplist(name, w->gid, w->groups, &w->ngroups) == -1) {
-		(void)err_set(e, ERR_FAILED, "user %s: in more than %d groups",
-		    name, WHO_GROUPS);
-		w->name[0] = '\0';
-		return NULL;
-	}
 	return w;
 }
 

@@ -16,7 +16,7 @@
 
 #include "err.h"
 
-enum { RULES_USERS = 256, RULES_NAME = 33, WHO_GROUPS = 128 };
+enum { RULES_USERS = 256, RULES_NAME = 33 };
 
 struct rules {
 	size_t n;
@@ -28,14 +28,15 @@ struct who {
 	char   name[RULES_NAME];
 	char   home[256], shell[128];
 	uid_t  uid;
-	gid_t  gid, groups[WHO_GROUPS];
-	int    ngroups;
+	gid_t  gid;		/* the first; the child looks for the others */
 	bool   change;		/* set groups, gid and uid before the exec */
 };
 
 /* path: NULL is no file; it must live on.  owner: musterd's uid. */
 void	rules_init(const char *path, uid_t owner);
-/* want "" is the default.  The result is valid until the next call. */
+/* want "" is the default.  The result is valid until the next call.  A
+ * name is looked up once a minute.  For one in the local file no directory
+ * service is asked; for another one it is, and this waits for it. */
 const struct who *rules_who(const char *want, struct err *);
 
 /* The text of a rules file; name is for the message. */

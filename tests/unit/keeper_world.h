@@ -351,6 +351,17 @@ sh(struct world *w, const char *id, const char *script)
 	sh_with(w, id, script, 0, 1 << 20);
 }
 
+static inline void
+write_rules(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd != -1);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)fchmod(fd, mode);
+	(void)close(fd);
+}
+
 static inline char *
 read_fd(int fd, size_t *len)
 {

@@ -304,24 +304,13 @@ left_running_by_many(void **state)
 	world_end(&w);
 }
 
-static void
-write_rules(const char *path, const char *text, mode_t mode)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(fd != -1);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	(void)fchmod(fd, mode);
-	(void)close(fd);
-}
-
 /* The list decides as whom a job runs, and only root's list counts. */
 static void
 rules_decide(void **state)
 {
 	const char *argv[] = { "/bin/sh", "-c",
-		"id -un; id -gn; echo again >> /dev/stdout; echo $USER $HOME",
-		NULL };
+		"id -un; id -gn; echo again >> /dev/stdout; echo $USER $HOME; "
+		"test \"$(id -G)\" = \"$(id -G $USER)\" && echo groups", NULL };
 	char path[128];
 	struct world w;
 	struct keeper_start s = { .id = "default", .argv = argv,
@@ -352,6 +341,7 @@ rules_decide(void **state)
 	free(text);
 	text = output(&w, "listed", NULL);
 	assert_true(strncmp(text, "daemon\ndaemon\nagain\ndaemon ", 27) == 0);
+	assert_non_null(strstr(text, "\ngroups\n"));
 	free(text);
 	assert_int_equal(state_of(&w, "unlisted"), KEEPER_REFUSED);
 	assert_non_null(strstr(w.seen[index_of(&w, "unlisted")].why,

@@ -193,6 +193,76 @@ strays_that_wait(void **state)
 	world_end(&w);
 }
 
+/* The directory of users and groups is away: who is looked up there waits for
+ * it by himself, can be stopped, and the other runs go on. */
+static void
+groups_that_hang(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	char path[128], told[128], go[128], script[400];
+	struct world w;
+	struct gate g = { .call = SYS_openat };
+	struct keeper_start s = { .id = "hangs", .user = "daemon",
+		.argv = argv, .timeout_ms = 300, .grace_ms = 200 };
+	int fifo, fifo2;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	world_begin(&w);
+	(void)chmod(w.dir, 0755);
+	(void)snprintf(path, sizeof(path), "%s/rules", w.dir);
+	write_rules(path, "runs: { users = [ \"daemon\" ]; "
+	    "default_user = \"nobody\"; };\n", 0644);
+	fifo = make_fifo(&w, "told", told);
+	fifo2 = make_fifo(&w, "go", go);
+	(void)chmod(told, 0666);
+	(void)chmod(go, 0666);
+	w.gate = &g;
+	start_keeper(&w, path);
+	new_client(&w);
+	(void)snprintf(script, sizeof(script), "echo $$ > %s; read x < %s; "
+	    "exit 6", told, go);
+	sh(&w, "other", script);
+	WAIT(&w, state_of(&w, "other") == KEEPER_RUNNING);
+	(void)read_pid(fifo);
+	(void)MEM_STR(g.name, "/etc/group");
+	g.named = true;
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	s.id = "aborted";
+	s.timeout_ms = 0;
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, state_of(&w, "aborted") == KEEPER_RUNNING);
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	assert_int_equal(keeper_abort(w.k, "aborted", 200), 0);
+	WAIT(&w, ENDED(&w, "other") && ENDED(&w, "hangs") &&
+	    ENDED(&w, "aborted"));
+	assert_int_equal(state_of(&w, "other"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "other")].code, 6);
+	assert_int_equal(state_of(&w, "hangs"), KEEPER_TIMED_OUT);
+	assert_int_equal(state_of(&w, "aborted"), KEEPER_ABORTED);
+	/* Nor does it hold what a next keeper needs. */
+	s.id = "stays";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, state_of(&w, "stays") == KEEPER_RUNNING);
+	stop_keeper(&w, SIGKILL);
+	WAIT(&w, !keeper_is_up(w.k));
+	w.gate = NULL;
+	start_keeper(&w, path);
+	w.gate = &g;
+	WAIT(&w, keeper_is_up(w.k));
+	assert_int_equal(keeper_abort(w.k, "stays", 200), 0);
+	WAIT(&w, ENDED(&w, "stays"));
+	assert_int_equal(state_of(&w, "stays"), KEEPER_ABORTED);
+	s.id = "again";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, ENDED(&w, "again"));
+	assert_int_equal(state_of(&w, "again"), KEEPER_EXITED);
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
 /* What a sync did not get to the disk the next one does not find again, and
  * says that all is well: only a whole new journal is believed. */
 static void
@@ -663,6 +733,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(ends_before_its_timeout),
 		cmocka_unit_test(strangers_are_not_read),
 		cmocka_unit_test(strays_that_wait),
+		cmocka_unit_test(groups_that_hang),
 		cmocka_unit_test(sync_that_failed_once),
 		cmocka_unit_test(leased_output),
 		cmocka_unit_test(stops_without_a_descriptor),
