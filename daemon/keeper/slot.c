@@ -106,6 +106,15 @@ own(int fd, uid_t uid, struct err *e)
 	return 0;
 }
 
+static void
+discard(struct slot *s)
+{
+	(void)unlinkat(pool.dir, s->name, 0);
+	(void)close(s->fd);
+	s->fd = -1;
+}
+
+/* On -1 there is nothing of it. */
 static int
 create(struct slot *s, struct err *e)
 {
@@ -115,7 +124,10 @@ create(struct slot *s, struct err *e)
 		    O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (s->fd != -1) {
 			s->uid = geteuid();
-			return own(s->fd, s->uid, e);
+			if (own(s->fd, s->uid, e) == 0)
+				return 0;
+			discard(s);
+			return -1;
 		}
 		if (errno != EEXIST)
 			break;
@@ -145,8 +157,7 @@ slot_take(struct run *r, uid_t uid, struct err *e)
 	if (!reuse(&s, uid) && create(&s, e) == -1)
 		return -1;
 	if (s.uid != uid && own(s.fd, uid, e) == -1) {
-		(void)close(s.fd);
-		(void)unlinkat(pool.dir, s.name, 0);
+		discard(&s);
 		return -1;
 	}
 	(void)MEM_STR(r->slot, s.name);
@@ -243,13 +254,11 @@ copy_begin(const struct stat *st, struct err *e)
 {
 	struct slot_copy *c = mem_zero(1, sizeof(*c));
 
-	c->to.fd = -1;
 	c->size = st->st_size;
-	if (create(&c->to, e) == 0 && own(c->to.fd, st->st_uid, e) == 0)
-		return c;
-	if (c->to.fd != -1) {
-		(void)unlinkat(pool.dir, c->to.name, 0);
-		(void)close(c->to.fd);
+	if (create(&c->to, e) == 0) {
+		if (own(c->to.fd, st->st_uid, e) == 0)
+			return c;
+		discard(&c->to);
 	}
 	free(c);
 	return NULL;

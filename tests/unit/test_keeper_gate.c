@@ -91,6 +91,20 @@ wait_state_d(pid_t pid)
 	fail_msg("%d does not wait", (int)pid);
 }
 
+static int
+count_names(const char *path)
+{
+	struct dirent *d;
+	int n = 0;
+	DIR *dir;
+
+	assert_non_null(dir = opendir(path));
+	while ((d = readdir(dir)) != NULL)
+		n += *d->d_name != '.';
+	(void)closedir(dir);
+	return n;
+}
+
 /* ---- tests ---- */
 
 /* The disk took its time: a run that ended by itself meanwhile was not timed
@@ -389,6 +403,34 @@ stops_without_a_descriptor(void **state)
 	world_end(&w);
 }
 
+/* What was made for a start that is refused is not left behind. */
+static void
+output_without_an_owner(void **state)
+{
+	char slots[128], files[64];
+	struct world w;
+	struct gate g;
+	int before;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	world_up_gated(&w, &g, SYS_fchown);
+	(void)snprintf(slots, sizeof(slots), "%s/keeper/slots", w.dir);
+	(void)snprintf(files, sizeof(files), "/proc/%d/fd", (int)w.pid);
+	before = count_names(files);
+	g.fail = 1;
+	sh(&w, "refused", "exit 0");
+	WAIT(&w, ENDED(&w, "refused"));
+	assert_int_equal(state_of(&w, "refused"), KEEPER_REFUSED);
+	assert_int_equal(count_names(slots), 0);
+	assert_int_equal(count_names(files), before);
+	sh(&w, "good", "exit 0");
+	WAIT(&w, ENDED(&w, "good"));
+	assert_int_equal(state_of(&w, "good"), KEEPER_EXITED);
+	world_end(&w);
+}
+
 static long
 ticks_of(pid_t pid)
 {
@@ -449,6 +491,16 @@ great_output_said(struct world *w, struct gate *g)
 	(void)read_pid(fifo);
 	(void)close(fifo);
 	return fifo2;
+}
+
+/* Of an earlier keeper, too. */
+static int
+count_slots(const struct world *w)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/keeper/slots", w->dir);
+	return count_names(path);
 }
 
 /* Its leader has ended, and the keeper holds at what it copies first. */
@@ -537,23 +589,6 @@ static void
 great_output_then_upgraded(void **state)
 {
 	great_output_then_ended(state, SIGHUP);
-}
-
-/* Of an earlier keeper, too. */
-static int
-count_slots(const struct world *w)
-{
-	char path[128];
-	struct dirent *d;
-	int n = 0;
-	DIR *dir;
-
-	(void)snprintf(path, sizeof(path), "%s/keeper/slots", w->dir);
-	assert_non_null(dir = opendir(path));
-	while ((d = readdir(dir)) != NULL)
-		n += *d->d_name != '.';
-	(void)closedir(dir);
-	return n;
 }
 
 /* Killed with kill -9 while it copies; another keeper is there. */
@@ -738,6 +773,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(leased_output),
 		cmocka_unit_test(stops_without_a_descriptor),
 		cmocka_unit_test(connects_without_a_descriptor),
+		cmocka_unit_test(output_without_an_owner),
 		cmocka_unit_test(connects_on_a_full_disk),
 		cmocka_unit_test(great_output),
 		cmocka_unit_test(great_output_then_stopped),
