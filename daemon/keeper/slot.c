@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,13 +96,19 @@ slot_init(int keeper, int output, uid_t uid, gid_t gid, struct err *e)
 	return sweep(e);
 }
 
+static mode_t
+mode_of(uid_t uid)
+{
+	return geteuid() != 0 || uid == pool.uid ? 0600 : 0640;
+}
+
 /* A job may open its own /dev/stdout again; musterd reads by its group, and a
  * developer's musterd is the owner. */
 static int
 own(int fd, uid_t uid, struct err *e)
 {
 	if (geteuid() == 0 && (fchown(fd, uid, pool.gid) == -1 ||
-	    fchmod(fd, uid == pool.uid ? 0600 : 0640) == -1))
+	    fchmod(fd, mode_of(uid)) == -1))
 		return err_sys(e, "keeper slots: chown");
 	return 0;
 }
@@ -396,6 +403,17 @@ slot_end(struct run *r, bool straying)
 	return true;
 }
 
+/* What a silent run did to it is not done to the next one: what it set on the
+ * open file is undone, and what it did to the file ends with that. */
+static bool
+as_new(int fd, struct stat *st)
+{
+	return fstat(fd, st) == 0 && st->st_size == 0 && st->st_nlink == 1 &&
+	    (st->st_mode & 07777) == mode_of(st->st_uid) &&
+	    (geteuid() != 0 || st->st_gid == pool.gid) &&
+	    fcntl(fd, F_SETFL, O_APPEND) == 0 && flock(fd, LOCK_UN) == 0;
+}
+
 void
 slot_release(struct run *r)
 {
@@ -405,8 +423,7 @@ slot_release(struct run *r)
 	if (r->fd == -1)
 		return;
 	pool.nrest--;
-	if (pool.nfree == FREE_MAX || fstat(r->fd, &st) == -1 ||
-	    st.st_size != 0) {
+	if (pool.nfree == FREE_MAX || !as_new(r->fd, &st)) {
 		(void)unlinkat(pool.dir, r->slot, 0);
 		drop(r);
 		return;

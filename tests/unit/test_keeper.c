@@ -407,6 +407,30 @@ output_is_of_one_user(void **state)
 	world_end(&w);
 }
 
+/* What a silent run did to its output file is not done to that of the next run
+ * that gets it. */
+static void
+output_as_new(void **state)
+{
+	struct world w;
+	char *text;
+
+	(void)state;
+	world_up(&w);
+	sh(&w, "silent", "chmod 666 /dev/stdout; "
+	    "dd oflag=direct count=0 </dev/null 2>/dev/null; exit 0");
+	WAIT(&w, ENDED(&w, "silent"));
+	assert_int_equal(keeper_output(w.k, "silent"), -1);
+	assert_int_equal(keeper_forget(w.k, "silent"), 0);
+	sh(&w, "next", "stat -L -c %a /dev/stdout");
+	WAIT(&w, ENDED(&w, "next"));
+	assert_int_equal(w.seen[index_of(&w, "next")].code, 0);
+	text = output(&w, "next", NULL);
+	assert_string_equal(text, "600\n");
+	free(text);
+	world_end(&w);
+}
+
 /* The list was moved away before an upgrade: what runs goes on, to its exit
  * status; what is new is refused. */
 static void
@@ -495,6 +519,7 @@ main(void)
 		cmocka_unit_test(left_running_by_many),
 		cmocka_unit_test(rules_decide),
 		cmocka_unit_test(output_is_of_one_user),
+		cmocka_unit_test(output_as_new),
 		cmocka_unit_test(reexec_without_rules),
 		cmocka_unit_test(many),
 	};
