@@ -172,6 +172,13 @@ slot_take(struct run *r, uid_t uid, struct err *e)
 	return 0;
 }
 
+/* The output in its place. */
+static void
+place_name(const struct run *r, char out[KMSG_ID + 8])
+{
+	(void)snprintf(out, KMSG_ID + 8, "%s.out", r->id);
+}
+
 /* A job may have a lease on what it writes, and we do not wait for that:
  * EWOULDBLOCK. */
 static int
@@ -185,11 +192,28 @@ open_again(int dir, const char *name)
 	return fd;
 }
 
+/* musterd may write in that directory: a name that leads to another file, which
+ * only root could open, is none. */
+static int
+open_placed(const struct run *r)
+{
+	char name[KMSG_ID + 8];
+	struct stat st;
+	int fd;
+
+	place_name(r, name);
+	fd = open_again(pool.output, name);
+	if (fd == -1 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_nlink == 1))
+		return fd;
+	(void)close(fd);
+	errno = ENOENT;
+	return -1;
+}
+
 void
 slot_reopen(struct run *r)
 {
-	char name[KMSG_ID + 8];
-
 	if (r->fd != -1 || (r->slot[0] == '\0' && r->state <= RUN_RUNNING))
 		return;
 	if (r->slot[0] != '\0') {
@@ -202,8 +226,7 @@ slot_reopen(struct run *r)
 		}
 	}
 	/* Moved already: a run that left processes behind. */
-	(void)snprintf(name, sizeof(name), "%s.out", r->id);
-	r->fd = open_again(pool.output, name);
+	r->fd = open_placed(r);
 }
 
 void
@@ -285,13 +308,6 @@ copy_step(const struct run *r, struct slot_copy *c)
 		return mark(c->to.fd, c->size - 2 * half);
 	}
 	return copy(c->to.fd, r->fd, &c->from, c->size);
-}
-
-/* The output in its place. */
-static void
-place_name(const struct run *r, char out[KMSG_ID + 8])
-{
-	(void)snprintf(out, KMSG_ID + 8, "%s.out", r->id);
 }
 
 /* A new file takes the place of the output, a part of it in one turn: false when

@@ -217,6 +217,51 @@ reexec_twice_beside_strays(void **state)
 	world_end(&w);
 }
 
+/* musterd may delete in its directory of outputs, and gets nothing else there:
+ * a name that leads to another file is not the output of a run. */
+static void
+output_is_no_link(void **state)
+{
+	char told[128], from[128], to[128], script[256], *text;
+	struct world w;
+	size_t len;
+	int fifo, fd;
+	pid_t stray;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "told", told);
+	(void)snprintf(script, sizeof(script), "echo mine; sh -c 'echo $$ > %s; "
+	    "exec sleep 1000' & exit 0", told);
+	sh_with(&w, "strays", script, 0, 4096);
+	WAIT(&w, ENDED(&w, "strays"));
+	stray = read_pid(fifo);
+	(void)snprintf(from, sizeof(from), "%s/victim", w.dir);
+	(void)snprintf(to, sizeof(to), "%s/output/strays.out", w.dir);
+	assert_true((fd = open(from, O_RDWR | O_CREAT | O_EXCL, 0600)) != -1);
+	text = mem_zero(1, 300000);
+	memset(text, 'v', 300000);
+	assert_int_equal(write(fd, text, 300000), 300000);
+	free(text);
+	assert_int_equal(unlink(to), 0);
+	assert_int_equal(link(from, to), 0);
+	upgrade(&w);
+	/* It has looked at all of them. */
+	sh(&w, "last", "exit 0");
+	WAIT(&w, ENDED(&w, "last"));
+	(void)kill(stray, SIGKILL);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	text = read_fd(fd, &len);
+	assert_int_equal(len, 300000);
+	assert_null(memchr(text, '\0', len));
+	free(text);
+	text = output(&w, "strays", &len);
+	assert_int_equal(len, 300000);
+	free(text);
+	(void)close(fifo);
+	world_end(&w);
+}
+
 /* kill -9 of the keeper: nobody can know the status; the output is kept, and
  * the run is not declared dead while it lives. */
 static void
@@ -499,6 +544,7 @@ main(void)
 		cmocka_unit_test(musterd_killed),
 		cmocka_unit_test(reexec_keeps_runs),
 		cmocka_unit_test(reexec_twice_beside_strays),
+		cmocka_unit_test(output_is_no_link),
 		cmocka_unit_test(keeper_killed),
 		cmocka_unit_test(stopped_as_one_ends),
 		cmocka_unit_test(machine_restarted),
