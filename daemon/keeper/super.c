@@ -580,17 +580,31 @@ lose(struct run *r, const char *why)
 }
 
 /* The handle first, then the check: it cannot be a stranger's that got the
- * number since. */
-static void
+ * number since.  False when it is gone; without a handle it may go on. */
+static bool
 adopt(struct run *r)
 {
 	r->adopted = true;
-	r->pidfd = r->pid == 0 ? -1 :
-	    (int)syscall(SYS_pidfd_open, r->pid, 0);
-	if (r->pidfd == -1 || (r->born != 0 && tree_born(r->pid) == r->born))
-		return;
-	(void)close(r->pidfd);
+	if (r->pid == 0)
+		return false;
+	r->pidfd = (int)syscall(SYS_pidfd_open, r->pid, 0);
+	if (r->pidfd == -1 && (errno == ESRCH || r->born == 0))
+		return false;
+	if (r->born == 0 || tree_born(r->pid) == r->born)
+		return true;
+	if (r->pidfd != -1)
+		(void)close(r->pidfd);
 	r->pidfd = -1;
+	return false;
+}
+
+static bool
+goes_on(struct run *r)
+{
+	if (r->pidfd == -1 && !adopt(r))
+		return false;
+	return r->pidfd == -1 ||
+	    poll(&(struct pollfd){ r->pidfd, POLLIN, 0 }, 1, 0) != 1;
 }
 
 static void
@@ -605,8 +619,7 @@ recover(struct run *r)
 		r->began = clock_mono();
 		journal_pid(r);
 	}
-	adopt(r);
-	if (r->pidfd == -1)
+	if (!adopt(r))
 		lose(r, "keeper was killed; exit status is unknown");
 }
 
@@ -647,12 +660,9 @@ super_watched(void)
 	struct run *r, *next;
 
 	for (r = run_live(); r != NULL; r = next) {
-		struct pollfd p = { r->pidfd, POLLIN, 0 };
-
 		next = r->live_next;
 		if (!r->adopted || r->reaped || r->settling ||
-		    r->state != RUN_RUNNING ||
-		    (r->pidfd != -1 && poll(&p, 1, 0) != 1))
+		    r->state != RUN_RUNNING || goes_on(r))
 			continue;
 		r->reaped = true;
 		r->look.us = 0;
@@ -730,7 +740,7 @@ super_unpack(const char *p, size_t n)
 		r->reaped = unpack_int(&u, PACK_8) != 0;
 		r->straying = unpack_int(&u, PACK_8) != 0;
 		if (unpack_int(&u, PACK_8) != 0)
-			adopt(r);
+			(void)adopt(r);
 		r->status = (int)(uint32_t)unpack_int(&u, PACK_32);
 		r->cell = (int)(uint32_t)unpack_int(&u, PACK_32);
 		r->deadline.us = (int64_t)unpack_int(&u, PACK_64);

@@ -126,12 +126,32 @@ read_stat(pid_t pid, struct proc *p)
 	return 0;
 }
 
-uint64_t
-tree_born(pid_t pid)
+static bool
+no_room(void)
+{
+	return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+}
+
+static uint64_t
+born_of(pid_t pid)
 {
 	struct proc p;
 
 	return read_stat(pid, &p) == -1 || p.dead ? 0 : p.born;
+}
+
+uint64_t
+tree_born(pid_t pid)
+{
+	uint64_t at;
+
+	errno = 0;
+	if ((at = born_of(pid)) == 0 && no_room()) {
+		lend();
+		at = born_of(pid);
+		take_back();
+	}
+	return at;
 }
 
 /* environ is the process's own memory: taken as a hint, never trusted. */
@@ -340,12 +360,6 @@ find_orphans(void)
 		snap.all[i].orphan = snap.all[i].member;
 }
 
-static bool
-no_room(void)
-{
-	return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
-}
-
 /* -1 when it cannot look. */
 static int
 walk(void)
@@ -484,7 +498,7 @@ tree_signal(const struct run *r, int sig)
 		 * that got the number since. */
 		if (fd == -1)
 			continue;
-		if (tree_born(r->seen[i].pid) == r->seen[i].born)
+		if (born_of(r->seen[i].pid) == r->seen[i].born)
 			(void)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
 		(void)close(fd);
 	}

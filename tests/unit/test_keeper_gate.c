@@ -431,6 +431,38 @@ output_without_an_owner(void **state)
 	world_end(&w);
 }
 
+/* Who could not get hold of a process does not take it that it is gone: a run of
+ * a keeper that was killed goes on until it ends. */
+static void
+adopts_without_a_handle(void **state)
+{
+	struct gate g = { .call = SYS_pidfd_open, .fail = 1 };
+	char go[128], script[256];
+	struct world w;
+	int fifo;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script), "read x < %s", go);
+	sh(&w, "lives", script);
+	WAIT(&w, state_of(&w, "lives") == KEEPER_RUNNING);
+	stop_keeper(&w, SIGKILL);
+	WAIT(&w, !keeper_is_up(w.k));
+	w.nseen = 0;
+	w.gate = &g;
+	start_keeper(&w, NULL);
+	WAIT(&w, keeper_is_up(w.k));
+	assert_int_equal(g.fail, 0);
+	assert_int_equal(state_of(&w, "lives"), KEEPER_RUNNING);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "lives"));
+	assert_int_equal(state_of(&w, "lives"), KEEPER_LOST);
+	assert_null(strstr(w.seen[index_of(&w, "lives")].why, "left running"));
+	(void)close(fifo);
+	world_end(&w);
+}
+
 static long
 ticks_of(pid_t pid)
 {
@@ -774,6 +806,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(stops_without_a_descriptor),
 		cmocka_unit_test(connects_without_a_descriptor),
 		cmocka_unit_test(output_without_an_owner),
+		cmocka_unit_test(adopts_without_a_handle),
 		cmocka_unit_test(connects_on_a_full_disk),
 		cmocka_unit_test(great_output),
 		cmocka_unit_test(great_output_then_stopped),
