@@ -183,9 +183,11 @@ read_mark_apart(struct proc *p)
 	if (snap.late || pipe2(ends, O_CLOEXEC) == -1)
 		return;
 	if ((child = fork()) == 0) {
-		(void)close(ends[0]);
+		/* It may outlive us, and must not hold our lock then. */
+		(void)dup2(ends[1], 0);
+		(void)close_range(1, ~0U, 0);
 		read_mark(p);
-		_exit(write(ends[1], p->mark, sizeof(p->mark)) == -1);
+		_exit(write(0, p->mark, sizeof(p->mark)) == -1);
 	}
 	(void)close(ends[1]);
 	answer.fd = ends[0];

@@ -63,7 +63,9 @@ gate_one(struct gate *g)
 	if (ioctl(g->listener, SECCOMP_IOCTL_NOTIF_RECV, &req) == -1)
 		return;
 	if (g->call == SYS_openat) {
-		if (!gate_is_named(g, &req))
+		if (gate_is_named(g, &req))
+			g->held = req.id;
+		else
 			gate_answer(g, req.id, 0);
 	} else if (g->hold)
 		g->held = req.id;

@@ -207,6 +207,38 @@ strays_that_wait(void **state)
 	world_end(&w);
 }
 
+/* A keeper that is killed while one of its own cannot read of such a process:
+ * that one lives on, and holds nothing that the next keeper needs. */
+static void
+killed_beside_strays_that_wait(void **state)
+{
+	char told[128], go[128];
+	struct world w;
+	struct gate g;
+	pid_t pid;
+	int fifo, fifo2;
+
+	(void)state;
+	world_up_gated(&w, &g, SYS_openat);
+	fifo = make_fifo(&w, "told", told);
+	fifo2 = make_fifo(&w, "go", go);
+	run_self(&w, "hung", "leave_waiting", told, go);
+	wait_state_d(pid = read_pid(fifo));
+	drop_client(&w);
+	(void)snprintf(g.name, sizeof(g.name), "/proc/%d/environ", (int)pid);
+	g.named = true;
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	wait_held(&w);
+	stop_keeper(&w, SIGKILL);
+	w.gate = NULL;
+	start_keeper(&w, NULL);
+	w.gate = &g;
+	(void)kill(pid, SIGKILL);
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
 /* The directory of users and groups is away: who is looked up there waits for
  * it by himself, can be stopped, and the other runs go on. */
 static void
@@ -800,6 +832,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(ends_before_its_timeout),
 		cmocka_unit_test(strangers_are_not_read),
 		cmocka_unit_test(strays_that_wait),
+		cmocka_unit_test(killed_beside_strays_that_wait),
 		cmocka_unit_test(groups_that_hang),
 		cmocka_unit_test(sync_that_failed_once),
 		cmocka_unit_test(leased_output),
