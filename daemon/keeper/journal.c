@@ -16,7 +16,8 @@ enum {
 	RECORD_HEAD = 9,
 	FILE_MAX = 512 << 20,		/* what we are willing to read */
 	COMPACT_AT = 2 << 20,
-	RESERVED = COMPACT_AT + (256 << 10)
+	RESERVED = COMPACT_AT + (256 << 10),
+	PEND_MAX = COMPACT_AT		/* collected; for more a new file */
 };
 
 static struct {
@@ -27,7 +28,7 @@ static struct {
 	bool		    doubt;	/* a sync failed: what is on the disk? */
 	bool		    torn;	/* there is more in it than size */
 	uint64_t	    writes;	/* that were done */
-} j = { .fd = -1, .dir = -1, .pend = BUF_INIT(64 << 20) };
+} j = { .fd = -1, .dir = -1, .pend = BUF_INIT(PEND_MAX) };
 
 static size_t
 begin(struct buf *b, char type)
@@ -485,6 +486,9 @@ journal_flush(struct err *e)
 {
 	if (j.pend.len == 0)
 		return 0;
+	/* More than could be kept.  The runs know it all. */
+	if (j.pend.failed)
+		return journal_begin(j.dir, &j.head, e);
 	if (j.size - j.fresh > COMPACT_AT &&
 	    journal_begin(j.dir, &j.head, NULL) == 0)
 		return 0;

@@ -825,6 +825,60 @@ great_output_on_a_full_disk(void **state)
 	world_end(&w);
 }
 
+/* However much is refused while the disk is full: an end that is told is on
+ * file. */
+static void
+much_on_a_full_disk(void **state)
+{
+	enum { MANY = 20000 };
+	char go[128], path[128], script[256], id[KEEPER_ID];
+	const char *argv[] = { "/bin/true", NULL };
+	struct keeper_start s = { .id = id, .argv = argv };
+	struct stat st;
+	struct world w;
+	int fifo;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script), "read x < %s; exit 6", go);
+	sh(&w, "ends", script);
+	WAIT(&w, state_of(&w, "ends") == KEEPER_RUNNING);
+	(void)snprintf(path, sizeof(path), "%s/keeper/journal", w.dir);
+	assert_int_equal(stat(path, &st), 0);
+	limit_files(&w, (rlim_t)st.st_size);
+	for (int i = 0; i < MANY; i += 250) {
+		w.nseen = 1;
+		for (int k = 0; k < 250; k++) {
+			(void)snprintf(id, sizeof(id), "%040d", i + k);
+			assert_int_equal(keeper_run(w.k, &s), 0);
+		}
+		WAIT(&w, w.nseen == 251);
+		for (size_t k = 1; k < 251; k++)
+			(void)keeper_forget(w.k, w.seen[k].id);
+	}
+	w.nseen = 1;
+	sh(&w, "last", "exit 0");
+	WAIT(&w, ENDED(&w, "last"));
+	drop_client(&w);
+	assert_int_equal(write(fifo, "\n", 1), 1);
+	wait_dead((pid_t)w.seen[0].pid);
+	limit_files(&w, RLIM_INFINITY);
+	w.nseen = 0;
+	new_client(&w);
+	WAIT(&w, ENDED(&w, "ends"));
+	assert_int_equal(w.seen[index_of(&w, "ends")].code, 6);
+	drop_client(&w);
+	stop_keeper(&w, SIGKILL);
+	w.nseen = 0;
+	start_keeper(&w, NULL);
+	new_client(&w);
+	assert_int_equal(state_of(&w, "ends"), KEEPER_EXITED);
+	assert_int_equal(w.seen[index_of(&w, "ends")].code, 6);
+	(void)close(fifo);
+	world_end(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -841,6 +895,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(output_without_an_owner),
 		cmocka_unit_test(adopts_without_a_handle),
 		cmocka_unit_test(connects_on_a_full_disk),
+		cmocka_unit_test(much_on_a_full_disk),
 		cmocka_unit_test(great_output),
 		cmocka_unit_test(great_output_then_stopped),
 		cmocka_unit_test(great_output_then_upgraded),
