@@ -27,6 +27,7 @@ static struct {
 	off_t		    size, fresh;	/* now; after compaction */
 	bool		    doubt;	/* a sync failed: what is on the disk? */
 	bool		    torn;	/* there is more in it than size */
+	bool		    stuck;
 	uint64_t	    writes;	/* that were done */
 } j = { .fd = -1, .dir = -1, .pend = BUF_INIT(PEND_MAX) };
 
@@ -481,8 +482,9 @@ cut_off(struct err *e)
 	return 0;
 }
 
-int
-journal_flush(struct err *e)
+/* On -1 nothing of it is on file. */
+static int
+flush(struct err *e)
 {
 	if (j.pend.len == 0)
 		return 0;
@@ -508,8 +510,9 @@ journal_flush(struct err *e)
 	return 0;
 }
 
-int
-journal_sync(struct err *e)
+/* What was written outlasts a crash of the machine.  On -1 it may not. */
+static int
+sync_file(struct err *e)
 {
 	if (!j.doubt && fdatasync(j.fd) == 0)
 		return 0;
@@ -517,4 +520,28 @@ journal_sync(struct err *e)
 	 * say that it worked: a new file, whole. */
 	j.doubt = true;
 	return journal_begin(j.dir, &j.head, e);
+}
+
+int
+journal_commit(bool starts)
+{
+	struct err e = { 0 };
+
+	if (flush(&e) == 0 && (!starts || sync_file(&e) == 0)) {
+		if (j.stuck)
+			log_info("journal", "written again");
+		j.stuck = false;
+		return 0;
+	}
+	if (!j.stuck)
+		log_error("journal", "%s: no run is started until it works",
+		    e.msg);
+	j.stuck = true;
+	return -1;
+}
+
+bool
+journal_stuck(void)
+{
+	return j.stuck;
 }

@@ -5,7 +5,7 @@
  * output is shortened, the end before it is reported.  Records are collected and
  * written by one write(2) a turn.
  *
- * A start, and it alone, outlasts the power too (journal_sync): one that was
+ * A start, and it alone, outlasts the power too (journal_commit): one that was
  * forgotten would be done again.  For the rest the page cache is enough, which
  * outlives processes: after a crash of the machine no run is alive, and one
  * without an end is lost.
@@ -42,14 +42,15 @@ void	journal_pid(const struct run *);
 void	journal_outcome(struct run *);
 void	journal_end(struct run *);
 void	journal_forget(const struct run *);
-/* Writes what was collected.  On -1 nothing of it is on file; it stays
- * collected and the next call tries again. */
-int	journal_flush(struct err *);
+/* Writes what was collected; starts: and it outlasts a crash of the machine.
+ * On -1 it may not be on file; it stays collected and the next call tries
+ * again.  The log says when it does not work, and when it does again. */
+int	journal_commit(bool starts);
+/* The last commit failed. */
+bool	journal_stuck(void);
 bool	journal_dirty(void);
 /* r has ended, but for its output perhaps, and that is on file. */
 bool	journal_has_end(const struct run *);
-/* What was written outlasts a crash of the machine.  On -1 it may not. */
-int	journal_sync(struct err *);
 
 /* The same records as bytes, for a re-exec. */
 void	journal_snapshot(struct buf *, const struct journal_head *);

@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keeper/adopt.h"
 #include "keeper/child.h"
+#include "keeper/end.h"
 #include "keeper/journal.h"
 #include "keeper/link.h"
 #include "keeper/rules.h"
@@ -167,7 +169,7 @@ begin(struct err *e)
 	    slot_init(k.keeper_fd, k.output_fd, k.st.st_uid, k.st.st_gid,
 	    e) == -1 || (k.cells_fd = child_cells(-1, e)) == -1)
 		return -1;
-	super_recover(&old, k.head.boot_id);
+	adopt_all(&old, k.head.boot_id);
 	if (journal_begin(k.keeper_fd, &k.head, e) == -1)
 		return -1;
 	link_init(k.st.st_uid, k.head.start_id, k.head.boot_id);
@@ -384,12 +386,12 @@ loop(void)
 		at = mono_min(at, link_next(now));
 		if (k.stop)
 			break;
-		if (k.upgrade && !journal_dirty() && !super_settle(false))
+		if (k.upgrade && !journal_dirty() && !end_settle(false))
 			upgrade();
 		p[0] = (struct pollfd){ k.signals, POLLIN, 0 };
 		nlink = link_watch(p + 1);
 		n = 1 + nlink;
-		n += super_watch(p + n, RUN_LIVE);
+		n += adopt_watch(p + n, RUN_LIVE);
 		if (poll(p, n, wait_ms(now, at)) == -1)
 			continue;
 		tree_new_turn();
@@ -399,7 +401,7 @@ loop(void)
 		 * re-exec came to nobody): what ended by itself while the disk
 		 * was slow was ended by no time-out and no abort. */
 		super_reap();
-		super_watched();
+		adopt_watched();
 		super_tick(clock_mono());
 		link_turn(p + 1, nlink);
 	}
@@ -572,7 +574,7 @@ main(int argc, char **argv)
 		service_tell("READY=1");
 	loop();
 	/* What has ended by now would be lost to the next keeper. */
-	(void)super_settle(true);
+	(void)end_settle(true);
 	super_commit();
 	log_info("main", "end; %zu runs go on without a keeper",
 	    run_live_count());

@@ -1,15 +1,12 @@
 #include "keeper/super.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "keeper/adopt.h"
 #include "keeper/child.h"
+#include "keeper/end.h"
+#include "keeper/journal.h"
 #include "keeper/link.h"
 #include "keeper/run.h"
 #include "keeper/slot.h"
@@ -37,150 +34,8 @@ static struct {
 } pending[PENDING];
 static size_t npending;
 static mono tick_at;
-static bool stuck;		/* the journal cannot be written */
 
-/* ---- on file ---- */
-
-static int
-flush(bool starts)
-{
-	struct err e = { 0 };
-
-	if (journal_flush(&e) == 0 && (!starts || journal_sync(&e) == 0)) {
-		if (stuck)
-			log_info("journal", "written again");
-		stuck = false;
-		return 0;
-	}
-	if (!stuck)
-		log_error("journal", "%s: no run is started until it works",
-		    e.msg);
-	stuck = true;
-	return -1;
-}
-
-/* ---- the end ---- */
-
-/* The last process that r left behind. */
-static void
-stray_gone(struct run *r)
-{
-	r->straying = false;
-	run_set_live(r, false);
-	if (r->forgotten)
-		run_forget(r);
-}
-
-/* Copying takes its time: how r ended is on file before it, so that it is not
- * lost with a keeper that is killed meanwhile.  While nothing can be written
- * the output does not wait for that: it may be what fills the disk. */
-static bool
-settle_output(struct run *r)
-{
-	if (!r->settling && r->state <= RUN_RUNNING) {
-		r->settling = !slot_end(r, r->straying);
-		if (r->settling)
-			journal_outcome(r);
-	} else if (stuck || r->state > RUN_RUNNING || journal_has_end(r))
-		r->settling = !slot_settle(r);
-	return !r->settling;
-}
-
-/* On file and told, once its output is in place: false when it is not. */
-static bool
-settle_step(struct run *r)
-{
-	if (!settle_output(r))
-		return false;
-	if (r->state > RUN_RUNNING) {
-		stray_gone(r);
-		return true;
-	}
-	r->state = r->end_state;
-	r->code = r->end_code;
-	child_cell_free(r->cell);
-	r->cell = -1;
-	if (r->pidfd != -1)
-		(void)close(r->pidfd);
-	r->pidfd = -1;
-	run_set_live(r, r->straying);
-	journal_end(r);
-	link_report(r);
-	return true;
-}
-
-static void
-end_run(struct run *r, enum kmsg_state state, int code)
-{
-	r->end_state = state;
-	r->end_code = code;
-	r->ended = clock_wall();
-	if (state == RUN_REFUSED)
-		r->pid = 0;
-	(void)settle_step(r);
-}
-
-/* A reason may quote the job's own bytes: always text, and cut between
- * characters. */
-static void
-set_why(struct run *r, const char *why)
-{
-	struct buf b = BUF_INIT(KMSG_WHY - 1);
-
-	buf_safe(&b, why, strlen(why));
-	(void)MEM_STR(r->why, b.p);
-	buf_free(&b);
-}
-
-static void
-say(struct run *r, const char *what)
-{
-	struct buf b = BUF_INIT(KMSG_WHY - 1);
-
-	if (r->why[0] != '\0')
-		buf_fmt(&b, "%s; ", r->why);
-	buf_fmt(&b, "%s: ", what);
-	tree_names(r, &b);
-	(void)MEM_STR(r->why, b.p);
-	buf_free(&b);
-}
-
-/* The leader is gone, by itself. */
-static void
-ended_by_itself(struct run *r)
-{
-	const char *why = child_cell_why(r->cell);
-
-	if (r->straying)
-		say(r, "left running");
-	if (*why != '\0') {
-		set_why(r, why);
-		end_run(r, RUN_REFUSED, 0);
-	} else if (r->adopted) {
-		(void)MEM_STR(r->why,
-		    "keeper was killed; exit status is unknown");
-		end_run(r, RUN_LOST, 0);
-	} else if (WIFSIGNALED(r->status))
-		end_run(r, RUN_KILLED, WTERMSIG(r->status));
-	else
-		end_run(r, RUN_EXITED, WEXITSTATUS(r->status));
-}
-
-/* We ended it.  A leader that caught TERM and exited was still ended by it. */
-static void
-ended_by_us(struct run *r)
-{
-	int sig = r->killing ? SIGKILL : SIGTERM;
-
-	if (r->reaped && !r->adopted && WIFSIGNALED(r->status))
-		sig = WTERMSIG(r->status);
-	else if (r->reaped && !r->adopted)
-		sig = SIGTERM;
-	r->straying = r->nseen > 0;
-	if (r->straying)
-		say(r, "still alive after KILL");
-	end_run(r, r->stop == STOP_TIMEOUT ? RUN_TIMED_OUT : RUN_ABORTED, sig);
-}
+/* ---- children that ended ---- */
 
 /* Whether r, whose leader is gone, left processes behind. */
 static bool
@@ -221,7 +76,7 @@ super_reap(void)
 		    r->stop != STOP_NONE)
 			continue;
 		r->straying = left_some(r, orphans, n);
-		ended_by_itself(r);
+		end_by_itself(r);
 	}
 }
 
@@ -284,7 +139,7 @@ stop_step(struct run *r, mono now)
 	if (r->killing)
 		left = kill_tree(r);
 	if ((left == 0 && r->reaped) || now.us >= r->give_up.us) {
-		ended_by_us(r);
+		end_by_us(r);
 		return;
 	}
 	r->look = mono_add_ms(now, r->look_ms);
@@ -300,7 +155,7 @@ stray_step(struct run *r, bool *fast)
 	slot_bound(r, fast);
 	if (tree_scan(r) > 0)
 		return;
-	(void)settle_step(r);
+	(void)end_step(r);
 }
 
 static mono
@@ -328,7 +183,7 @@ super_tick(mono now)
 		/* One in a turn, which it makes long enough. */
 		if (r->settling) {
 			if (!copied)
-				(void)settle_step(r);
+				(void)end_step(r);
 			copied = true;
 			continue;
 		}
@@ -346,25 +201,6 @@ super_tick(mono now)
 		tick_at = mono_add_ms(now, fast ? FAST_MS : TICK_MS);
 }
 
-bool
-super_settle(bool all)
-{
-	struct run *r = run_live(), *next;
-	bool any = false;
-
-	if (all)
-		(void)flush(false);
-	for (; r != NULL; r = next) {
-		next = r->live_next;
-		if (!r->settling)
-			continue;
-		any = true;
-		while (all && !settle_step(r))
-			;
-	}
-	return any;
-}
-
 mono
 super_next(mono now)
 {
@@ -372,20 +208,10 @@ super_next(mono now)
 
 	for (struct run *r = run_live(); r != NULL; r = r->live_next)
 		at = mono_min(at, next_of(r));
-	return stuck ? mono_min(at, mono_add_ms(now, TICK_MS)) : at;
+	return journal_stuck() ? mono_min(at, mono_add_ms(now, TICK_MS)) : at;
 }
 
 /* ---- what musterd asks ---- */
-
-static void
-refuse(struct run *r, const char *why)
-{
-	set_why(r, why);
-	r->started = clock_wall();
-	end_run(r, RUN_REFUSED, 0);
-	if (stuck)
-		link_report_now(r, true);
-}
 
 static void
 report_past(const char *id, const struct run_past *p)
@@ -403,7 +229,7 @@ admit(struct run *r, const struct kmsg_start *s, struct err *e)
 {
 	const struct who *w;
 
-	if (stuck)
+	if (journal_stuck())
 		return err_set(e, ERR_IO,
 		    "keeper: its journal cannot be written (disk full?)");
 	if (child_check(s, e) == -1 || (w = rules_who(s->user, e)) == NULL)
@@ -450,7 +276,7 @@ super_start(struct kmsg *m)
 	run_set_live(r, true);
 	if (admit(r, s, &e) == -1) {
 		journal_start(r);
-		refuse(r, e.msg);
+		end_refused(r, e.msg);
 		kmsg_clear(m);
 		return;
 	}
@@ -536,7 +362,7 @@ launch(struct run *r, const struct kmsg_start *s)
 	if (w == NULL ||
 	    (r->pid = child_start(s, w, r->fd, r->cell, &e)) == -1) {
 		r->pid = 0;
-		refuse(r, e.msg);
+		end_refused(r, e.msg);
 		return;
 	}
 	r->state = RUN_RUNNING;
@@ -549,128 +375,21 @@ launch(struct run *r, const struct kmsg_start *s)
 void
 super_commit(void)
 {
-	int rc = flush(npending > 0);
+	int rc = journal_commit(npending > 0);
 
 	for (size_t i = 0; i < npending; i++) {
 		if (rc == 0)
 			launch(pending[i].run, &pending[i].msg.start);
 		else
-			refuse(pending[i].run, "keeper: its journal cannot be "
+			end_refused(pending[i].run, "keeper: its journal cannot be "
 			    "written (disk full?)");
 		kmsg_clear(&pending[i].msg);
 	}
 	if (npending > 0 && rc == 0)
-		rc = flush(false);
+		rc = journal_commit(false);
 	npending = 0;
 	if (rc == 0)
 		link_release();
-}
-
-/* ---- after a death of the keeper ---- */
-
-static void
-lose(struct run *r, const char *why)
-{
-	(void)MEM_STR(r->why, why);
-	slot_reopen(r);
-	r->straying = tree_scan(r) > 0;
-	if (r->straying)
-		say(r, "left running");
-	end_run(r, RUN_LOST, 0);
-}
-
-/* The handle first, then the check: it cannot be a stranger's that got the
- * number since.  False when it is gone; without a handle it may go on. */
-static bool
-adopt(struct run *r)
-{
-	r->adopted = true;
-	if (r->pid == 0)
-		return false;
-	r->pidfd = (int)syscall(SYS_pidfd_open, r->pid, 0);
-	if (r->pidfd == -1 && (errno == ESRCH || r->born == 0))
-		return false;
-	if (r->born == 0 || tree_born(r->pid) == r->born)
-		return true;
-	if (r->pidfd != -1)
-		(void)close(r->pidfd);
-	r->pidfd = -1;
-	return false;
-}
-
-static bool
-goes_on(struct run *r)
-{
-	if (r->pidfd == -1 && !adopt(r))
-		return false;
-	return r->pidfd == -1 ||
-	    poll(&(struct pollfd){ r->pidfd, POLLIN, 0 }, 1, 0) != 1;
-}
-
-static void
-recover(struct run *r)
-{
-	slot_reopen(r);
-	if (r->pid == 0 && tree_scan(r) > 0) {
-		/* Killed between fork and record; its mark tells. */
-		r->pid = r->seen[0].pid;
-		r->born = r->seen[0].born;
-		r->started = clock_wall();
-		r->began = clock_mono();
-		journal_pid(r);
-	}
-	if (!adopt(r))
-		lose(r, "keeper was killed; exit status is unknown");
-}
-
-void
-super_recover(const struct journal_head *old, const char *boot_id)
-{
-	bool same = strcmp(old->boot_id, boot_id) == 0;
-	struct run *r, *next;
-
-	for (r = run_live(); r != NULL; r = next) {
-		next = r->live_next;
-		if (r->settling)
-			slot_reopen(r);	/* super_tick goes on with it */
-		else if (same)
-			recover(r);
-		else {
-			r->pid = 0;	/* another boot's number */
-			lose(r, "the machine was restarted while it ran");
-		}
-	}
-}
-
-size_t
-super_watch(struct pollfd *p, size_t max)
-{
-	size_t n = 0;
-
-	for (struct run *r = run_live(); r != NULL && n < max;
-	    r = r->live_next)
-		if (r->pidfd != -1 && !r->reaped)
-			p[n++] = (struct pollfd){ r->pidfd, POLLIN, 0 };
-	return n;
-}
-
-void
-super_watched(void)
-{
-	struct run *r, *next;
-
-	for (r = run_live(); r != NULL; r = next) {
-		next = r->live_next;
-		if (!r->adopted || r->reaped || r->settling ||
-		    r->state != RUN_RUNNING || goes_on(r))
-			continue;
-		r->reaped = true;
-		r->look.us = 0;
-		if (r->stop == STOP_NONE) {
-			r->straying = tree_scan(r) > 0;
-			ended_by_itself(r);
-		}
-	}
 }
 
 /* ---- re-exec ---- */
@@ -740,7 +459,7 @@ super_unpack(const char *p, size_t n)
 		r->reaped = unpack_int(&u, PACK_8) != 0;
 		r->straying = unpack_int(&u, PACK_8) != 0;
 		if (unpack_int(&u, PACK_8) != 0)
-			(void)adopt(r);
+			(void)adopt_run(r);
 		r->status = (int)(uint32_t)unpack_int(&u, PACK_32);
 		r->cell = (int)(uint32_t)unpack_int(&u, PACK_32);
 		r->deadline.us = (int64_t)unpack_int(&u, PACK_64);

@@ -6,17 +6,15 @@
  *	                                v
  *	                    stop: TERM, grace, KILL, nothing left
  *
- * Nothing is reported before it is in the journal. */
+ * Nothing is reported before it is in the journal.  How it ends: end.h; whose
+ * parent was another keeper: adopt.h. */
 #ifndef KEEPER_SUPER_H
 #define KEEPER_SUPER_H
 
-#include <poll.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "buf.h"
 #include "clock.h"
-#include "keeper/journal.h"
 #include "kmsg.h"
 
 /* Takes m over, with its words; its strings must live until super_commit. */
@@ -31,17 +29,8 @@ void	super_commit(void);
 void	super_reap(void);
 /* Time-outs, grace, bounds of output. */
 void	super_tick(mono);
-/* Whether an output is being copied; all: no more is, after it. */
-bool	super_settle(bool all);
 /* When there is something to do even if nothing happens. */
 mono	super_next(mono now);
-
-/* After journal_load by a new process: whose end nobody waited for? */
-void	super_recover(const struct journal_head *old, const char *boot_id);
-/* Runs that are watched because they are not our children: appends at most
- * max, returns how many; super_watched looks at all of them. */
-size_t	super_watch(struct pollfd *, size_t max);
-void	super_watched(void);
 
 /* What the journal does not hold, for a re-exec. */
 void	super_pack(struct buf *);
