@@ -11,6 +11,8 @@
 #include "keeper/slot.h"
 #include "keeper/tree.h"
 
+static const char killed[] = "keeper was killed; exit status is unknown";
+
 /* The handle first, then the check: it cannot be a stranger's that got the
  * number since. */
 bool
@@ -52,7 +54,7 @@ recover(struct run *r)
 		journal_pid(r);
 	}
 	if (!adopt_run(r))
-		end_lost(r, "keeper was killed; exit status is unknown");
+		end_lost(r, killed);
 }
 
 void
@@ -98,9 +100,7 @@ adopt_watched(void)
 			continue;
 		r->reaped = true;
 		r->look.us = 0;
-		if (r->stop == STOP_NONE) {
-			r->straying = tree_scan(r) > 0;
-			end_by_itself(r);
-		}
+		if (r->stop == STOP_NONE)
+			end_lost(r, killed);
 	}
 }

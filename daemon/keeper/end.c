@@ -109,10 +109,6 @@ end_by_itself(struct run *r)
 	if (*why != '\0') {
 		set_why(r, why);
 		end_run(r, RUN_REFUSED, 0);
-	} else if (r->adopted) {
-		(void)MEM_STR(r->why,
-		    "keeper was killed; exit status is unknown");
-		end_run(r, RUN_LOST, 0);
 	} else if (WIFSIGNALED(r->status))
 		end_run(r, RUN_KILLED, WTERMSIG(r->status));
 	else

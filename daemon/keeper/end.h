@@ -19,7 +19,7 @@ void	end_by_us(struct run *);
 /* It was never started.  While nothing can be put on file it is told all the
  * same: it is as if it had not been asked for. */
 void	end_refused(struct run *, const char *why);
-/* Nobody waited for its end. */
+/* Nobody waited for its end.  Looks for what it left behind by itself. */
 void	end_lost(struct run *, const char *why);
 /* Goes on with r, which is settling or has nothing left behind any more: false
  * when it is to be called again.  Frees r when it is forgotten already. */

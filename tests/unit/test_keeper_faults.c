@@ -302,6 +302,41 @@ keeper_killed(void **state)
 	world_end(&w);
 }
 
+/* Of a run whose keeper was killed, too, it is named what it leaves running. */
+static void
+keeper_killed_then_left(void **state)
+{
+	char told[128], go[128], script[400];
+	struct world w;
+	int fifo, fifo2;
+	pid_t stray;
+
+	(void)state;
+	world_up(&w);
+	fifo = make_fifo(&w, "told", told);
+	fifo2 = make_fifo(&w, "go", go);
+	(void)snprintf(script, sizeof(script), "sh -c 'echo $$ > %s; "
+	    "exec sleep 1000' & read x < %s; exit 0", told, go);
+	sh(&w, "leaver", script);
+	WAIT(&w, state_of(&w, "leaver") == KEEPER_RUNNING);
+	stray = read_pid(fifo);
+	stop_keeper(&w, SIGKILL);
+	WAIT(&w, !keeper_is_up(w.k));
+	start_keeper(&w, NULL);
+	WAIT(&w, keeper_is_up(w.k));
+	assert_int_equal(write(fifo2, "\n", 1), 1);
+	WAIT(&w, ENDED(&w, "leaver"));
+	(void)kill(stray, SIGKILL);
+	assert_int_equal(state_of(&w, "leaver"), KEEPER_LOST);
+	assert_non_null(strstr(w.seen[index_of(&w, "leaver")].why,
+	    "keeper was killed"));
+	assert_non_null(strstr(w.seen[index_of(&w, "leaver")].why,
+	    "left running: "));
+	(void)close(fifo);
+	(void)close(fifo2);
+	world_end(&w);
+}
+
 /* It is stopped as a run ends: the exit status is on file, and not lost with
  * the keeper that took it. */
 static void
@@ -546,6 +581,7 @@ main(void)
 		cmocka_unit_test(reexec_twice_beside_strays),
 		cmocka_unit_test(output_is_no_link),
 		cmocka_unit_test(keeper_killed),
+		cmocka_unit_test(keeper_killed_then_left),
 		cmocka_unit_test(stopped_as_one_ends),
 		cmocka_unit_test(machine_restarted),
 		cmocka_unit_test(torn_journal),
