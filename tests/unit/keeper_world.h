@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -384,6 +386,31 @@ output(struct world *w, const char *id, size_t *len)
 
 	assert_true(fd != -1);
 	return read_fd(fd, len);
+}
+
+static inline int
+count_names(const char *path)
+{
+	struct dirent *d;
+	int n = 0;
+	DIR *dir;
+
+	assert_non_null(dir = opendir(path));
+	while ((d = readdir(dir)) != NULL)
+		n += *d->d_name != '.';
+	(void)closedir(dir);
+	return n;
+}
+
+/* A full disk, for its keeper. */
+static inline void
+limit_files(const struct world *w, rlim_t most)
+{
+	struct rlimit l;
+
+	assert_int_equal(prlimit(w->pid, RLIMIT_FSIZE, NULL, &l), 0);
+	l.rlim_cur = most;
+	assert_int_equal(prlimit(w->pid, RLIMIT_FSIZE, &l, NULL), 0);
 }
 
 /* A job says by a fifo how far it is: opening both ways never blocks. */
