@@ -468,8 +468,10 @@ ops_rejoin(struct machine *m)
 	m->on_at = w->now;		/* a new member, without marks */
 	m->held_here = m->off = m->off_seen = false;
 	operator_done(w);
-	if (m->member)
+	if (m->member) {
 		machine_seat(m);
+		check_quiet(w);		/* what it is counts anew */
+	}
 }
 
 static void
