@@ -14,13 +14,25 @@ stepped(void)
 	return n;
 }
 
-/* Like the turn of everything, with that clock. */
-#define STEPPED(most, what)                                                   \
+static const struct run *
+only_run(void)
+{
+	return live_first(broker);
+}
+
+/* Like the turn of everything, with that clock.  By the wall clock it would be an
+ * hour. */
+#define STEPPED(what)                                                         \
 	do {                                                                  \
-		mono end_ = mono_add_ms(clock_mono(), most);                  \
+		mono end_ = mono_add_ms(clock_mono(), PATIENCE_MS);           \
 		while (!(what)) {                                             \
 			if (clock_mono().us > end_.us)                        \
-				fail_msg("never: %s", #what);                 \
+				fail_msg("never: %s (%s: %s)", #what,         \
+				    only_run() == NULL ? "no run" :           \
+				    run_state_word(only_run()->state),        \
+				    only_run() == NULL ||                     \
+				    only_run()->reason == NULL ? "" :         \
+				    only_run()->reason);                      \
 			broker->now = stepped();                              \
 			store_poll(store);                                    \
 			(void)broker_turn(broker, stepped());                 \
@@ -28,12 +40,6 @@ stepped(void)
 			(void)usleep(200);                                    \
 		}                                                             \
 	} while (0)
-
-static const struct run *
-only_run(void)
-{
-	return live_first(broker);
-}
 
 static void
 a_retry_comes_after_its_delay(void **state)
@@ -56,7 +62,7 @@ a_retry_comes_after_its_delay(void **state)
 		UNTIL(only_run() != NULL && only_run()->attempt == 2);
 		failed = clock_mono();
 		off_ms = steps[i];
-		STEPPED(8000, agent.attempt == 2);
+		STEPPED(agent.attempt == 2);
 		assert_true(mono_diff_ms(clock_mono(), failed) >= 500);
 		off_ms = 0;
 		agent_ends("exited", 1);
@@ -84,7 +90,7 @@ who_waits_for_an_agent_is_missed_in_time(void **state)
 		asked = clock_mono();
 		assert_non_null(only_run());
 		off_ms = steps[i];
-		STEPPED(8000, only_run() == NULL);
+		STEPPED(only_run() == NULL);
 		assert_true(mono_diff_ms(clock_mono(), asked) >= 1500);
 	}
 }
