@@ -36,16 +36,7 @@ agents(struct world *w, int n)
 static void
 screen_has(struct world *w, const char *text, bool there)
 {
-	struct grid *g = grid_new(80, 24, GLYPHS_UTF8);
-	struct buf b = BUF_INIT(1 << 20);
-
-	ui_draw(&w->u, g);
-	grid_text(g, &b);
-	if ((strstr(b.p, text) != NULL) != there)
-		fail_msg("\"%s\" is %son the screen:\n%s", text, there
-		    ? "not " : "", b.p);
-	buf_free(&b);
-	grid_free(g);
+	looks_in(GLYPHS_UTF8, w, text, there);
 }
 
 /* ---- hundreds --------------------------------------------------------- */

@@ -146,6 +146,25 @@ test_one_asks_when_they_are_refused(void **state)
 	assert_int_equal(under_way(), 101);
 }
 
+/* Hands over what is due and takes it as recorded: how many occurrences, and
+ * whether the last of them is to be fired. */
+static int64_t
+recorded(bool *fires)
+{
+	json_t *due = watch_due(watch, now), *f;
+	int64_t n = 0;
+	size_t i;
+
+	json_array_foreach(due, i, f) {
+		*fires = strcmp(js_str(f, "act", ""), "fire") == 0;
+		n += js_int(f, "count", 0);
+	}
+	json_array_foreach(due, i, f)
+		answer("j", js_int(f, "at", 0), "run", 1);
+	json_decref(due);
+	return n;
+}
+
 /* Everybody was away for a hundred days, or the clock was set: the first thousand
  * are passed over one by one, and the rest at once.  Otherwise the job fires
  * again when 8640000 records have been written. */
@@ -154,23 +173,14 @@ test_a_long_outage_is_a_few_records(void **state)
 {
 	int64_t count = 0;
 	bool fires = false;
-	json_t *due, *f;
-	size_t i;
+	json_t *due;
 
 	(void)state;
 	load_with("j", "once", false);
 	watch_start(watch, NULL);
 	later(8640000);
-	for (int turn = 0; !fires && turn < 3; turn++) {
-		due = watch_due(watch, now);
-		json_array_foreach(due, i, f) {
-			fires = strcmp(js_str(f, "act", ""), "fire") == 0;
-			count += js_int(f, "count", 0);
-		}
-		json_array_foreach(due, i, f)
-			answer("j", js_int(f, "at", 0), "run", 1);
-		json_decref(due);
-	}
+	for (int turn = 0; !fires && turn < 3; turn++)
+		count += recorded(&fires);
 	assert_true(fires);
 	assert_int_equal(count, 8640000);
 	/* The next one does not go with those. */
@@ -186,24 +196,14 @@ test_a_long_outage_is_counted_in_several_looks(void **state)
 {
 	int64_t count = 0, n;
 	bool fires = false;
-	json_t *due, *f;
-	size_t i;
 
 	(void)state;
 	load_with("j", "once", true);
 	watch_start(watch, NULL);
 	later(8640000);
 	for (int look = 0; !fires && look < 100; look++) {
-		n = 0;
 		assert_true(watch_next(watch).ms <= now.wall.ms);
-		due = watch_due(watch, now);
-		json_array_foreach(due, i, f) {
-			fires = strcmp(js_str(f, "act", ""), "fire") == 0;
-			n += js_int(f, "count", 0);
-		}
-		json_array_foreach(due, i, f)
-			answer("j", js_int(f, "at", 0), "run", 1);
-		json_decref(due);
+		n = recorded(&fires);
 		assert_in_range(n, 1, 150000);
 		count += n;
 	}

@@ -114,9 +114,9 @@ answer_dry(struct world *w, const char *to)
 }
 
 static inline void
-looks(struct world *w, const char *text, bool there)
+looks_in(enum glyphs glyphs, struct world *w, const char *text, bool there)
 {
-	struct grid *g = grid_new(80, 24, GLYPHS_ASCII);
+	struct grid *g = grid_new(80, 24, glyphs);
 	struct buf b = BUF_INIT(1 << 20);
 
 	ui_draw(&w->u, g);
@@ -126,6 +126,12 @@ looks(struct world *w, const char *text, bool there)
 		    ? "not " : "", b.p);
 	buf_free(&b);
 	grid_free(g);
+}
+
+static inline void
+looks(struct world *w, const char *text, bool there)
+{
+	looks_in(GLYPHS_ASCII, w, text, there);
 }
 
 static inline void
