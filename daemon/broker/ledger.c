@@ -280,8 +280,8 @@ record(struct broker *b, struct cat_job *j, struct member *m,
 }
 
 /* It is due later by more than max_skew, or called too late by a clock that is
- * ahead: the misfire policy must pass over it by this clock as well, or a
- * Scheduler whose clock was stepped would skip what is due now. */
+ * ahead by more than that: the misfire policy must pass over it by this clock as
+ * well, or a Scheduler whose clock was stepped would skip what is due now. */
 static bool
 ahead(const struct broker *b, const struct cat_job *j, const json_t *fire,
     wall at)
@@ -295,7 +295,7 @@ ahead(const struct broker *b, const struct cat_job *j, const json_t *fire,
 	if (strcmp(js_str(fire, "act", "fire"), "skip") != 0)
 		return false;
 	misfire_init(&plan, &policy, due_schedule(j->due),
-	    (wall){ at.ms - 1 }, b->now.wall);
+	    (wall){ at.ms - 1 }, (wall){ b->now.wall.ms + b->set.max_skew });
 	return misfire_step(&plan, &act) != MISFIRE_PASS;
 }
 

@@ -55,18 +55,24 @@ tick(void)
 
 /* Half a minute later by the broker's clock, until the next turn. */
 static json_t *
-fire_as(int64_t e, json_t *fire)
+fire_by(int64_t now, int64_t e, json_t *fire)
 {
 	json_t *params = json_pack("{s:I,s:[o]}", "epoch", (json_int_t)e,
 	    "fires", fire);
 
 	json_decref(answered);
 	answered = NULL;
-	broker->now.wall.ms = clock_wall().ms + 30000;
+	broker->now.wall.ms = now;
 	ledger_fire(broker, broker->roster->members[0], params, on_answer);
 	json_decref(params);
 	UNTIL(answered != NULL);
 	return answered;
+}
+
+static json_t *
+fire_as(int64_t e, json_t *fire)
+{
+	return fire_by(clock_wall().ms + 30000, e, fire);
 }
 
 static json_t *
@@ -194,10 +200,40 @@ what_is_not_late_is_not_skipped(void **state)
 	fire = json_pack("{s:s,s:I,s:I,s:i,s:s,s:s}", "job", "tick", "at",
 	    (json_int_t)due, "first", (json_int_t)next(), "count", 9, "act",
 	    "skip", "reason", "misfire once: newer occurrence due");
-	assert_string_equal(js_str(fire_as(epoch(), fire), "code", ""),
-	    "clock");
+	assert_string_equal(js_str(fire_by(due - 1500, epoch(), fire), "code",
+	    ""), "clock");
 	assert_true(js_int(answered, "cursor", due) < due);
 	assert_int_equal(runs_of_tick(), 0);
+}
+
+static json_t *
+late(int64_t ms)
+{
+	json_t *fire = at(ms);
+
+	(void)json_object_set_new(fire, "act", json_string("skip"));
+	return fire;
+}
+
+/* The Scheduler's clock is ahead by less than max_skew, which it may be.  Were it
+ * told to wait until the occurrence is late by the broker's clock too, those
+ * behind it would wait as well, until they were late by its own: a job of every
+ * second would be skipped for ever, ten seconds late each time. */
+static void
+what_is_late_by_a_clock_that_may_be_ahead_is_skipped(void **state)
+{
+	int64_t due;
+
+	(void)state;
+	at_work();
+	apply("jobs: ( { name = \"tick\"; command = [ \"/bin/true\" ];\n"
+	    "  misfire = \"skip\"; triggers: ( { every = \"1s\"; } ); } );\n");
+	due = next();
+	assert_string_equal(js_str(fire_by(due + 7999, epoch(), late(due)),
+	    "code", ""), "clock");
+	assert_true(js_int(fire_by(due + 8001, epoch(), late(due)), "run", 0) >
+	    0);
+	assert_int_equal(tick()->cursor.ms, due);
 }
 
 /* The Scheduler forgets what it fired up to the cursor that it is told: were
@@ -605,6 +641,7 @@ main(void)
 		T(a_fire_is_recorded_once_and_answered_with_its_run),
 		T(a_fire_on_its_way_to_the_disk_is_answered_by_the_disk),
 		T(what_is_not_late_is_not_skipped),
+		T(what_is_late_by_a_clock_that_may_be_ahead_is_skipped),
 		T(a_fire_behind_what_another_tells_is_answered),
 		T(a_fire_past_a_gap_is_answered_with_the_cursor),
 		T(no_answer_has_a_cursor_that_is_not_on_disk),
