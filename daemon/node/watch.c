@@ -150,6 +150,7 @@ drop_job(struct watch *w, struct wjob *j)
 			(void)json_array_remove(w->pending, i);
 			j->pending--;
 		}
+	j->passed = 0;		/* what was not taken was not told */
 }
 
 void
@@ -376,6 +377,7 @@ not_now(struct watch *w, struct now now)
 		set_cursor(j, (wall){ js_int(f, "first", 0) - 1 });
 		j->told = j->cursor;
 		j->refused = true;
+		j->passed = 0;
 	}
 	watch_stop(w);
 	for (struct wjob *j = w->jobs; j != NULL; j = j->hh.next)

@@ -190,6 +190,35 @@ test_a_long_outage_is_a_few_records(void **state)
 	json_decref(due);
 }
 
+/* By a clock that is an hour ahead: what the broker refuses stays one occurrence.
+ * A node that goes on without the broker takes what is on its way for settled,
+ * and would be silent for that hour. */
+static void
+test_what_is_refused_is_no_range(void **state)
+{
+	int64_t from = now.wall.ms;
+
+	(void)state;
+	load_with("j", "once", false);
+	watch_start(watch, NULL);
+	later(3600);
+	(void)fired();
+	for (int n = 0; n < 1200; n++) {
+		json_t *no = json_pack("{s:s,s:I,s:I,s:s,s:s}", "job", "j", "at",
+		    (json_int_t)from + 1000, "cursor", (json_int_t)from,
+		    "refused", "no", "code", "clock");
+		json_t *due;
+
+		watch_answer(watch, no, now);
+		json_decref(no);
+		now.mono.us += 1000000;
+		due = watch_due(watch, now);
+		assert_int_equal(json_array_size(due), 1);
+		assert_int_equal(js_int(json_array_get(due, 0), "count", 0), 1);
+		json_decref(due);
+	}
+}
+
 /* Those are counted, and a look that counts them all keeps heartbeats waiting. */
 static void
 test_a_long_outage_is_counted_in_several_looks(void **state)
@@ -336,6 +365,7 @@ main(void)
 		U(test_one_asks_when_they_are_refused),
 		U(test_a_long_outage_is_a_few_records),
 		U(test_a_long_outage_is_counted_in_several_looks),
+		U(test_what_is_refused_is_no_range),
 		U(test_one_that_is_not_answered_asks_again),
 		U(test_a_gap_holds_up_for_some_milliseconds),
 		U(test_a_removed_job_leaves_nothing_under_way),
