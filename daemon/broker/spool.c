@@ -364,7 +364,8 @@ record_wait(struct item *it, struct cat_job *j)
 	const char *why = j == NULL ? "the job was removed"
 	    : j->paused ? "the job is paused"
 	    : !j->def.enabled ? "the job is not enabled"
-	    : it->first.ms <= j->cursor.ms ? "it was passed over, or the job changed" : NULL;
+	    : it->first.ms <= j->cursor.ms
+	    ? "it was passed over, or the job changed" : NULL;
 	char cause[160];
 
 	if (why != NULL) {
