@@ -89,6 +89,32 @@ rows_of_a_hidden_list_are_asked_for_anew(void **state)
 	not_sent(w, "subscribe");
 }
 
+/* r is for somebody who does not believe what he sees. */
+static void
+rows_are_asked_for_anew_by_hand(void **state)
+{
+	struct world *w = *state;
+	json_t *r;
+
+	type(w, "r");
+	later(w, 10);
+	r = sent(w, "unsubscribe");
+	assert_int_equal(js_int(json_object_get(r, "params"), "sub", 0),
+	    1 + TOPIC_AGENTS);
+	json_decref(r);
+	r = sent(w, "subscribe");
+	assert_string_equal(js_str(json_object_get(r, "params"), "method", ""),
+	    "agent.list");
+	json_decref(r);
+	type(w, "r");			/* once is enough */
+	later(w, 10);
+	not_sent(w, "unsubscribe");
+	not_sent(w, "subscribe");
+	subscribed(w, TOPIC_AGENTS, w->u.m.topic[TOPIC_AGENTS].doc);
+	type(w, "D");
+	assert_non_null(w->u.m.question);
+}
+
 /* LIVE again, and an hour old. */
 static void
 rows_of_before_the_loss_are_not_acted_on(void **state)
@@ -319,6 +345,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(rows_of_a_hidden_list_are_asked_for_anew),
+		TEST(rows_are_asked_for_anew_by_hand),
 		TEST(rows_of_before_the_loss_are_not_acted_on),
 		TEST(a_question_about_old_rows_is_not_sent),
 		TEST(refused_rows_are_not_acted_on),

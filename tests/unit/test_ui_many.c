@@ -109,6 +109,57 @@ a_number_that_does_not_fit_says_so(void **state)
 	shows(w, " <345ms");
 }
 
+static void
+rename_agents(struct world *w, const char *first, const char *second)
+{
+	json_t *list = json_deep_copy(w->u.m.topic[TOPIC_AGENTS].doc);
+
+	(void)json_object_set_new(json_array_get(list, 0), "name",
+	    json_string(first));
+	(void)json_object_set_new(json_array_get(list, 1), "name",
+	    json_string(second));
+	model_put(&w->u.m, TOPIC_AGENTS, list);
+}
+
+/* Two that begin alike are two: the graph gives way to their names, and a name
+ * that is longer than all that says so. */
+static void
+long_names_are_told_apart(void **state)
+{
+	struct world *w = *state;
+
+	rename_agents(w, "backup-store-west-1", "backup-store-west-2");
+	shows(w, "backup-store-west-1 ");
+	shows(w, "backup-store-west-2 ");
+	rename_agents(w, "a", "backup-store-west-2.prod.example.org");
+	shows(w, "backup-store-west-2.p> ");
+}
+
+/* Of the newest 200 runs three may go on, and of those before them more. */
+static void
+runs_that_are_not_listed_count(void **state)
+{
+	struct world *w = *state;
+	json_t *list = json_array();
+
+	for (int i = 0; i < 200; i++)
+		(void)json_array_append_new(list, json_pack("{s:i,s:s}", "id",
+		    9000 - i, "state", i < 3 ? "running" : "succeeded"));
+	model_put(&w->u.m, TOPIC_RUNS, list);
+	list = json_deep_copy(w->u.m.topic[TOPIC_AGENTS].doc);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		(void)json_object_set_new(json_array_get(list, i), "running",
+		    json_integer(0));
+	model_put(&w->u.m, TOPIC_AGENTS, json_incref(list));
+	shows(w, "4 Runs(3+) ");	/* they do not know of those yet */
+	(void)json_object_set_new(json_array_get(list, 0), "running",
+	    json_integer(7));
+	model_put(&w->u.m, TOPIC_AGENTS, list);
+	shows(w, "4 Runs(7) ");
+	w->u.m.topic[TOPIC_AGENTS].part = true;
+	shows(w, "4 Runs(7+) ");
+}
+
 /* A word without a space is cut between letters. */
 static void
 a_long_word_is_whole(void **state)
@@ -197,6 +248,8 @@ main(void)
 		TEST(any_name_is_completed),
 		TEST(graphs_are_of_the_rows_shown),
 		TEST(a_number_that_does_not_fit_says_so),
+		TEST(long_names_are_told_apart),
+		TEST(runs_that_are_not_listed_count),
 		TEST(a_long_word_is_whole),
 		TEST(a_bare_row_is_whole),
 		TEST(what_is_typed_is_seen),

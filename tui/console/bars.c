@@ -132,7 +132,8 @@ void
 bars_screens(const struct model *m, const struct area *a)
 {
 	size_t joins = model_count(m, TOPIC_JOINS, "state", "pending");
-	size_t runs = model_count(m, TOPIC_RUNS, "state", "running");
+	const char *more;
+	size_t runs = model_running(m, &more);
 	int x = 1;
 
 	for (int i = 0; i < SCREEN_COUNT; i++) {
@@ -144,7 +145,7 @@ bars_screens(const struct model *m, const struct area *a)
 			    model_more(m, TOPIC_JOINS));
 		if (i == SCREEN_RUNS && runs > 0)
 			(void)snprintf(count, sizeof(count), "(%zu%s)", runs,
-			    model_more(m, TOPIC_RUNS));
+			    more);
 		if (i == SCREEN_EVENTS && model_alerts(m) > 0)
 			(void)snprintf(count, sizeof(count), "(%zu!)",
 			    model_alerts(m));

@@ -506,6 +506,29 @@ model_more(const struct model *m, enum topic t)
 	    (size_t)topics[t].limit) ? "+" : "";
 }
 
+/* The newest runs are listed, and an old one may go on: the agents say how many
+ * they have. */
+size_t
+model_running(const struct model *m, const char **more)
+{
+	size_t n = model_count(m, TOPIC_RUNS, "state", "running"), told = 0;
+	const json_t *agents = m->topic[TOPIC_AGENTS].doc;
+
+	*more = model_more(m, TOPIC_RUNS);
+	if (**more == '\0' || agents == NULL)
+		return n;
+	for (size_t i = 0; i < json_array_size(agents); i++) {
+		const json_t *row = json_array_get(agents, i);
+
+		if (js_bool(row, "connected", false))
+			told += (size_t)js_int(row, "running", 0);
+	}
+	if (told < n)
+		return n;
+	*more = model_more(m, TOPIC_AGENTS);
+	return told;
+}
+
 const json_t *
 model_row(const struct model *m, enum topic t, const char *id)
 {

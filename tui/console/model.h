@@ -50,6 +50,7 @@ struct rows_memo {
 	char   filter[VIEW_FILTER];
 	int    sort;
 	bool   desc, audit, alerts;
+	int    widest[VIEW_COLUMNS];	/* of the columns that grow, cells */
 };
 
 enum link_state { LINK_TRYING, LINK_UP, LINK_DOWN, LINK_DENIED, LINK_OLD };
@@ -170,6 +171,8 @@ int	model_may(const struct model *, enum cmd_id, struct err *);
 int	model_fresh(const struct model *, enum topic, struct err *);
 /* "" if its rows are all that there are, else "+": there may be more. */
 const char *model_more(const struct model *, enum topic);
+/* The runs that go on; *more as model_more. */
+size_t	model_running(const struct model *, const char **more);
 /* The row of a list with this id, or NULL. */
 const json_t *model_row(const struct model *, enum topic, const char *id);
 /* The value of a setting as it is written, or dflt; returns out. */

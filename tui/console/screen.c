@@ -105,6 +105,9 @@ screen_rows(const struct model *m, enum screen_id id, struct view_rows *r)
 		    v->sort < s->ncolumns ? s->columns[v->sort].path : NULL,
 		    &o->rows);
 		json_decref(list);
+		for (int i = 0; i < s->ncolumns; i++)
+			o->widest[i] = s->columns[i].flags & WIDGET_GROWS
+			    ? view_widest(&o->rows, s->columns[i].path) : 0;
 		o->rev = m->topic[topic].rev;
 		o->raised = raised_rev(m, id);
 		(void)MEM_STR(o->filter, v->filter);
@@ -187,7 +190,7 @@ screen_table(const struct model *m, const struct area *a, widget_cell *cell,
 	const struct topic_doc *d = &m->topic[topic];
 	const struct screen_ctx ctx = { m, a->g->glyphs };
 	const struct widget_table t = { s->columns, s->ncolumns, cell, &ctx,
-		topics[topic].key };
+		topics[topic].key, m->memo[m->screen].widest };
 	struct area rest = *a;
 	struct view_rows r;
 	size_t n;

@@ -8,15 +8,15 @@
 enum { NAME, STATE, HEALTH, UP, LATENCY, RUNS, TREND, ADDRESS, VERSION };
 
 const struct widget_column agent_columns[] = {
-	[NAME] = { "NAME", "name", 13, 0, false },
-	[STATE] = { "STATE", "role", 9, 0, false },
-	[HEALTH] = { "HEALTH", "health.value", 14, 1, false },
-	[UP] = { "UP%", "uptime", 5, 4, true },
-	[LATENCY] = { "LAT", "latency", 6, 3, true },
-	[RUNS] = { "RUNS", "running", 4, 2, true },
-	[TREND] = { "CPU, 10 MIN", NULL, -12, 5, false },
-	[ADDRESS] = { "ADDRESS", "address", 21, 6, false },
-	[VERSION] = { "VERSION", "version", 8, 7, false },
+	[NAME] = { "NAME", "name", 13, 0, WIDGET_GROWS | WIDGET_ME },
+	[STATE] = { "STATE", "role", 9, 0, 0 },
+	[HEALTH] = { "HEALTH", "health.value", 14, 1, 0 },
+	[UP] = { "UP%", "uptime", 5, 4, WIDGET_RIGHT },
+	[LATENCY] = { "LAT", "latency", 6, 3, WIDGET_RIGHT },
+	[RUNS] = { "RUNS", "running", 4, 2, WIDGET_RIGHT },
+	[TREND] = { "CPU, 10 MIN", NULL, -12, 5, 0 },
+	[ADDRESS] = { "ADDRESS", "address", 21, 6, 0 },
+	[VERSION] = { "VERSION", "version", 8, 7, 0 },
 };
 const int agent_ncolumns = sizeof(agent_columns) / sizeof(agent_columns[0]);
 

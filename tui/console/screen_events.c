@@ -9,11 +9,11 @@
 enum { TIME, LEVEL, WHO, WHAT, CODE };
 
 const struct widget_column event_columns[] = {
-	[TIME] = { "TIME", "at", 13, 0, false },
-	[LEVEL] = { "LEVEL", "severity", 7, 1, false },
-	[WHO] = { "WHO", "actor", 14, 3, false },
-	[WHAT] = { "WHAT", "message", -36, 0, false },
-	[CODE] = { "CODE", "code", 20, 6, false },
+	[TIME] = { "TIME", "at", 13, 0, 0 },
+	[LEVEL] = { "LEVEL", "severity", 7, 1, 0 },
+	[WHO] = { "WHO", "actor", 14, 3, 0 },
+	[WHAT] = { "WHAT", "message", -36, 0, 0 },
+	[CODE] = { "CODE", "code", 20, 6, 0 },
 };
 const int event_ncolumns = sizeof(event_columns) / sizeof(event_columns[0]);
 

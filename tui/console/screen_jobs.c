@@ -8,14 +8,14 @@
 enum { NAME, ON, NEXT, LAST, RESULT, WHERE, TRIGGERS, QUEUE };
 
 const struct widget_column job_columns[] = {
-	[NAME] = { "JOB", "name", 16, 0, false },
-	[ON] = { "ON", "enabled", 6, 1, false },
-	[NEXT] = { "NEXT", "next", 18, 2, false },
-	[LAST] = { "LAST", "last.at", 12, 4, false },
-	[RESULT] = { "RESULT", "last.state", 10, 3, false },
-	[WHERE] = { "WHERE", "distribution", 11, 5, false },
-	[TRIGGERS] = { "TRIGGERS", NULL, -20, 6, false },
-	[QUEUE] = { "QUEUE", "queue", 12, 7, false },
+	[NAME] = { "JOB", "name", 16, 0, WIDGET_GROWS },
+	[ON] = { "ON", "enabled", 6, 1, 0 },
+	[NEXT] = { "NEXT", "next", 18, 2, 0 },
+	[LAST] = { "LAST", "last.at", 12, 4, 0 },
+	[RESULT] = { "RESULT", "last.state", 10, 3, 0 },
+	[WHERE] = { "WHERE", "distribution", 11, 5, 0 },
+	[TRIGGERS] = { "TRIGGERS", NULL, -20, 6, 0 },
+	[QUEUE] = { "QUEUE", "queue", 12, 7, 0 },
 };
 const int job_ncolumns = sizeof(job_columns) / sizeof(job_columns[0]);
 

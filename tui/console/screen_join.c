@@ -8,13 +8,13 @@
 enum { NAME, FROM, AS, STATE, TOKEN, WORDS, ASKED };
 
 const struct widget_column join_columns[] = {
-	[NAME] = { "NAME", "name", 12, 0, false },
-	[FROM] = { "FROM", "address", 21, 3, false },
-	[AS] = { "AS", "as", 6, 2, false },
-	[STATE] = { "STATE", "state", 8, 0, false },
-	[TOKEN] = { "TOKEN", "token_expires_at", 7, 1, true },
-	[WORDS] = { "CHECK WORDS", "words", -21, 1, false },
-	[ASKED] = { "ASKED", "requested_at", 13, 5, false },
+	[NAME] = { "NAME", "name", 12, 0, 0 },
+	[FROM] = { "FROM", "address", 21, 3, 0 },
+	[AS] = { "AS", "as", 6, 2, 0 },
+	[STATE] = { "STATE", "state", 8, 0, 0 },
+	[TOKEN] = { "TOKEN", "token_expires_at", 7, 1, WIDGET_RIGHT },
+	[WORDS] = { "CHECK WORDS", "words", -21, 1, 0 },
+	[ASKED] = { "ASKED", "requested_at", 13, 5, 0 },
 };
 const int join_ncolumns = sizeof(join_columns) / sizeof(join_columns[0]);
 

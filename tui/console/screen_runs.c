@@ -9,13 +9,13 @@
 enum { RUN, JOB, AGENT, STATE, SINCE, TOOK, WHY };
 
 const struct widget_column run_columns[] = {
-	[RUN] = { "RUN", "id", 7, 0, false },
-	[JOB] = { "JOB", "job", 12, 0, false },
-	[AGENT] = { "AGENT", "agent", 9, 2, false },
-	[STATE] = { "STATE", "state", 10, 1, false },
-	[SINCE] = { "SINCE", "started_at", 12, 4, false },
-	[TOOK] = { "TOOK", NULL, 6, 3, true },
-	[WHY] = { "WHY", "cause", -14, 2, false },
+	[RUN] = { "RUN", "id", 7, 0, 0 },
+	[JOB] = { "JOB", "job", 12, 0, WIDGET_GROWS },
+	[AGENT] = { "AGENT", "agent", 9, 2, WIDGET_GROWS },
+	[STATE] = { "STATE", "state", 10, 1, 0 },
+	[SINCE] = { "SINCE", "started_at", 12, 4, 0 },
+	[TOOK] = { "TOOK", NULL, 6, 3, WIDGET_RIGHT },
+	[WHY] = { "WHY", "cause", -14, 2, 0 },
 };
 const int run_ncolumns = sizeof(run_columns) / sizeof(run_columns[0]);
 

@@ -8,12 +8,12 @@
 enum { EPOCH, HOLDER, AT, CASE, OUTCOME, WHY };
 
 const struct widget_column sched_columns[] = {
-	[EPOCH] = { "EPOCH", "epoch", 5, 0, true },
-	[HOLDER] = { "FROM > TO", "to", 22, 0, false },
-	[AT] = { "AT", "at", 13, 1, false },
-	[CASE] = { "CASE", "case", 4, 4, true },
-	[OUTCOME] = { "OUTCOME", "outcome", 11, 3, false },
-	[WHY] = { "WHY IT CHANGED", "text", -20, 2, false },
+	[EPOCH] = { "EPOCH", "epoch", 5, 0, WIDGET_RIGHT },
+	[HOLDER] = { "FROM > TO", "to", 22, 0, 0 },
+	[AT] = { "AT", "at", 13, 1, 0 },
+	[CASE] = { "CASE", "case", 4, 4, WIDGET_RIGHT },
+	[OUTCOME] = { "OUTCOME", "outcome", 11, 3, 0 },
+	[WHY] = { "WHY IT CHANGED", "text", -20, 2, 0 },
 };
 const int sched_ncolumns = sizeof(sched_columns) / sizeof(sched_columns[0]);
 

@@ -7,10 +7,10 @@
 enum { NAME, VALUE, DEFAULT, HELP };
 
 const struct widget_column setting_columns[] = {
-	[NAME] = { "SETTING", "name", 22, 0, false },
-	[VALUE] = { "VALUE", "value", 24, 0, false },
-	[DEFAULT] = { "DEFAULT", "default", 12, 3, false },
-	[HELP] = { "WHAT IT DOES", NULL, -16, 2, false },
+	[NAME] = { "SETTING", "name", 22, 0, 0 },
+	[VALUE] = { "VALUE", "value", 24, 0, WIDGET_GROWS },
+	[DEFAULT] = { "DEFAULT", "default", 12, 3, 0 },
+	[HELP] = { "WHAT IT DOES", NULL, -16, 2, 0 },
 };
 const int setting_ncolumns = sizeof(setting_columns) /
     sizeof(setting_columns[0]);

@@ -544,8 +544,7 @@ look(struct ui *u, const struct key *k)
 		if (!u->up && u->once)
 			model_say(m, true, "this console ends with its link: "
 			    "q");
-		u->next_ping = u->next_detail = u->next_stats =
-		    u->next_line = (mono){ 0 };
+		ui_again(u);
 		break;
 	case ACT_REDRAW:	u->redraw = true; break;
 	case ACT_MARK:		toggle_mark(u); break;

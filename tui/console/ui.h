@@ -82,6 +82,8 @@ void	ui_part(struct ui *, enum ui_tag, const char *about,
 /* For ui_*.c. */
 /* The list of this screen is to be as fresh as one that is seen. */
 void	ui_fresh(struct ui *);
+/* What is seen here is asked for at once. */
+void	ui_again(struct ui *);
 /* Lists changed: the selection stays on its id, or moves to a neighbour. */
 void	ui_settle(struct ui *);
 /* The same, if anything changed: a burst of updates is settled once. */

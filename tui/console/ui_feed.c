@@ -487,6 +487,20 @@ ui_fresh(struct ui *u)
 }
 
 void
+ui_again(struct ui *u)
+{
+	enum topic t = screen_topics[u->m.screen];
+
+	u->next_ping = u->next_detail = u->next_stats = u->next_line =
+	    (mono){ 0 };
+	if (!u->up || u->m.link == LINK_DENIED || u->sub[t] == -1)
+		return;
+	if (u->sub[t] > 0)
+		ask_anew(u, t);
+	u->next_sub = (mono){ 0 };
+}
+
+void
 ui_update(struct ui *u, const json_t *params)
 {
 	int64_t sub = js_int(params, "sub", -2);

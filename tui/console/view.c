@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "mem.h"
+#include "utf8.h"
 
 void
 view_id(const json_t *row, const char *key, char out[VIEW_ID])
@@ -151,6 +152,21 @@ view_rows(const struct view *v, const json_t *list, const char *key,
 	if (sort_path != NULL && r->n > 1)
 		sort_rows(v, r, sort_path);
 	view_find(v, key, r);
+}
+
+int
+view_widest(const struct view_rows *r, const char *path)
+{
+	int most = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const json_t *v = view_path(r->row[i], path);
+		int n = json_is_string(v) ? (int)utf8_cells(
+		    json_string_value(v), json_string_length(v)) : 0;
+
+		most = n > most ? n : most;
+	}
+	return most;
 }
 
 void

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { VIEW_ID = 96, VIEW_FILTER = 128 };
+enum { VIEW_ID = 96, VIEW_FILTER = 128, VIEW_COLUMNS = 24 };
 
 struct view {
 	char   sel[VIEW_ID];	/* id of the selected row; "": the first */
@@ -39,6 +39,8 @@ bool	view_match(const json_t *row, const char *filter);
 void	view_rows(const struct view *, const json_t *list, const char *key,
 	    const char *sort_path, struct view_rows *);
 void	view_rows_free(struct view_rows *);
+/* Cells of the longest text that these rows have there. */
+int	view_widest(const struct view_rows *, const char *path);
 /* Where the selection is in rows that are filtered and sorted already. */
 void	view_find(const struct view *, const char *key, struct view_rows *);
 /* Moves the selection by n rows, or to the first or last for -LONG/+LONG;

@@ -7,15 +7,33 @@
 
 #include "utf8.h"
 
-enum { COLUMNS = 24, MARK = 2, GAP = 1 };
+enum { COLUMNS = VIEW_COLUMNS, MARK = 2, GAP = 1, ME = 3 };
 
 /* ---- tables ----------------------------------------------------------- */
 
-/* Widths for what fits: columns go by priority, the open one takes the rest. */
+/* The first columns that grow take what is left, the open one the rest. */
+static void
+grow(const struct widget_table *t, int left, int open, int w[COLUMNS])
+{
+	for (int i = 0; i < t->ncolumns; i++) {
+		unsigned flags = t->columns[i].flags;
+		int more = t->widest[i] + (flags & WIDGET_ME ? ME : 0) - w[i];
+
+		if (!(flags & WIDGET_GROWS) || w[i] == 0 || more <= 0)
+			continue;
+		more = more < left ? more : left;
+		w[i] += more;
+		left -= more;
+	}
+	if (open >= 0)
+		w[open] += left;
+}
+
+/* Widths for what fits: columns go by priority. */
 static void
 layout(const struct widget_table *t, int width, int w[COLUMNS])
 {
-	int drop = 0, sum, open, least;
+	int drop = 0, sum, open;
 
 	for (int i = 0; i < t->ncolumns; i++)
 		drop = t->columns[i].priority > drop ? t->columns[i].priority
@@ -23,7 +41,6 @@ layout(const struct widget_table *t, int width, int w[COLUMNS])
 	for (;; drop--) {
 		sum = MARK;
 		open = -1;
-		least = 0;
 		for (int i = 0; i < t->ncolumns; i++) {
 			const struct widget_column *c = &t->columns[i];
 
@@ -32,16 +49,15 @@ layout(const struct widget_table *t, int width, int w[COLUMNS])
 				continue;
 			w[i] = abs(c->width);
 			sum += GAP + w[i];
-			if (c->width < 0) {
-				open = i;
-				least = w[i];
-			}
+			open = c->width < 0 ? i : open;
 		}
 		if (sum - GAP <= width || drop <= 0)
 			break;
 	}
-	if (open >= 0) {
-		w[open] = width - (sum - GAP - least);
+	if (sum - GAP <= width)
+		grow(t, width - (sum - GAP), open, w);
+	else if (open >= 0) {
+		w[open] -= sum - GAP - width;
 		w[open] = w[open] < 1 ? 1 : w[open];
 	}
 }
@@ -60,7 +76,7 @@ heading(const struct area *a, const struct widget_table *t,
 
 		if (w[i] == 0)
 			continue;
-		if (c->right)
+		if (c->flags & WIDGET_RIGHT)
 			area_right(&cell, 0, w[i] - 1, attr, c->title);
 		else
 			(void)area_str(&cell, 0, 0, attr, c->title);
@@ -82,10 +98,11 @@ table_row(const struct area *a, int y, const struct widget_table *t,
 		if (w[i] == 0)
 			continue;
 		t->cell(t->ctx, row, i, w[i], &text, &attr);
-		if (t->columns[i].right)
+		if (t->columns[i].flags & WIDGET_RIGHT)
 			area_right(&cell, 0, w[i] - 1, attr | base, text.p);
-		else
-			(void)area_str(&cell, 0, 0, attr | base, text.p);
+		else if (area_str(&cell, 0, 0, attr | base, text.p) > w[i])
+			area_put(&cell, 0, w[i] - 1, attr | base | GRID_BOLD,
+			    '>');
 		buf_free(&text);
 		x += w[i] + GAP;
 	}

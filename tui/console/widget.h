@@ -15,13 +15,19 @@
 typedef void widget_cell(const void *ctx, const json_t *row, int column,
 	    int width, struct buf *text, unsigned *attr);
 
+enum widget_flag {
+	WIDGET_RIGHT = 1 << 0,	/* texts end at the right edge */
+	WIDGET_GROWS = 1 << 1,	/* to its longest text, if there is room */
+	WIDGET_ME = 1 << 2	/* one of them has " me" behind it */
+};
+
 struct widget_column {
 	const char *title;
 	const char *path;	/* what `s` sorts by, with dots; NULL: not */
 	int	    width;	/* cells; below 0: takes what is left, at
 				 * least this many */
 	int	    priority;	/* 0 always there; the highest goes first */
-	bool	    right;
+	unsigned    flags;	/* enum widget_flag */
 };
 
 struct widget_table {
@@ -30,10 +36,12 @@ struct widget_table {
 	widget_cell *cell;
 	const void  *ctx;
 	const char  *key;	/* member that is the row's id */
+	const int   *widest;	/* cells of the longest text of each column */
 };
 
 /* Heading and rows; the selected row has the mark and the cursor.  Rows come
- * from view_rows.  rows: as many as fit below the heading. */
+ * from view_rows.  rows: as many as fit below the heading.  What is cut says so
+ * with its last cell: `>`. */
 void	widget_table(const struct area *, const struct widget_table *,
 	    const struct view *, const struct view_rows *);
 
