@@ -25,6 +25,8 @@
 #include "keeper/slot.h"
 #include "keeper/super.h"
 #include "keeper/tree.h"
+#include "keeper/waiter.h"
+#include "keeper/who.h"
 #include "log.h"
 #include "mem.h"
 #include "pack.h"
@@ -375,7 +377,7 @@ idle_end(mono now)
 static void
 loop(void)
 {
-	static struct pollfd p[1 + LINK_FDS + RUN_LIVE];
+	static struct pollfd p[1 + LINK_FDS + RUN_LIVE + WHO_MOST];
 	size_t nlink, n;
 	mono now, at;
 
@@ -383,15 +385,17 @@ loop(void)
 		super_commit();
 		now = clock_mono();
 		at = mono_min(super_next(now), idle_end(now));
-		at = mono_min(at, link_next(now));
+		at = mono_min(mono_min(at, link_next(now)), who_next());
 		if (k.stop)
 			break;
-		if (k.upgrade && !journal_dirty() && !end_settle(false))
+		if (k.upgrade && !journal_dirty() && !end_settle(false) &&
+		    waiter_count() == 0)
 			upgrade();
 		p[0] = (struct pollfd){ k.signals, POLLIN, 0 };
 		nlink = link_watch(p + 1);
 		n = 1 + nlink;
 		n += adopt_watch(p + n, RUN_LIVE);
+		n += who_watch(p + n);
 		if (poll(p, n, wait_ms(now, at)) == -1)
 			continue;
 		tree_new_turn();
@@ -403,6 +407,8 @@ loop(void)
 		super_reap();
 		adopt_watched();
 		super_tick(clock_mono());
+		if (who_turn(clock_mono()))
+			super_known();
 		link_turn(p + 1, nlink);
 	}
 }

@@ -3,18 +3,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "log.h"
 #include "mem.h"
 
-enum { TEXT_MAX = 65536, CACHED = 8, CACHE_MS = 60000 };
+enum { TEXT_MAX = 65536 };
 
 static struct {
 	const char  *path;
@@ -23,11 +21,6 @@ static struct {
 	struct err   bad;		/* code ERR_OK: rules hold */
 	struct stat  seen;
 	struct rules rules;
-	struct {
-		mono	   until;
-		struct who who;
-	} cache[CACHED];
-	size_t	     turn;
 } g;
 
 /* ---- the file ---- */
@@ -258,70 +251,19 @@ rules_init(const char *path, uid_t owner)
 		    "with -f (see muster-keeper(8))");
 }
 
-static void
-fill(struct who *w, const struct passwd *pw)
-{
-	memset(w, 0, sizeof(*w));
-	(void)MEM_STR(w->name, pw->pw_name);
-	(void)MEM_STR(w->home, pw->pw_dir[0] == '/' ? pw->pw_dir : "/");
-	(void)MEM_STR(w->shell, pw->pw_shell[0] == '/' ? pw->pw_shell :
-	    "/bin/sh");
-	w->uid = pw->pw_uid;
-	w->gid = pw->pw_gid;
-}
-
 static const struct who *
 self(const char *want, struct err *e)
 {
-	static struct who me;
-	const struct passwd *pw;
+	const struct who *me = who_self();
 
-	if (me.name[0] == '\0') {
-		if ((pw = getpwuid(geteuid())) != NULL)
-			fill(&me, pw);
-		else {
-			(void)snprintf(me.name, sizeof(me.name), "%u",
-			    (unsigned)geteuid());
-			(void)MEM_STR(me.home, "/");
-			(void)MEM_STR(me.shell, "/bin/sh");
-		}
-		me.uid = geteuid();
-		me.gid = getegid();
-	}
-	if (*want != '\0' && strcmp(want, me.name) != 0) {
+	if (*want != '\0' && strcmp(want, me->name) != 0) {
 		(void)err_set(e, ERR_DENIED, "user %.32s: %s", want,
-		    me.uid != 0 ? "a keeper that is not root runs everything "
+		    me->uid != 0 ? "a keeper that is not root runs everything "
 		    "as itself" : "a root keeper needs a rules file for that "
 		    "(-f, muster-keeper(8))");
 		return NULL;
 	}
-	return &me;
-}
-
-static const struct who *
-look_up(const char *name, struct err *e)
-{
-	mono now = clock_mono();
-	const struct passwd *pw;
-	struct who *w;
-
-	for (size_t i = 0; i < CACHED; i++)
-		if (strcmp(g.cache[i].who.name, name) == 0 &&
-		    now.us < g.cache[i].until.us)
-			return &g.cache[i].who;
-	errno = 0;
-	if ((pw = getpwnam(name)) == NULL) {
-		(void)err_set(e, ERR_NOTFOUND, "user %s: %s", name,
-		    errno == 0 || errno == ENOENT ? "not on this machine" :
-		    strerror(errno));
-		return NULL;
-	}
-	w = &g.cache[g.turn].who;
-	g.cache[g.turn].until = mono_add_ms(now, CACHE_MS);
-	g.turn = (g.turn + 1) % CACHED;
-	fill(w, pw);
-	w->change = true;
-	return w;
+	return me;
 }
 
 static bool
@@ -336,10 +278,11 @@ listed(const char *name)
 }
 
 const struct who *
-rules_who(const char *want, struct err *e)
+rules_who(const char *want, bool *asked, struct err *e)
 {
 	const struct who *w;
 
+	*asked = false;
 	if (geteuid() != 0 || (g.path == NULL && g.owner == 0))
 		return self(want, e);
 	if (g.path == NULL) {
@@ -365,7 +308,7 @@ rules_who(const char *want, struct err *e)
 		    "user %.32s: not in the keeper's list (%s)", want, g.path);
 		return NULL;
 	}
-	if ((w = look_up(want, e)) == NULL)
+	if ((w = who_find(want, asked, e)) == NULL)
 		return NULL;
 	if (w->uid == g.owner && g.owner != 0) {
 		(void)err_set(e, ERR_DENIED, "user %s: musterd's own user "

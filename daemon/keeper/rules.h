@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "err.h"
+#include "keeper/who.h"
 
-enum { RULES_USERS = 256, RULES_NAME = 33 };
+enum { RULES_USERS = WHO_MOST - 1, RULES_NAME = WHO_NAME };
 
 struct rules {
 	size_t n;
@@ -24,20 +24,10 @@ struct rules {
 	char   default_user[RULES_NAME];	/* "" is none */
 };
 
-struct who {
-	char   name[RULES_NAME];
-	char   home[256], shell[128];
-	uid_t  uid;
-	gid_t  gid;		/* the first; the child looks for the others */
-	bool   change;		/* set groups, gid and uid before the exec */
-};
-
 /* path: NULL is no file; it must live on.  owner: musterd's uid. */
 void	rules_init(const char *path, uid_t owner);
-/* want "" is the default.  The result is valid until the next call.  A
- * name is looked up once a minute.  For one in the local file no directory
- * service is asked; for another one it is, and this waits for it. */
-const struct who *rules_who(const char *want, struct err *);
+/* want "" is the default; the rest is as of who_find. */
+const struct who *rules_who(const char *want, bool *asked, struct err *);
 
 /* The text of a rules file; name is for the message. */
 int	rules_parse(const char *text, size_t n, const char *name,

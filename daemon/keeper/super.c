@@ -11,6 +11,7 @@
 #include "keeper/run.h"
 #include "keeper/slot.h"
 #include "keeper/tree.h"
+#include "keeper/waiter.h"
 #include "log.h"
 #include "mem.h"
 #include "pack.h"
@@ -228,17 +229,30 @@ static int
 admit(struct run *r, const struct kmsg_start *s, struct err *e)
 {
 	const struct who *w;
+	bool asked;
 
 	if (journal_stuck())
 		return err_set(e, ERR_IO,
 		    "keeper: its journal cannot be written (disk full?)");
-	if (child_check(s, e) == -1 || (w = rules_who(s->user, e)) == NULL)
+	if (child_check(s, e) == -1 || (w = rules_who(s->user, &asked, e)) ==
+	    NULL)
 		return -1;
 	if (run_live_count() > RUN_LIVE ||
 	    (r->cell = child_cell_take()) == -1)
 		return err_set(e, ERR_BUSY, "keeper: %d runs at a time is its "
 		    "most", RUN_LIVE);
 	return slot_take(r, w->uid, e);
+}
+
+/* Its user is not known yet. */
+static bool
+waits(const struct kmsg_start *s)
+{
+	struct err e;
+	bool asked;
+
+	return waiter_has(s->id) || (rules_who(s->user, &asked, &e) == NULL &&
+	    asked && waiter_add(s) == 0);
 }
 
 void
@@ -257,6 +271,10 @@ super_start(struct kmsg *m)
 	if (r != NULL) {
 		/* Known: never a second time. */
 		link_report(r);
+		kmsg_clear(m);
+		return;
+	}
+	if (waits(s)) {
 		kmsg_clear(m);
 		return;
 	}
@@ -288,10 +306,32 @@ super_start(struct kmsg *m)
 }
 
 void
+super_known(void)
+{
+	struct waiter *all = waiter_take();
+	struct err e;
+	struct kmsg m;
+
+	for (struct waiter *w = all; w != NULL; w = w->next)
+		if (kmsg_read(w->frame.p, w->frame.len, &m, &e) > 0)
+			super_start(&m);
+	super_commit();
+	waiter_free(all);
+}
+
+void
 super_abort(const char *id, int64_t grace_ms)
 {
 	struct run *r = run_find(id);
 
+	if (waiter_drop(id)) {
+		struct kmsg_report no = { .id = id, .slot = "",
+			.state = RUN_REFUSED,
+			.why = "stopped before it was started" };
+
+		link_put_report(&no);
+		return;
+	}
 	if (r == NULL) {
 		struct kmsg_report none = { .id = id, .slot = "",
 			.state = RUN_UNKNOWN, .why = "" };
@@ -344,6 +384,7 @@ list_one(struct run *r, void *unused)
 void
 super_list(void)
 {
+	waiter_free(waiter_take());
 	super_commit();
 	run_each(list_one, NULL);
 	link_listed_now();
@@ -355,7 +396,8 @@ static void
 launch(struct run *r, const struct kmsg_start *s)
 {
 	struct err e = { 0 };
-	const struct who *w = rules_who(s->user, &e);
+	bool asked;
+	const struct who *w = rules_who(s->user, &asked, &e);
 
 	r->started = clock_wall();
 	r->began = clock_mono();

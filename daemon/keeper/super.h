@@ -19,6 +19,8 @@
 
 /* Takes m over, with its words; its strings must live until super_commit. */
 void	super_start(struct kmsg *m);
+/* Users that starts wait for are known now, or are known not to be. */
+void	super_known(void);
 void	super_abort(const char *id, int64_t grace_ms);
 void	super_forget(const char *id);
 void	super_list(void);

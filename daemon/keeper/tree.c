@@ -284,7 +284,8 @@ is_member(const struct run *r, struct proc *p, const struct stat *out)
 		return true;
 	/* A leader that was reaped has left its number to anybody, unless a
 	 * session or group still has that name: then it cannot be reused. */
-	if (r->pid > 0 && !r->nameless && (p->session == r->pid || p->group == r->pid) &&
+	if (r->pid > 0 && !r->nameless &&
+	    (p->session == r->pid || p->group == r->pid) &&
 	    (r->born == 0 || p->born >= r->born))
 		return true;
 	if (was_seen(r, p))

@@ -1,6 +1,8 @@
 /* The keeper's rules file: a typing error must end in a message.
- * The keeper is no library: its parser is taken in as source. */
+ * The keeper is no library: its parser is taken in as source, and what that
+ * needs. */
 #include "keeper/rules.c"
+#include "keeper/who.c"
 
 #include <stddef.h>
 #include <stdint.h>

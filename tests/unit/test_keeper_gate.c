@@ -224,6 +224,81 @@ killed_beside_strays_that_wait(void **state)
 	world_end(&w);
 }
 
+static void
+rules_world(struct world *w, struct gate *g, char path[128])
+{
+	memset(g, 0, sizeof(*g));
+	g->call = SYS_openat;
+	world_begin(w);
+	(void)chmod(w->dir, 0755);
+	(void)snprintf(path, 128, "%s/rules", w->dir);
+	write_rules(path, "runs: { users = [ \"daemon\" ]; "
+	    "default_user = \"nobody\"; };\n", 0644);
+	w->gate = g;
+	start_keeper(w, path);
+	new_client(w);
+}
+
+/* The directory of users does not answer: a run of a user who is not known yet
+ * waits for it, the others go on; it can be stopped, and a musterd that was
+ * started anew, which does not find it in the list, decides anew. */
+static void
+users_that_hang(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	const char *id[] = { "/usr/bin/id", "-un", NULL };
+	struct keeper_start s = { .argv = argv, .output_max = 10000 };
+	char path[128], *text;
+	struct world w;
+	struct gate g;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	rules_world(&w, &g, path);
+	s.id = "known";
+	s.user = "daemon";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, ENDED(&w, "known"));
+	(void)MEM_STR(g.name, "/etc/passwd");
+	g.named = true;
+	s.user = NULL;
+	s.id = "waits";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	assert_int_equal(keeper_run(w.k, &s), 0);	/* said twice */
+	s.id = "stopped";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	wait_held(&w);
+	s.id = "other";
+	s.user = "daemon";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	assert_int_equal(keeper_abort(w.k, "stopped", 200), 0);
+	WAIT(&w, ENDED(&w, "other") && ENDED(&w, "stopped"));
+	assert_int_equal(state_of(&w, "other"), KEEPER_EXITED);
+	assert_int_equal(state_of(&w, "stopped"), KEEPER_REFUSED);
+	drop_client(&w);
+	new_client(&w);
+	assert_int_equal(state_of(&w, "waits"), KEEPER_UNKNOWN);
+	s.id = "again";
+	s.argv = id;
+	s.user = NULL;
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	g.named = false;
+	gate_open(&g);
+	WAIT(&w, ENDED(&w, "again"));
+	assert_int_equal(state_of(&w, "again"), KEEPER_EXITED);
+	text = output(&w, "again", NULL);
+	assert_string_equal(text, "nobody\n");
+	free(text);
+	assert_int_equal(state_of(&w, "waits"), KEEPER_UNKNOWN);
+	/* Of the two that waited before, one was stopped and one dropped. */
+	s.id = "waits";
+	assert_int_equal(keeper_run(w.k, &s), 0);
+	WAIT(&w, ENDED(&w, "waits"));
+	assert_int_equal(w.seen[index_of(&w, "waits")].ends, 1);
+	world_end(&w);
+}
+
 /* The directory of users and groups is away: who is looked up there waits for
  * it by himself, can be stopped, and the other runs go on. */
 static void
@@ -232,7 +307,7 @@ groups_that_hang(void **state)
 	const char *argv[] = { "/bin/true", NULL };
 	char path[128], told[128], go[128], script[400];
 	struct world w;
-	struct gate g = { .call = SYS_openat };
+	struct gate g;
 	struct keeper_start s = { .id = "hangs", .user = "daemon",
 		.argv = argv, .timeout_ms = 300, .grace_ms = 200 };
 	int fifo, fifo2;
@@ -240,18 +315,11 @@ groups_that_hang(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	world_begin(&w);
-	(void)chmod(w.dir, 0755);
-	(void)snprintf(path, sizeof(path), "%s/rules", w.dir);
-	write_rules(path, "runs: { users = [ \"daemon\" ]; "
-	    "default_user = \"nobody\"; };\n", 0644);
+	rules_world(&w, &g, path);
 	fifo = make_fifo(&w, "told", told);
 	fifo2 = make_fifo(&w, "go", go);
 	(void)chmod(told, 0666);
 	(void)chmod(go, 0666);
-	w.gate = &g;
-	start_keeper(&w, path);
-	new_client(&w);
 	(void)snprintf(script, sizeof(script), "echo $$ > %s; read x < %s; "
 	    "exit 6", told, go);
 	sh(&w, "other", script);
@@ -634,6 +702,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(strangers_are_not_read),
 		cmocka_unit_test(strays_that_wait),
 		cmocka_unit_test(killed_beside_strays_that_wait),
+		cmocka_unit_test(users_that_hang),
 		cmocka_unit_test(groups_that_hang),
 		cmocka_unit_test(sync_that_failed_once),
 		cmocka_unit_test(leased_output),
