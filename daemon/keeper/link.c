@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "keeper/super.h"
 #include "log.h"
 #include "pack.h"
 
@@ -32,6 +31,7 @@ static struct {
 	mono	    full;	/* until then it is not listened to */
 	uid_t	    owner;
 	const char *start_id, *boot_id;
+	const struct link_ops *ops;
 	struct conn client;	/* said hello */
 	struct conn fresh;	/* did not yet */
 	struct buf  gate;
@@ -72,8 +72,10 @@ link_listen(int state, int keeper, uid_t uid, gid_t gid, struct err *e)
 }
 
 void
-link_init(uid_t owner, const char *start_id, const char *boot_id)
+link_init(uid_t owner, const char *start_id, const char *boot_id,
+    const struct link_ops *ops)
 {
+	l.ops = ops;
 	l.owner = owner;
 	l.start_id = start_id;
 	l.boot_id = boot_id;
@@ -165,16 +167,16 @@ obey(struct conn *c, struct kmsg *m, struct err *e)
 	}
 	switch (m->type) {
 	case KMSG_START:
-		super_start(m);
+		l.ops->start(m);
 		return 0;
 	case KMSG_ABORT:
-		super_abort(m->id, m->grace_ms);
+		l.ops->abort(m->id, m->grace_ms);
 		return 0;
 	case KMSG_FORGET:
-		super_forget(m->id);
+		l.ops->forget(m->id);
 		return 0;
 	case KMSG_LIST:
-		super_list();
+		l.ops->list();
 		return 0;
 	case KMSG_HELLO:
 	case KMSG_WELCOME:
@@ -219,7 +221,7 @@ frames(struct conn *c)
 		}
 	}
 	/* Starts still point into these bytes. */
-	super_commit();
+	l.ops->commit();
 	if (n == -1) {
 		conn_refuse(c, e.msg);
 		return;

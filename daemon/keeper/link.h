@@ -15,14 +15,23 @@
 /* Binds in keeper_fd and moves the name to state_fd/keeper.sock, so that the
  * owner of the state directory cannot play with it in between. */
 int	link_listen(int state_fd, int keeper_fd, uid_t, gid_t, struct err *);
-/* What welcome says and who may connect. */
-void	link_init(uid_t owner, const char *start_id, const char *boot_id);
+/* What musterd asks for (super.h); commit: all that was read is asked. */
+struct link_ops {
+	void (*start)(struct kmsg *);
+	void (*abort)(const char *id, int64_t grace_ms);
+	void (*forget)(const char *id);
+	void (*list)(void);
+	void (*commit)(void);
+};
+/* What welcome says, who may connect and who obeys; they must live on. */
+void	link_init(uid_t owner, const char *start_id, const char *boot_id,
+	    const struct link_ops *);
 
 /* Appends what to poll for: at most LINK_FDS; link_next says until when. */
 enum { LINK_FDS = 3 };
 mono	link_next(mono now);
 size_t	link_watch(struct pollfd *);
-/* One turn: accept, read and obey, write.  Calls super_*. */
+/* One turn: accept, read and obey, write. */
 void	link_turn(const struct pollfd *, size_t);
 bool	link_has_client(void);
 

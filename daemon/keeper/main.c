@@ -58,6 +58,14 @@ static struct {
 	bool		    stop, upgrade;
 } k = { .resume = -1, .lock_fd = -1, .cells_fd = -1, .ready = -1 };
 
+static const struct link_ops obeys = {
+	.start = super_start,
+	.abort = super_abort,
+	.forget = super_forget,
+	.list = super_list,
+	.commit = super_commit,
+};
+
 static int
 usage(void)
 {
@@ -174,7 +182,7 @@ begin(struct err *e)
 	adopt_all(&old, k.head.boot_id);
 	if (journal_begin(k.keeper_fd, &k.head, e) == -1)
 		return -1;
-	link_init(k.st.st_uid, k.head.start_id, k.head.boot_id);
+	link_init(k.st.st_uid, k.head.start_id, k.head.boot_id, &obeys);
 	return link_listen(k.state_fd, k.keeper_fd, k.st.st_uid, k.st.st_gid,
 	    e);
 }
@@ -304,7 +312,7 @@ resume_parts(struct unpack *u, struct err *e)
 		return -1;
 	if (super_unpack(extra, nextra) == -1 || link_unpack(link, nlink) == -1)
 		return err_set(e, ERR_FAILED, "re-exec: state is damaged");
-	link_init(k.st.st_uid, k.head.start_id, k.head.boot_id);
+	link_init(k.st.st_uid, k.head.start_id, k.head.boot_id, &obeys);
 	inherit(false);
 	return journal_resume(k.keeper_fd, &k.head, e);
 }
