@@ -103,28 +103,6 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	}
 }
 
-void
-screen_next_in_line(const struct model *m, struct buf *b)
-{
-	const json_t *list = model_in_line(m);
-	size_t n = 0;
-
-	for (size_t i = 0; i < json_array_size(list) && n < 3; i++) {
-		const json_t *a = json_array_get(list, i);
-
-		if (!js_bool(a, "eligible", false))
-			continue;
-		buf_fmt(b, "%s%s (%s)", n > 0 ? ", then " : "",
-		    js_str(a, "name", "?"),
-		    say_level(js_str(a, "health", "unknown"), 20));
-		n++;
-	}
-	if (n == 0)
-		buf_puts(b, model_vacant(m) ? "nobody holds the role"
-		    : list == NULL ? "not known yet"
-		    : "nobody could take over");
-}
-
 static size_t
 able(const struct model *m)
 {
