@@ -33,6 +33,7 @@ struct entry {
 	bool		 seen;		/* by the keeper that is connected */
 	bool		 unwanted;	/* HELD: given up by the broker */
 	bool		 disowned;	/* not to be started: see runs_disown */
+	bool		 again;		/* JOURNALING: is sent once more */
 	struct runs	*owner;
 	UT_hash_handle	 hh;
 };
@@ -289,8 +290,10 @@ on_journaled(enum store_rc rc, void *arg)
 	struct runs *rs = e->owner;
 
 	if (rc != STORE_OK) {
-		/* Nothing was started: the broker may send it elsewhere. */
-		if (rc != STORE_DOWN)
+		/* Nothing was started: the broker may send it elsewhere.  One
+		 * that it sends once more is answered then: it would believe
+		 * this, and the other would run. */
+		if (rc != STORE_DOWN && !e->again)
 			refuse(rs, e->cluster, e->run, e->attempt,
 			    "this node's store takes no writes (disk full?)");
 		entry_drop(rs, e);
@@ -318,7 +321,7 @@ runs_dispatch(struct runs *rs, const char *cluster, const char *cluster_name,
 	}
 	e = entry_get(rs, cluster, run, attempt);
 	if (e != NULL) {
-		e->unwanted = e->disowned = false;
+		e->unwanted = e->disowned = e->again = false;
 		if (e->state == HELD) {
 			e->state = STARTING;
 			start(e);
@@ -511,6 +514,15 @@ runs_report(struct runs *rs, const char *cluster, int64_t run, int64_t attempt)
 	struct entry *e = entry_get(rs, cluster, run, attempt);
 
 	return e != NULL ? report_json(e) : NULL;
+}
+
+void
+runs_told(struct runs *rs, const char *cluster)
+{
+	for (struct entry *e = rs->all; e != NULL; e = e->hh.next)
+		if (e->state == JOURNALING && !order_is_alone(e->run) &&
+		    strcmp(e->cluster, cluster) == 0)
+			e->again = true;
 }
 
 int

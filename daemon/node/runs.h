@@ -78,6 +78,9 @@ void	runs_settled(struct runs *, const char *cluster, int64_t run,
 json_t *runs_keys(const struct runs *, const char *cluster);
 json_t *runs_report(struct runs *, const char *cluster, int64_t run,
 	    int64_t attempt);
+/* Hello has told the broker of all of them: what is on its way to the disk it
+ * sends once more, and only what becomes of that is its answer. */
+void	runs_told(struct runs *, const char *cluster);
 int	runs_running(const struct runs *);
 /* The leaders of what runs now; returns how many were written. */
 size_t	runs_pids(const struct runs *, pid_t *out, size_t max);

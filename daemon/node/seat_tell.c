@@ -67,6 +67,7 @@ seat_told_runs(struct seat *s)
 		json_decref(r);
 	}
 	json_decref(keys);
+	runs_told(s->runs, s->facts.cluster_id);
 	return list;
 }
 

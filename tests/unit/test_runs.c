@@ -1,5 +1,8 @@
 /* The runs of a machine: what it was sent, and what it still has to tell.  An
  * end that is forgotten here is a night's work that counts as lost. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "store_fixture.h"
 
 #include "core/order.h"
@@ -128,6 +131,48 @@ test_what_a_member_was_sent_it_does_not_start_when_it_is_none(void **state)
 	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_LIVE);
 }
 
+/* A full disk: what is written next is not. */
+static void
+disk_is_full(bool full)
+{
+	static struct rlimit free_;
+	struct rlimit l;
+
+	if (full) {
+		(void)signal(SIGXFSZ, SIG_IGN);
+		assert_int_equal(getrlimit(RLIMIT_FSIZE, &free_), 0);
+	}
+	l = free_;
+	l.rlim_cur = full ? 1 : l.rlim_cur;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+/* What was on its way to a slow disk as the link came back is sent once more.
+ * The disk was full: told now, that it is refused would be on record, and then
+ * the one that is sent would run. */
+static void
+test_what_is_sent_once_more_is_not_refused_before(void **state)
+{
+	(void)state;
+	disk_is_full(true);
+	dispatched();
+	runs_told(runs, "other");
+	runs_told(runs, "c1");
+	store_drain(store);
+	assert_string_equal(told, "");
+	assert_int_equal(runs_state(runs, "c1", 17, 1), RUNS_NONE);
+	/* As it is when it was sent in time. */
+	dispatched();
+	runs_told(runs, "c1");
+	dispatched();
+	store_drain(store);
+	assert_string_equal(told, "refused");
+	disk_is_full(false);
+	dispatched();
+	store_drain(store);
+	assert_string_equal(told, "accepted");
+}
+
 #define U(f) cmocka_unit_test_setup_teardown(f, up, down)
 
 int
@@ -138,6 +183,7 @@ main(void)
 		U(test_an_end_is_not_settled_by_what_was_said_before_it),
 		U(test_an_end_after_it_is_kept_too),
 		U(test_what_a_member_was_sent_it_does_not_start_when_it_is_none),
+		U(test_what_is_sent_once_more_is_not_refused_before),
 	};
 
 	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
