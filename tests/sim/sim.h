@@ -116,6 +116,7 @@ struct keeper {
 	bool		up;		/* linked to this life of the daemon */
 	int64_t		says;		/* what it says keeps its order, … */
 	struct said    *said, *said_last;	/* … until it is heard */
+	int64_t		excused;	/* what was asked before this time */
 	int		start;
 };
 

@@ -142,6 +142,7 @@ struct command {
 	struct keeper *k;
 	char	       id[KEEPER_ID];
 	int	       what;		/* start, abort, forget */
+	int64_t	       asked;
 	char	       job[64], occ[64];
 };
 
@@ -163,6 +164,7 @@ on_command(struct world *w, void *arg, int64_t start)
 		r->until = w->now + (sim_chance(w, 80)
 		    ? sim_range(w, 5 * MS, 900 * MS)
 		    : sim_range(w, SEC, 25 * SEC));
+		r->excused = c->asked < c->k->excused;
 		HASH_ADD_STR(c->k->runs, id, r);
 		w->r.runs++;
 		check_start(c->k->m, r->id, c->job, c->occ);
@@ -194,6 +196,7 @@ command(struct keeper *k, const char *id, int what)
 	c = mem_zero(1, sizeof(*c));
 	c->k = k;
 	c->what = what;
+	c->asked = w->now;
 	(void)MEM_STR(c->id, id);
 	sim_at(w, w->now + 60, on_command, c, k->start);
 	return c;
@@ -272,9 +275,11 @@ keeper_crash(struct machine *m, bool power)
 	keeper_link(m);
 }
 
+/* Also what is on its way to it. */
 void
 keeper_excuse(struct machine *m)
 {
+	m->keeper.excused = m->w->now + 1;
 	for (struct krun *r = m->keeper.runs; r != NULL; r = r->hh.next)
 		r->excused = true;
 }
