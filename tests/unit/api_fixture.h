@@ -193,17 +193,20 @@ agent_says(const char *method, json_t *params)
 	json_decref(doc);
 }
 
+/* It speaks when the test has it speak, however long that takes. */
+enum { AGENT_INTERVAL = 10 * PATIENCE_MS };
+
 static inline void
 agent_beat(void)
 {
-	agent_says("link.beat", json_pack(
-	    "{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:i,s:b,s:f,s:{s:f}}",
+	agent_says("link.beat", json_pack("{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:b,"
+	    "s:I,s:I,s:i,s:b,s:f,s:i,s:{s:f}}",
 	    "start", (json_int_t)7, "seq", (json_int_t)++agent.seq, "on", 0,
 	    "suspended", 0, "fresh", 0, "epoch", (json_int_t)0, "floor",
 	    (json_int_t)0, "controlled", 1, "wall",
 	    (json_int_t)clock_wall().ms, "rev",
 	    (json_int_t)broker->catalog->rev, "running", 0, "accepts", 1,
-	    "rtt", 0.4, "sample", "cpu", 12.0));
+	    "rtt", 0.4, "interval", AGENT_INTERVAL, "sample", "cpu", 12.0));
 }
 
 static inline void
@@ -271,13 +274,22 @@ agent_closed(struct session *s, const char *why, void *ctx)
 static const struct session_ops agent_ops = { .message = agent_message,
 	.closed = agent_closed };
 
+/* Not 0: the time stands there. */
+static struct now still;
+
+static inline struct now
+now_here(void)
+{
+	return still.mono.us != 0 ? still : clock_now();
+}
+
 /* One turn of everything. */
 static inline void
 turn(void)
 {
-	broker->now = clock_now();
+	broker->now = now_here();
 	store_poll(store);
-	(void)broker_turn(broker, clock_now());
+	(void)broker_turn(broker, now_here());
 	(void)uv_run(&loop, UV_RUN_NOWAIT);
 }
 
@@ -379,6 +391,7 @@ setup(void **state)
 	(void)state;
 	memset(&nd, 0, sizeof(nd));
 	memset(&agent, 0, sizeof(agent));
+	still = (struct now){ 0 };
 	(void)snprintf(dir, sizeof(dir), "/tmp/muster-api.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(config_path, sizeof(config_path), "%s/musterd.conf",
@@ -524,12 +537,13 @@ static inline void
 agent_says_on(int64_t epoch)
 {
 	agent_says("link.beat", json_pack(
-	    "{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:i,s:b}", "start",
+	    "{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:b,s:I,s:I,s:i,s:b,s:i}", "start",
 	    (json_int_t)7, "seq", (json_int_t)++agent.seq, "on", 1,
 	    "suspended", 0, "fresh", epoch == 0, "epoch", (json_int_t)epoch,
 	    "floor", (json_int_t)epoch, "controlled", 1, "wall",
 	    (json_int_t)clock_wall().ms, "rev",
-	    (json_int_t)broker->catalog->rev, "running", 0, "accepts", 1));
+	    (json_int_t)broker->catalog->rev, "running", 0, "accepts", 1,
+	    "interval", AGENT_INTERVAL));
 	UNTIL(broker->roster->agents[0].beat.seq == agent.seq);
 }
 

@@ -26,11 +26,9 @@
 #include "net/dial.h"
 #include "net/quarantine.h"
 #include "net/server.h"
+#include "patience.h"
 
-enum {
-	PATIENCE_MS = 30000,
-	BIG = 20 << 20		/* bytes of a long answer */
-};
+enum { BIG = 20 << 20 };	/* bytes of a long answer */
 
 struct end {
 	struct session *s;
@@ -95,11 +93,11 @@ static const struct session_ops end_ops = {
 static void
 until(struct fx *fx, const int *what, int at_least)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 
 	while (*what < at_least) {
 		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
-		if (clock_mono().us > end.us)
+		if (!patient(&waits))
 			fail_msg("waited in vain: %d of %d", *what, at_least);
 		(void)usleep(100);
 	}

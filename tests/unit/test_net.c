@@ -28,8 +28,7 @@
 #include "net/session.h"
 #include "net/transport.h"
 #include "net/watchdog.h"
-
-enum { PATIENCE_MS = 20000 };
+#include "patience.h"
 
 struct side {
 	struct session *s;
@@ -96,11 +95,11 @@ static const struct session_ops side_ops = {
 static void
 until(struct fx *fx, const int *what, int at_least)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 
 	while (*what < at_least) {
 		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
-		if (clock_mono().us > end.us)
+		if (!patient(&waits))
 			fail_msg("waited in vain: %d of %d", *what, at_least);
 		(void)usleep(200);
 	}
@@ -229,7 +228,7 @@ client(const struct fx *fx)
 static void
 say(struct fx *fx, int fd, const char *p, size_t n)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 
 	while (n > 0) {
 		ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
@@ -240,7 +239,7 @@ say(struct fx *fx, int fd, const char *p, size_t n)
 		} else if (errno != EAGAIN)
 			return;
 		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
-		assert_true(clock_mono().us < end.us);
+		assert_true(patient(&waits));
 	}
 }
 
@@ -248,7 +247,7 @@ say(struct fx *fx, int fd, const char *p, size_t n)
 static size_t
 hear(struct fx *fx, int fd, char *out, size_t size, const char *stop)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 	size_t len = 0;
 
 	out[0] = '\0';
@@ -264,7 +263,7 @@ hear(struct fx *fx, int fd, char *out, size_t size, const char *stop)
 				return len;
 		}
 		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
-		if (clock_mono().us > end.us)
+		if (!patient(&waits))
 			fail_msg("nothing more after %zu bytes", len);
 	}
 }

@@ -225,12 +225,12 @@ shown(const struct term *t)
 static const char *
 wait_text(struct fx *fx, struct term *t, const char *what)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 	const char *at;
 
 	while ((at = strstr(shown(t), what)) == NULL) {
 		turn(fx, t, true);
-		if (clock_mono().us > end.us)
+		if (!patient(&waits))
 			fail_msg("\"%s\" not in \"%.2000s\"", what, shown(t));
 	}
 	return at + strlen(what);
@@ -255,12 +255,12 @@ wait_pid(struct fx *fx, struct term *t, const char *what)
 static void
 wait_exit(struct fx *fx, struct term *t)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 	int status;
 
 	while (waitpid(t->pid, &status, WNOHANG) == 0) {
 		turn(fx, t, true);
-		if (clock_mono().us > end.us)
+		if (!patient(&waits))
 			fail_msg("ssh does not end: %.2000s", shown(t));
 	}
 	turn(fx, t, true);
@@ -278,11 +278,11 @@ alive(pid_t pid)
 static void
 wait_dead(struct fx *fx, struct term *t, pid_t pid)
 {
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 
 	while (alive(pid)) {
 		turn(fx, t, false);
-		if (clock_mono().us > end.us)
+		if (!patient(&waits))
 			fail_msg("pid %d lives", (int)pid);
 	}
 }

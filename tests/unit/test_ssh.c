@@ -346,7 +346,7 @@ static void
 data_before_a_request(void **state)
 {
 	struct fx *fx = *state;
-	mono end = mono_add_ms(clock_mono(), PATIENCE_MS);
+	struct patience waits = { 0 };
 	int status;
 	pid_t pid = fork();
 
@@ -354,7 +354,7 @@ data_before_a_request(void **state)
 		_exit(pour_in(fx));
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		(void)uv_run(&fx->loop, UV_RUN_NOWAIT);
-		assert_true(clock_mono().us < end.us);
+		assert_true(patient(&waits));
 		(void)usleep(100);
 	}
 	assert_true(WIFEXITED(status));

@@ -24,9 +24,9 @@ only_run(void)
  * hour. */
 #define STEPPED(what)                                                         \
 	do {                                                                  \
-		mono end_ = mono_add_ms(clock_mono(), PATIENCE_MS);           \
+		struct patience p_ = { 0 };                                   \
 		while (!(what)) {                                             \
-			if (clock_mono().us > end_.us)                        \
+			if (!patient(&p_))                                    \
 				fail_msg("never: %s (%s: %s)", #what,         \
 				    only_run() == NULL ? "no run" :           \
 				    run_state_word(only_run()->state),        \

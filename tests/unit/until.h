@@ -5,16 +5,13 @@
 
 #include <unistd.h>
 
-#include "clock.h"
-
-/* What takes longer will never be: a machine may be busy with other tests. */
-enum { PATIENCE_MS = 60000 };
+#include "patience.h"
 
 #define UNTIL(what)                                                           \
 	do {                                                                  \
-		mono end_ = mono_add_ms(clock_mono(), PATIENCE_MS);           \
+		struct patience p_ = { 0 };                                   \
 		while (!(what)) {                                             \
-			if (clock_mono().us > end_.us)                        \
+			if (!patient(&p_))                                    \
 				fail_msg("never: %s", #what);                 \
 			turn();                                               \
 			(void)usleep(200);                                    \
