@@ -192,6 +192,32 @@ each_request_shows_its_words(void **state)
 	shows(w, "Make and show a token: node-e");
 }
 
+/* What was open on the screen before is not what the join ends at. */
+static void
+a_join_ends_at_the_list(void **state)
+{
+	struct world *w = *state;
+	json_t *r = json_pack("[{s:s,s:s,s:s,s:s,s:s}]", "id", "own", "name",
+	    "node-c", "state", "accepted", "host", "node-a", "words", "a b");
+
+	type(w, "1\n");
+	assert_true(w->u.m.open);
+	model_put(&w->u.m, TOPIC_JOINS, r);
+	later(w, 10);
+	shows(w, "Join with a token");
+	later(w, 400);
+	type(w, "jt-SECRET\n");
+	r = sent(w, "join.complete");
+	assert_non_null(r);
+	json_decref(r);
+	r = json_pack("{s:s}", "message", "node-c is a member");
+	ui_answer(&w->u, UI_DO, "", r, NULL);
+	json_decref(r);
+	shows(w, "node-c is a member");
+	shows(w, "NAME");
+	assert_false(w->u.m.open);
+}
+
 static void
 runs_are_killed_by_mark(void **state)
 {
@@ -475,6 +501,7 @@ main(void)
 		TEST(a_refusal_among_several_is_heard_of),
 		TEST(marks_decide_between_drain_and_undrain),
 		TEST(each_request_shows_its_words),
+		TEST(a_join_ends_at_the_list),
 		TEST(runs_are_killed_by_mark),
 		TEST(marks_that_cannot_be_acted_on_are_refused),
 		TEST(what_is_under_way_is_not_replaced),

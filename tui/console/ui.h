@@ -80,8 +80,10 @@ void	ui_part(struct ui *, enum ui_tag, const char *about,
 	    const json_t *params);
 
 /* For ui_*.c. */
-/* The list of this screen is to be as fresh as one that is seen. */
-void	ui_fresh(struct ui *);
+/* This screen is shown, its list as fresh as one that is seen. */
+void	ui_go(struct ui *, enum screen_id);
+/* The rows of a topic come once more. */
+void	ui_ask_anew(struct ui *, enum topic);
 /* What is seen here is asked for at once. */
 void	ui_again(struct ui *);
 /* Lists changed: the selection stays on its id, or moves to a neighbour. */
@@ -116,8 +118,6 @@ void	ui_leave_key(struct ui *, int key);
 void	ui_leave_drawn(struct ui *);
 /* Nothing is typed or read: what comes now may take the keys. */
 bool	ui_free(const struct ui *);
-/* Opens what came while they were not free. */
-void	ui_late(struct ui *);
 void	ui_copy(struct ui *, const char *text);
 
 #endif

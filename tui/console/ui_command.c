@@ -141,7 +141,7 @@ run(struct ui *u, struct cmd_call *call)
 	bool plan = (call->cmd->flags & CMD_PLANS) && !call->yes && !dry;
 
 	if (call->cmd == &cmds[CMD_EVENT_FOLLOW]) {
-		ui_key(u, '5');
+		ui_go(u, SCREEN_EVENTS);
 		return;
 	}
 	if (u->cmd != NULL) {

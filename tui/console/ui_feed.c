@@ -6,6 +6,7 @@
 #include "base64.h"
 #include "js.h"
 #include "mem.h"
+#include "question.h"
 #include "screen.h"
 #include "ui.h"
 
@@ -177,6 +178,23 @@ ask_ping(struct ui *u)
 	ui_ask(u, UI_PING, about, "status", NULL);
 }
 
+/* What came while the keys were not free is opened when they are. */
+static void
+late(struct ui *u)
+{
+	struct output *o = &u->m.late;
+	struct question *q = u->m.question;
+
+	if (!ui_free(u))
+		return;
+	if (o->text != NULL) {
+		ui_output(u, o->title, o->text);
+		free(o->text);
+		o->text = NULL;
+	} else if (q != NULL && q->late)
+		ui_question_up(u, q);
+}
+
 void
 ui_tick(struct ui *u, struct now now)
 {
@@ -186,7 +204,7 @@ ui_tick(struct ui *u, struct now now)
 	m->now = now;
 	m->say.now = now.wall;
 	ui_settled(u);
-	ui_late(u);
+	late(u);
 	if (!u->up)
 		return;
 	/* What was refused is asked again when somebody says so (r). */
@@ -262,6 +280,7 @@ ui_link(struct ui *u, enum link_state state, const char *why)
 		u->lost_at = m->now.wall;
 		u->seen_seq = newest_seq(m);
 		u->seen_epoch = model_epoch(m);
+		ui_command_lost(u);
 		ui_question_lost(u);
 	}
 	u->up = false;
@@ -460,46 +479,6 @@ ui_answer(struct ui *u, enum ui_tag tag, const char *about,
 	}
 }
 
-/* Rows that are well again and the same are not sent: that they are is only
- * told by a new subscription, which ui_tick makes. */
-static void
-ask_anew(struct ui *u, enum topic t)
-{
-	ui_ask(u, UI_CANCEL, "", "unsubscribe", json_pack("{s:I}", "sub",
-	    (json_int_t)u->sub[t]));
-	u->sub[t] = 0;
-}
-
-/* What nobody saw was looked at now and then: its rows are as old as that. */
-void
-ui_fresh(struct ui *u)
-{
-	enum topic t = screen_topics[u->m.screen];
-	int64_t every = topics[t].every * INT64_C(1000);
-
-	if (!u->up || u->quick[t] || u->sub[t] == -1)
-		return;
-	if (u->sub[t] > 0) {
-		ask_anew(u, t);
-		model_outdate(&u->m, t, (wall){ u->m.now.wall.ms - every });
-	}
-	u->next_sub = (mono){ 0 };
-}
-
-void
-ui_again(struct ui *u)
-{
-	enum topic t = screen_topics[u->m.screen];
-
-	u->next_ping = u->next_detail = u->next_stats = u->next_line =
-	    (mono){ 0 };
-	if (!u->up || u->m.link == LINK_DENIED || u->sub[t] == -1)
-		return;
-	if (u->sub[t] > 0)
-		ask_anew(u, t);
-	u->next_sub = (mono){ 0 };
-}
-
 void
 ui_update(struct ui *u, const json_t *params)
 {
@@ -516,7 +495,7 @@ ui_update(struct ui *u, const json_t *params)
 			if (json_array_size(u->m.topic[t].doc) > n)
 				u->after[t] = u->pings + 1;
 			if (refused)
-				ask_anew(u, (enum topic)t);
+				ui_ask_anew(u, (enum topic)t);
 			u->unsettled = true;
 			/* The selected row may be gone. */
 			if (json_array_size(json_object_get(params, "del")) > 0)

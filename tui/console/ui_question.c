@@ -118,7 +118,7 @@ over_key(struct ui *u, struct question *q, int key)
 		return;
 	if (key == 'T' && q->cmd == CMD_JOIN_ACCEPT && q->targets == NULL) {
 		/* A mark may have said which; the cursor is elsewhere. */
-		u->m.screen = SCREEN_JOIN;
+		ui_go(u, SCREEN_JOIN);
 		(void)MEM_STR(u->m.view[SCREEN_JOIN].sel, js_str(q->params,
 		    "request", ""));
 		close_question(u);
@@ -219,7 +219,7 @@ offer_token(struct ui *u)
 	    model_fresh(m, TOPIC_JOINS, NULL) == -1)
 		return;
 	u->token_asked = true;
-	m->screen = SCREEN_JOIN;
+	ui_go(u, SCREEN_JOIN);
 	(void)MEM_STR(m->view[SCREEN_JOIN].sel, "own");
 	ui_question(u, ACT_TOKEN);
 }
@@ -272,7 +272,7 @@ done(struct ui *u, struct question *q, const json_t *result)
 		return;
 	}
 	if (seen && q->cmd == CMD_JOIN_REQUEST)
-		u->m.screen = SCREEN_JOIN;
+		ui_go(u, SCREEN_JOIN);
 	if (words != NULL && q->cmd == CMD_JOIN_REQUEST) {
 		outcome(q, "done: asked %s to join %s", js_str(q->params,
 		    "host", "the broker"), js_str(result, "cluster",
@@ -281,7 +281,7 @@ done(struct ui *u, struct question *q, const json_t *result)
 		return;
 	}
 	if (seen && q->cmd == CMD_JOIN_COMPLETE)
-		u->m.screen = SCREEN_AGENTS;
+		ui_go(u, SCREEN_AGENTS);
 	if (seen && (q->cmd == CMD_JOB_RUN || q->cmd == CMD_RUN_RETRY))
 		view_id(result, "run", u->m.view[SCREEN_RUNS].sel);
 	outcome(q, "done in %.1fs: %s", took, js_str(result, "message",
@@ -367,7 +367,6 @@ ui_question_lost(struct ui *u)
 	struct question *q = u->m.question;
 
 	u->dries = 0;			/* they come no more */
-	ui_command_lost(u);
 	if (q == NULL)
 		return;
 	if (q->state == QUESTION_SENT) {
