@@ -1,67 +1,15 @@
 /* Subscriptions: what a console shows is what the daemon has, with the
  * difference alone on the wire, and nothing piles up for one that is slow. */
-#include "api_fixture.h"
+#include "api_client.h"
 #include "broker/grammar.h"
 
-static struct {
-	struct session *s, *far;
-	json_t	       *got;		/* messages */
-	bool		closed;
-} cl;
-
+/* A client that has said hello. */
 static void
-on_message(struct session *s, json_t *msg, void *ctx)
+greet(void)
 {
-	(void)s;
-	(void)ctx;
-	(void)json_array_append(cl.got, msg);
-}
-
-static void
-on_closed(struct session *s, const char *why, void *ctx)
-{
-	(void)s;
-	(void)why;
-	(void)ctx;
-	cl.closed = true;
-}
-
-static const struct session_ops client_ops = { .message = on_message,
-	.closed = on_closed };
-
-static const json_t *
-say(const char *text)
-{
-	size_t n = json_array_size(cl.got);
-	json_t *doc = json_loads(text, 0, NULL);
-
-	assert_non_null(doc);
-	(void)session_send(cl.s, doc);
-	json_decref(doc);
-	UNTIL(json_array_size(cl.got) > n);
-	return json_array_get(cl.got, json_array_size(cl.got) - 1);
-}
-
-static void
-client(void)
-{
-	memset(&cl, 0, sizeof(cl));
-	cl.got = json_array();
-	session_pair(&loop, &cl.s, &cl.far);
-	session_own(cl.s, &client_ops, NULL);
-	session_peer_edit(cl.far)->kind = PEER_LOCAL;
-	session_peer_edit(cl.far)->uid = geteuid();
+	client(PEER_LOCAL, geteuid());
 	assert_true(api_open(api, cl.far));
 	(void)say("{\"id\":1,\"method\":\"hello\"}");
-}
-
-static void
-hang_up(void)
-{
-	session_close(cl.s, false, "");
-	UNTIL(cl.closed && api->rpcs == NULL);
-	json_decref(cl.got);
-	cl.got = NULL;
 }
 
 /* The newest update's params, or NULL. */
@@ -77,20 +25,13 @@ newest(void)
 	return NULL;
 }
 
-static const char *
-code(const json_t *answer)
-{
-	return js_str(json_object_get(json_object_get(answer, "error"),
-	    "data"), "code", "");
-}
-
 static void
 changes_are_told(void **state)
 {
 	const json_t *a, *p;
 
 	(void)state;
-	client();
+	greet();
 	a = json_object_get(say("{\"id\":2,\"method\":\"subscribe\",\"params\":"
 	    "{\"method\":\"setting.list\",\"params\":{},\"key\":\"name\","
 	    "\"every\":1}}"), "result");
@@ -117,7 +58,7 @@ documents_come_whole(void **state)
 	const json_t *a;
 
 	(void)state;
-	client();
+	greet();
 	a = json_object_get(say("{\"id\":2,\"method\":\"subscribe\",\"params\":"
 	    "{\"method\":\"setting.show\",\"params\":{\"name\":\"token_ttl\"}}}"
 	    ), "result");
@@ -184,7 +125,7 @@ long_lists_come_in_parts(void **state)
 {
 	(void)state;
 	add_jobs(6000);
-	client();
+	greet();
 	(void)say("{\"id\":2,\"method\":\"subscribe\",\"params\":{\"method\":"
 	    "\"job.list\",\"key\":\"name\"}}");
 	UNTIL(known() == 6000);
@@ -199,7 +140,7 @@ what_has_gone_is_told(void **state)
 	(void)state;
 	json_decref(get("apply", json_pack("{s:s,s:s}", "file", "x", "text",
 	    "jobs: ( { name = \"gone\"; command = [ \"/bin/true\" ]; } );")));
-	client();
+	greet();
 	(void)say("{\"id\":2,\"method\":\"subscribe\",\"params\":{\"method\":"
 	    "\"job.list\",\"key\":\"name\"}}");
 	json_decref(get("job.remove", json_pack("{s:s}", "job", "gone")));
@@ -219,7 +160,7 @@ rows_of_one_id_are_one(void **state)
 	const json_t *a;
 
 	(void)state;
-	client();
+	greet();
 	/* Many settings have the same of these. */
 	a = json_object_get(say("{\"id\":2,\"method\":\"subscribe\",\"params\":"
 	    "{\"method\":\"setting.list\",\"key\":\"default\"}}"), "result");
@@ -235,7 +176,7 @@ what_cannot_be_is_refused(void **state)
 	const json_t *a;
 
 	(void)state;
-	client();
+	greet();
 	a = say("{\"id\":2,\"method\":\"subscribe\",\"params\":{}}");
 	assert_string_equal(code(a), "usage");
 	/* Nothing is changed each second by a slip. */
@@ -267,7 +208,7 @@ requests_are_cancelled(void **state)
 	bool told = false;
 
 	(void)state;
-	client();
+	greet();
 	(void)say("{\"id\":2,\"method\":\"event.follow\",\"params\":"
 	    "{\"since\":3600}}");
 	assert_non_null(api->calls);
@@ -294,7 +235,7 @@ stats_are_columns(void **state)
 	const json_t *a, *cpu;
 
 	(void)state;
-	client();
+	greet();
 	a = json_object_get(say("{\"id\":2,\"method\":\"agent.stats\","
 	    "\"params\":{\"agent\":\"node-a\",\"window\":600}}"), "result");
 	has(a, "agent from to step metrics");
