@@ -1,64 +1,24 @@
-# exactly.bats at the default timeouts.
+# exactly.bash at the default timeouts.
 
 load ../lib
 load ../merged
+load ../exactly
+
+SLOW=3
 
 setup()
 {
 	world
 	dedicated a
-	node b
-	node c
-	node d
-	join a b
-	join a c
-	join a d
-	apply a <<<"$(ticking 1s all)"
-	wait_for 40 scheduler_other_than a ""
-	wait_for 20 test -s "$T/fired"
-}
-
-finish()
-{
-	m a job pause tick
-	wait_for 60 quiet a
-	exactly_once a
-	never_two a
-	wc -l <"$T/fired"
+	load_exactly
 }
 
 @test "five kill -9 of the Scheduler" {
-	local i s
-
-	for i in 1 2 3 4 5; do
-		s=$(scheduler a)
-		[ -n "$s" ]
-		kill9 "$s"
-		wait_for 30 scheduler_other_than a "$s"
-		start "$s"
-	done
-	finish
+	five_kills
 }
 
 @test "three pauses of the Scheduler, longer than every timeout" {
-	local i s
-
-	for i in 1 2 3; do
-		s=$(scheduler a)
-		[ -n "$s" ]
-		freeze "$s"
-		wait_for 30 scheduler_other_than a "$s"
-		wait_for 30 later_than "$(($(now_ms) + 2000))"
-		thaw "$s"
-		wait_for 20 is a true \
-		    ".[] | select(.name == \"$s\") | .connected" agent list
-	done
-	finish
-}
-
-later_than()
-{
-	[ "$(ms_of "$(tail -n 1 "$T/fired")")" -gt "$1" ]
+	three_pauses
 }
 
 @test "a soak: a minute of kills, pauses, moves and restarts of all" {
