@@ -146,7 +146,6 @@ void
 end_refused(struct run *r, const char *why)
 {
 	set_why(r, why);
-	r->started = clock_wall();
 	end_run(r, RUN_REFUSED, 0);
 	if (journal_stuck())
 		link_report_now(r, true);

@@ -300,11 +300,20 @@ link_has_client(void)
 	return l.client.fd != -1 || l.fresh.fd != -1;
 }
 
+/* One that was refused never ran, however near it came. */
+static void
+put(struct buf *b, struct kmsg_report r)
+{
+	if (r.state == RUN_REFUSED)
+		r.started_ms = 0;
+	kmsg_put_report(b, &r);
+}
+
 void
 link_put_report(const struct kmsg_report *r)
 {
 	if (l.client.fd != -1)
-		kmsg_put_report(&l.gate, r);
+		put(&l.gate, *r);
 }
 
 static struct kmsg_report
@@ -337,7 +346,7 @@ link_report_now(const struct run *r, bool as_it_is)
 		rep.why = "";
 	}
 	if (l.client.fd != -1)
-		kmsg_put_report(&l.client.out, &rep);
+		put(&l.client.out, rep);
 }
 
 void

@@ -55,6 +55,7 @@ struct world {
 		int		  code, starts, ends;
 		int		  start_at, end_at;	/* which report */
 		int64_t		  pid;
+		wall		  started;
 		char		  why[KMSG_WHY];
 	} seen[SEEN];
 	size_t		nseen;
@@ -78,6 +79,7 @@ on_report(void *ctx, const struct keeper_report *r)
 	w->seen[i].state = r->state;
 	w->seen[i].code = r->code;
 	w->seen[i].pid = r->pid;
+	w->seen[i].started = r->started;
 	w->seen[i].starts += r->state == KEEPER_RUNNING;
 	w->seen[i].ends += r->state > KEEPER_RUNNING;
 	(void)MEM_STR(w->seen[i].why, r->why);

@@ -87,6 +87,7 @@ refusals_say_why(void **state)
 	for (size_t i = 0; i < w.nseen; i++) {
 		assert_int_equal(w.seen[i].state, KEEPER_REFUSED);
 		assert_int_equal(w.seen[i].pid, 0);
+		assert_int_equal(w.seen[i].started.ms, 0);
 	}
 	assert_string_equal(w.seen[index_of(&w, "command")].why,
 	    "command no-such-command-x: No such file or directory");
