@@ -591,6 +591,27 @@ open_alerts_are_seen(void **state)
 	json_decref(status);
 }
 
+/* By what the role moves, or that it is not known: never "not at all". */
+static void
+the_rule_is_said(void **state)
+{
+	struct world *w = *state;
+	json_t *settings = w->u.m.topic[TOPIC_SETTINGS].doc, *row;
+	size_t i;
+
+	type(w, "6");
+	shows(w, "unheard limit 15s   no switch by condition");
+	json_array_foreach(settings, i, row)
+		if (strcmp(js_str(row, "name", ""), "transfer_on_condition") ==
+		    0)
+			(void)json_object_set_new(row, "value", json_true());
+	(void)json_array_append_new(settings, json_pack("{s:s,s:s}", "name",
+	    "switch_condition", "value", "health = very_bad for 5m"));
+	shows(w, "switch if health = very_bad for 5m");
+	json_array_clear(settings);
+	shows(w, "unheard limit ?   switch if ?");
+}
+
 int
 main(void)
 {
@@ -614,6 +635,7 @@ main(void)
 		TEST(long_lines_are_read_sideways),
 		TEST(a_row_is_copied_whole),
 		TEST(open_alerts_are_seen),
+		TEST(the_rule_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

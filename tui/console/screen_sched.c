@@ -106,6 +106,24 @@ about(const struct model *m, const struct area *a, const json_t *row)
 		(void)candidates(a, y, row);
 }
 
+/* By what the role moves. */
+static void
+rule(const struct model *m, const struct area *a)
+{
+	char control[SAY], limit[SAY], t[SAY];
+	bool fixed = strcmp(model_setting(m, "transfer_on_condition", "?", t),
+	    "false") == 0;
+
+	(void)area_str(a, 1, 1, GRID_BOLD, "RULE");
+	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s   unheard limit %s   "
+	    "%s%s", model_control_off(m) ? "off (control_status): nothing is "
+	    "moved" : js_str(m->topic[TOPIC_STATUS].doc, "control",
+	    model_setting(m, "control", "?", control)),
+	    model_setting(m, "connection_timeout", "?", limit), fixed
+	    ? "no switch by condition" : "switch if ", fixed ? ""
+	    : model_setting(m, "switch_condition", "?", t));
+}
+
 static void
 now_line(const struct model *m, const struct area *a)
 {
@@ -115,7 +133,7 @@ now_line(const struct model *m, const struct area *a)
 	const json_t *role = json_object_get(status, "scheduler");
 	wall since = js_wall(first, "at");
 	struct buf b = BUF_INIT(512);
-	char t[SAY], old[SAY], s[SAY];
+	char t[SAY], old[SAY];
 
 	(void)area_str(a, 0, 1, GRID_BOLD, "NOW");
 	if (holder != NULL)
@@ -134,15 +152,7 @@ now_line(const struct model *m, const struct area *a)
 		(void)area_fmt(a, 0, 10, GRID_BOLD | GRID_RED, "NOBODY "
 		    "schedules (epoch %lld). S on an agent turns one on.",
 		    (long long)model_epoch(m));
-	(void)area_str(a, 1, 1, GRID_BOLD, "RULE");
-	(void)area_fmt(a, 1, 10, GRID_PLAIN, "control %s   unheard limit %s   "
-	    "%s", model_control_off(m) ? "off (control_status): nothing is "
-	    "moved" : js_str(status, "control", model_setting(m, "control",
-	    "?", t)), model_setting(m, "connection_timeout", "?", old),
-	    strcmp(model_setting(m,
-	    "transfer_on_condition", "false", s), "true") == 0
-	        ? model_setting(m, "switch_condition", "", s) : "no switch "
-	          "condition");
+	rule(m, a);
 	(void)area_str(a, 2, 1, GRID_BOLD, "NEXT");
 	role = json_object_get(role, "proposal");
 	if (json_is_object(role))
