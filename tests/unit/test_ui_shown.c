@@ -612,6 +612,35 @@ the_rule_is_said(void **state)
 	shows(w, "unheard limit ?   switch if ?");
 }
 
+/* What did not run as it should is seen as that, whatever the word for it. */
+static void
+bad_ends_are_seen(void **state)
+{
+	static const char *const ends[] = { "succeeded", "aborted", "skipped",
+		"missed", "refused", "lost", "timed_out", "killed", "failed" };
+	struct world *w = *state;
+	struct grid *g = grid_new(80, 48, GLYPHS_ASCII);
+	json_t *runs = json_array();
+	int red = 0;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		(void)json_array_append_new(runs, json_pack("{s:i,s:s,s:s}",
+		    "id", 9000 - (int)i, "job", "backup-db", "state",
+		    ends[i]));
+	model_put(&w->u.m, TOPIC_RUNS, runs);
+	type(w, "3");
+	(void)MEM_STR(w->u.m.view[SCREEN_JOBS].sel, "backup-db");
+	shows(w, "FKTLXMoo.  ok 1  failed 5");
+	type(w, "4");
+	w->u.h = g->h;
+	ui_draw(&w->u, g);
+	for (int i = 0; i < g->w * g->h; i++)
+		red += (g->cell[i].attr & GRID_RED) != 0;
+	assert_int_equal(red, strlen("refused" "lost" "timed_out" "killed"
+	    "failed"));
+	grid_free(g);
+}
+
 int
 main(void)
 {
@@ -636,6 +665,7 @@ main(void)
 		TEST(a_row_is_copied_whole),
 		TEST(open_alerts_are_seen),
 		TEST(the_rule_is_said),
+		TEST(bad_ends_are_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,29 @@ say_agent(const json_t *row)
 	    : "agent";
 }
 
+char
+say_mark(const char *state, bool *bad)
+{
+	static const struct {
+		const char *state;
+		char	    mark;
+		bool	    bad;
+	} marks[] = {
+		{ "succeeded", '.', false }, { "running", 'R', false },
+		{ "failed", 'F', true }, { "killed", 'K', true },
+		{ "timed_out", 'T', true }, { "lost", 'L', true },
+		{ "refused", 'X', true }, { "missed", 'M', false },
+	};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strcmp(marks[i].state, state) == 0) {
+			*bad = marks[i].bad;
+			return marks[i].mark;
+		}
+	*bad = false;
+	return 'o';
+}
+
 const char *
 say_level(const char *level, int cells)
 {

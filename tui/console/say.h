@@ -31,6 +31,10 @@ char   *say_value(const json_t *, char out[SAY]);
 char   *say_setting(const json_t *row, char out[SAY]);
 /* What an agent is in one word: SCHEDULER, spare, off, DRAIN, OFFLINE, … */
 const char *say_agent(const json_t *row);
+/* A run's state as one letter: . succeeded, R running, F failed, K killed, T
+ * timed out, L lost, X refused, M missed, o another; *bad if somebody should
+ * look at it. */
+char	say_mark(const char *state, bool *bad);
 /* "excellent" -> "exclnt" where there are only six cells. */
 const char *say_level(const char *level, int cells);
 /* 5 for excellent, 0 for what is not known. */

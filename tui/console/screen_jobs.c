@@ -47,6 +47,7 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	const json_t *last = json_object_get(row, "last");
 	const char *state = js_str(last, "state", "-");
 	char t[SAY];
+	bool bad;
 
 	(void)width;
 	switch (column) {
@@ -65,8 +66,8 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 		break;
 	case RESULT:
 		buf_puts(b, strcmp(state, "succeeded") == 0 ? "ok" : state);
-		if (strcmp(state, "failed") == 0 ||
-		    strcmp(state, "lost") == 0 || strcmp(state, "killed") == 0)
+		(void)say_mark(state, &bad);
+		if (bad)
 			*attr = GRID_BOLD | GRID_RED;
 		break;
 	case WHERE:
@@ -83,13 +84,14 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	}
 }
 
-/* One letter a run, the newest at the right: . ok, F failed, R running, … */
+/* One letter a run (say_mark), the newest at the right. */
 static int
 strip(const struct model *m, const struct area *a, int y, const char *job)
 {
 	const json_t *list = m->topic[TOPIC_RUNS].doc;
 	char marks[31] = "";
 	size_t n = 0, ok = 0, bad = 0;
+	bool is_bad;
 	int x;
 
 	for (size_t i = 0; i < json_array_size(list) && n < 30; i++) {
@@ -99,15 +101,9 @@ strip(const struct model *m, const struct area *a, int y, const char *job)
 		if (strcmp(js_str(r, "job", ""), job) != 0)
 			continue;
 		ok += strcmp(s, "succeeded") == 0;
-		bad += strcmp(s, "failed") == 0 || strcmp(s, "killed") == 0 ||
-		    strcmp(s, "lost") == 0 || strcmp(s, "timed_out") == 0;
 		memmove(marks + 1, marks, n + 1);
-		marks[0] = strcmp(s, "succeeded") == 0 ? '.'
-		    : strcmp(s, "failed") == 0 ? 'F'
-		    : strcmp(s, "running") == 0 ? 'R'
-		    : strcmp(s, "killed") == 0 ? 'K'
-		    : strcmp(s, "timed_out") == 0 ? 'T'
-		    : strcmp(s, "lost") == 0 ? 'L' : 'o';
+		marks[0] = say_mark(s, &is_bad);
+		bad += is_bad;
 		n++;
 	}
 	(void)area_str(a, y, 1, GRID_BOLD, "Last runs");

@@ -50,6 +50,7 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 	wall ended = js_wall(row, "ended_at");
 	const char *state = js_str(row, "state", "?");
 	char t[SAY];
+	bool bad;
 
 	(void)width;
 	switch (column) {
@@ -64,7 +65,8 @@ cell(const void *ctx, const json_t *row, int column, int width, struct buf *b,
 		break;
 	case STATE:
 		buf_puts(b, strcmp(state, "succeeded") == 0 ? "ok" : state);
-		if (strcmp(state, "failed") == 0 || strcmp(state, "lost") == 0)
+		(void)say_mark(state, &bad);
+		if (bad)
 			*attr = GRID_BOLD | GRID_RED;
 		else if (strcmp(state, "running") == 0)
 			*attr = GRID_BOLD | GRID_GREEN;
