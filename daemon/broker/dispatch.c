@@ -54,10 +54,13 @@ on_live(const struct row *row, void *arg)
 	struct dispatch *d = arg;
 	const struct cat_job *j = catalog_job(d->b->catalog, row_text(row, 2));
 	struct run *r = run_of_live(row, j != NULL ? j->spec : NULL);
-	struct member *m;
+	struct member *m = roster_by_id(d->b->roster, r->member);
 
-	m = r->agent[0] != '\0' ? roster_by_name(d->b->roster, r->agent) : NULL;
-	r->member = m != NULL ? m->id : 0;
+	/* The name in its row may be one that it had. */
+	if (m != NULL)
+		run_bind(r, m->id, m->name);
+	else
+		r->member = 0;
 	run_clock(r, d->b->now);
 	live_add(d->b, r);
 	if (r->state == RUN_DISPATCHED || r->state == RUN_RUNNING)

@@ -547,15 +547,6 @@ late_report(struct broker *b, struct member *m, const json_t *report)
 		settled(m, run, l.attempt, held);
 }
 
-/* It was renamed just before the broker died, and the run's row has its old
- * name. */
-static void
-claim(struct run *r, struct member *m)
-{
-	run_bind(r, m->id, m->name);
-	m->sent += run_holds_slot(r);
-}
-
 void
 outcome_report(struct broker *b, struct member *m, const json_t *report)
 {
@@ -564,8 +555,6 @@ outcome_report(struct broker *b, struct member *m, const json_t *report)
 	    : live_get(b, id, js_int(report, "attempt", 0));
 	const char *word = js_str(report, "state", "");
 
-	if (r != NULL && r->member == 0 && r->agent[0] != '\0')
-		claim(r, m);
 	if (r == NULL || r->member != m->id) {
 		late_report(b, m, report);
 		return;

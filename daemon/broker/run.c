@@ -117,17 +117,19 @@ yes_no(bool yes)
 	return yes ? "true" : "false";
 }
 
-/* What is kept beside the columns: the job as it was, and the reason. */
+/* What is kept beside the columns: the job as it was, the reason, and whose it
+ * is, since the column has only the name of that moment. */
 static char *
 body(struct run *r)
 {
 	json_t *reason = js_text(r->reason);
 	char *quoted = js_dump(reason);
 	char *text = mem_fmt("{\"spec\":%s,\"reason\":%s,\"accepted\":%s,"
-	    "\"due\":%lld,\"aborting\":%s,\"doubled\":%s,\"alone\":%lld}",
+	    "\"due\":%lld,\"aborting\":%s,\"doubled\":%s,\"member\":%lld,"
+	    "\"alone\":%lld}",
 	    spec_text(r->spec), quoted, yes_no(r->accepted),
 	    (long long)r->due.ms, yes_no(r->aborting), yes_no(r->doubled),
-	    (long long)r->alone);
+	    (long long)r->member, (long long)r->alone);
 
 	json_decref(reason);
 	free(quoted);
@@ -220,6 +222,7 @@ run_of_live(const struct row *row, struct spec *likely)
 	r->aborting = js_bool(o, "aborting", false);
 	r->doubled = js_bool(o, "doubled", false);
 	r->alone = js_int(o, "alone", 0);
+	r->member = js_int(o, "member", 0);
 	r->due.ms = js_int(o, "due", 0);
 	r->stored = true;
 	json_decref(o);

@@ -372,6 +372,38 @@ a_run_of_a_moment_ago_goes_with_the_new_name(void **state)
 	broker_free(again);
 }
 
+/* … and the disk was full when its new name was to go there: after a start it
+ * would be nobody's, and what only its agent may run would never be run. */
+static void
+a_run_with_an_old_name_on_disk_is_its_agents(void **state)
+{
+	struct ask rename, run;
+	struct broker *again;
+	const struct run *r;
+	struct err e = { 0 };
+
+	(void)state;
+	apply(JOBS);
+	begin(&run, PRIVS_ALL, "job.run", job("tick"));
+	taken(&run);
+	begin(&rename, PRIVS_ALL, "agent.rename", json_pack("{s:s,s:s}",
+	    "agent", "node-a", "name", "node-x"));
+	taken(&rename);
+	UNTIL(store_pending(store) == 0);
+	store_stops();
+	assert_int_equal(sqlite3_exec(locker, "UPDATE run_live SET agent = "
+	    "'node-a'; COMMIT; BEGIN", NULL, NULL, NULL), SQLITE_OK);
+	store_goes_on();
+	again = broker_new(store, &key, "node-a", true, clock_now(), &e);
+	if (again == NULL)
+		fail_msg("%s", e.msg);
+	r = live_first(again);
+	assert_non_null(r);
+	assert_int_equal(r->member, again->roster->members[0]->id);
+	assert_string_equal(r->agent, "node-x");
+	broker_free(again);
+}
+
 /* A schedule knows its zone: the plan was made with the one before. */
 static void
 another_zone_in_the_middle_of_an_apply_is_everybodys(void **state)
@@ -415,6 +447,7 @@ main(void)
 		T(an_edit_tells_the_cursor_that_it_stored),
 		T(two_edits_of_a_member_at_once_are_both_stored),
 		T(a_run_of_a_moment_ago_goes_with_the_new_name),
+		T(a_run_with_an_old_name_on_disk_is_its_agents),
 		T(another_zone_in_the_middle_of_an_apply_is_everybodys),
 	};
 

@@ -98,29 +98,6 @@ a_late_result_of_a_renamed_agent_gives_its_slot_back(void **state)
 	assert_int_equal(broker->roster->members[0]->sent, 0);
 }
 
-/* … or the broker was killed before its run had the new name on disk, too. */
-static void
-a_run_with_an_old_name_is_its_agents_that_reports_it(void **state)
-{
-	struct member *m = broker->roster->members[0];
-	struct run *r;
-
-	(void)state;
-	taken_run();
-	r = live_find(broker, agent.run);
-	run_bind(r, 0, "node-old");	/* as it is read then */
-	m->sent = 0;
-	agent_says("link.run", json_pack("{s:I,s:I,s:s,s:n}", "run",
-	    (json_int_t)agent.run, "attempt", (json_int_t)agent.attempt,
-	    "state", "running", "started_at"));
-	UNTIL(r->member == m->id);
-	assert_string_equal(r->agent, m->name);
-	assert_int_equal(m->sent, 1);
-	agent_ends("exited", 0);
-	UNTIL(recorded(agent.run, "succeeded", false));
-	assert_int_equal(m->sent, 0);
-}
-
 static void
 lose_slowly(void)
 {
@@ -418,7 +395,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_late_result_waits_for_the_disk),
 		T(a_late_result_of_a_renamed_agent_gives_its_slot_back),
-		T(a_run_with_an_old_name_is_its_agents_that_reports_it),
 		T(a_run_on_its_way_to_an_agents_disk_is_sent_again),
 		T(a_run_that_was_refused_unheard_is_sent_again),
 		T(a_removal_that_is_not_stored_loses_no_run),
