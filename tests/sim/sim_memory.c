@@ -138,6 +138,8 @@ same_catalogue(struct world *w, const struct broker *b, const struct broker *c)
 	}
 }
 
+/* Whose it is, not what that one was called when it was made: who leaves and
+ * joins again may have another name. */
 static void
 same_runs(struct world *w, const struct broker *b, const struct broker *c)
 {
@@ -149,7 +151,7 @@ same_runs(struct world *w, const struct broker *b, const struct broker *c)
 	for (r = live_first(b); r != NULL; r = r->hh.next) {
 		d = live_get(c, r->id, r->attempt);
 		if (d == NULL || strcmp(r->occ, d->occ) != 0 ||
-		    strcmp(r->agent, d->agent) != 0 || r->alone != d->alone ||
+		    r->member != d->member || r->alone != d->alone ||
 		    r->doubled != d->doubled || r->aborting != d->aborting ||
 		    run_holds_slot(r) != run_holds_slot(d))
 			sim_broken(w, RULE_ACKED, "run %lld.%lld of %s is "
