@@ -429,6 +429,7 @@ static void
 console_hangup(void **state)
 {
 	struct fx *fx = *state;
+	struct patience waits = { 0 };
 	struct term t;
 	pid_t pid, grand;
 
@@ -441,7 +442,7 @@ console_hangup(void **state)
 	assert_int_equal(kill(t.pid, SIGKILL), 0);
 	wait_dead(fx, &t, pid);
 	/* Orphaned, its end is init's to see: a zombie at most. */
-	for (int i = 0; i < 1000 && alive(grand); i++) {
+	while (alive(grand) && patient(&waits)) {
 		char path[64], line[256] = "";
 		FILE *f;
 
