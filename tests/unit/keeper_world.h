@@ -233,7 +233,10 @@ wait_dead(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	assert_true(fd != -1);
+	if (fd == -1) {			/* or it did just now */
+		assert_int_equal(errno, ESRCH);
+		return;
+	}
 	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1,
 	    DEADLINE_MS), 1);
 	(void)close(fd);
