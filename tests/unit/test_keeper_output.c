@@ -147,6 +147,7 @@ great_output_then_killed(void **state)
 	new_client(&w);
 	WAIT(&w, ENDED(&w, "big"));
 	assert_great_output(&w);
+	assert_int_equal(w.seen[index_of(&w, "big")].ends, 1);
 	assert_int_equal(count_slots(&w), 0);
 	/* Once more: the end alone is on file now. */
 	drop_client(&w);
