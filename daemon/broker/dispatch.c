@@ -56,7 +56,10 @@ on_live(const struct row *row, void *arg)
 	struct run *r = run_of_live(row, j != NULL ? j->spec : NULL);
 	struct member *m = roster_by_id(d->b->roster, r->member);
 
-	/* The name in its row may be one that it had. */
+	/* The name in its row may be one that it had; older rows have only
+	 * that. */
+	if (m == NULL && r->member == 0 && r->agent[0] != '\0')
+		m = roster_by_name(d->b->roster, r->agent);
 	if (m != NULL)
 		run_bind(r, m->id, m->name);
 	else
